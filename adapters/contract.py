@@ -1,0 +1,288 @@
+"""The contract between the suite and an implementation of Adam: frozen data and two Protocols.
+
+Everything that crosses it is NumPy or plain Python; nothing of a framework does. Dialects and dtypes
+cross as strings. A bfloat16 array travels as float32 values that are exactly representable, tagged
+by ``Problem.dtype``.
+
+An implementation is any object with the members of `Implementation`; it need not inherit from
+anything here. docs/architecture.md has a complete example.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONTRACT_VERSION = 1
+"""Raised when an implementation written against this file would have to change."""
+
+Array = NDArray[Any]
+Precision = Literal["bfloat16", "float16", "float32", "float64"]
+GradientKind = Literal["dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"]
+
+PRECISIONS: tuple[Precision, ...] = ("bfloat16", "float16", "float32", "float64")
+GRADIENT_KINDS: tuple[GradientKind, ...] = (
+    "dense",
+    "none",
+    "rows",
+    "duplicate rows",
+    "unsorted rows",
+    "empty rows",
+)
+
+
+class ContractError(ValueError):
+    """Data that the contract does not allow; the message names argument, value and what it accepts."""
+
+    def __init__(self, argument: str, value: object, accepted: str) -> None:
+        super().__init__(f"{argument} is {value!r}; accepted: {accepted}")
+        self.argument = argument
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """What the caller asked for, in Keras spelling, as Python numbers (float64).
+
+    An adapter translates to its framework's spelling and must take exactly the hyper-parameters that
+    its claim names; the others always have their defaults, which mean "absent".
+
+    Raises `ContractError` (a ValueError) for a value outside the accepted range.
+    """
+
+    learning_rate: float = 1e-3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    amsgrad: bool = False
+    l2: float = 0.0
+    """Coupled decay: g + l2 * theta enters the moments (MXNet ``wd``, torch ``weight_decay``)."""
+    weight_decay: float = 0.0
+    """Decoupled decay: theta shrinks beside the Adam step (tf_keras, TF-Addons, AdamW)."""
+    rescale_grad: float = 1.0
+    clip_gradient: float | None = None
+    """Bound on abs(g) after rescaling (MXNet); None is off, 0 clips everything to zero."""
+    sma_threshold: float = 5.0
+    """Rectification acts from this length of the simple moving average on (TF-Addons)."""
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold"):
+            _number(name, getattr(self, name), "a finite number >= 0", lambda x: x >= 0)
+        for name in ("beta_1", "beta_2"):
+            _number(name, getattr(self, name), "a number in [0, 1)", lambda x: 0 <= x < 1)
+        if self.clip_gradient is not None:
+            _number("clip_gradient", self.clip_gradient, "None or a finite number >= 0", lambda x: x >= 0)
+        if not isinstance(self.amsgrad, bool):
+            raise ContractError("amsgrad", self.amsgrad, "True or False")
+
+
+HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A row-sparse gradient: ``values[k]`` belongs to row ``indices[k]`` of the parameter's first axis.
+
+    indices: int64, shape ``[k]``, possibly with duplicates, unsorted, or empty, as the claim says.
+    values: the problem's dtype, shape ``[k, *parameter.shape[1:]]``.
+    """
+
+    indices: NDArray[np.int64]
+    values: Array
+
+
+Gradient = Array | Rows | None
+"""None: this parameter has no gradient in this step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Hyper-parameters, initial parameters and a gradient sequence ``gradients[step][parameter]``."""
+
+    dtype: Precision
+    hyperparameters: Hyperparameters
+    parameters: tuple[Array, ...]
+    gradients: tuple[tuple[Gradient, ...], ...]
+
+    def __post_init__(self) -> None:
+        if self.dtype not in PRECISIONS:
+            raise ContractError("dtype", self.dtype, ", ".join(PRECISIONS))
+        for i, theta in enumerate(self.parameters):
+            _array(f"parameters[{i}]", theta, self.dtype, theta.shape if isinstance(theta, np.ndarray) else ())
+        for k, step in enumerate(self.gradients):
+            check_gradients(self.parameters, step, f"gradients[{k}]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Parameters and optimizer state after a step: one entry per parameter, each of its shape and dtype.
+
+    v_max is None without AMSGrad. t is the number of steps that the bias correction of this parameter
+    has seen: the optimizer's count where the dialect has one count for all. A parameter whose state
+    the framework has not created yet has m = v = 0.
+    """
+
+    parameters: tuple[Array, ...]
+    m: tuple[Array, ...]
+    v: tuple[Array, ...]
+    v_max: tuple[Array, ...] | None
+    t: tuple[int, ...]
+
+
+Trajectory = tuple[State, ...]
+"""The state after every step of a problem, first step first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arithmetic:
+    """How an implementation computes, role by role; the rounding bound follows from this alone.
+
+    Declared per problem dtype. "Received" is the precision that a hyper-parameter is rounded to on
+    its way in, before anything is computed with it; the oracle is given it rounded the same way.
+    """
+
+    storage: Precision
+    """Parameters, gradients and state."""
+    compute: Precision
+    """The element formula."""
+    learning_rate: Precision = "float64"
+    """Received."""
+    moment_betas: Precision = "float64"
+    """beta_1 and beta_2 as the moments receive them."""
+    power_betas: Precision = "float64"
+    """beta_1 and beta_2 as the bias correction (and the rectification) receives them."""
+    powers: Precision = "float64"
+    """beta^t and what is formed from it: 1 - beta^t, the length sma_t, the rectification."""
+    power_form: Literal["pow", "product"] = "pow"
+    """beta^t by a power function, or as a product that is carried from step to step."""
+    step_size: Precision = "float64"
+    """The step size as it reaches the element formula."""
+    epsilon: Precision = "float64"
+    """Received."""
+    decay: Precision = "float64"
+    """l2 and weight_decay, received."""
+    rescale_grad: Precision = "float64"
+    """rescale_grad and clip_gradient, received."""
+    first_moment: Literal["sum", "lerp"] = "sum"
+    """beta_1 m + (1 - beta_1) g (also a lerp that switches sides at 1/2), or m + (1 - beta_1) (g - m)."""
+    second_moment: Literal["sum", "lerp"] = "sum"
+    """beta_2 v + (1 - beta_2) g^2, or v + (1 - beta_2) (g^2 - v)."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            accepted: tuple[str, ...] = PRECISIONS
+            if f.name == "power_form":
+                accepted = ("pow", "product")
+            elif f.name.endswith("_moment"):
+                accepted = ("sum", "lerp")
+            if getattr(self, f.name) not in accepted:
+                raise ContractError(f"arithmetic.{f.name}", getattr(self, f.name), ", ".join(accepted))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What an implementation says it is. The suite draws problems inside the claim and nowhere else."""
+
+    dialect: str
+    hyperparameters: frozenset[str]
+    dtypes: tuple[Precision, ...] = ("float32", "float64")
+    gradients: frozenset[GradientKind] = frozenset({"dense", "none"})
+    not_claimed: tuple[str, ...] = ()
+    """The framework's own arguments that this adapter does not take yet; listed in every report."""
+
+    def __post_init__(self) -> None:
+        _subset("claim.hyperparameters", self.hyperparameters, HYPERPARAMETERS)
+        _subset("claim.dtypes", self.dtypes, PRECISIONS)
+        _subset("claim.gradients", self.gradients, GRADIENT_KINDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Which code ran. `observed` comes from the framework's own dispatch or profiler during real steps."""
+
+    framework: str
+    """Distribution name, for example ``tensorflow-cpu``."""
+    version: str
+    required: frozenset[str]
+    """Operations without which this is another code path."""
+    excluded: frozenset[str] = frozenset()
+    """Operations that belong to another code path."""
+    observed: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class Run(Protocol):
+    """One optimizer over one list of parameters."""
+
+    def step(self, gradients: Sequence[Gradient]) -> State:
+        """Apply one step and return the state as it then is. Must not write to `gradients`."""
+        ...
+
+
+@runtime_checkable
+class Implementation(Protocol):
+    """One code path that claims a dialect.
+
+    The constructor takes no arguments and imports the framework; it may raise ImportError.
+    """
+
+    contract_version: int
+    name: str
+    claim: Claim
+
+    def identity(self) -> Identity:
+        """Run one step under the framework's dispatch or profiler and say what was seen."""
+        ...
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """How it computes on parameters of this dtype."""
+        ...
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> Run:
+        """A new optimizer over copies of `parameters`, state empty, t = 0. Must not keep or write the arrays."""
+        ...
+
+
+def check_gradients(parameters: Sequence[Array], gradients: Sequence[Gradient], name: str = "gradients") -> None:
+    """Raise `ContractError` unless `gradients` fit `parameters` in number, shape, dtype and row range."""
+    if len(gradients) != len(parameters):
+        raise ContractError(f"len({name})", len(gradients), f"{len(parameters)}, one per parameter (None for no gradient)")
+    for i, (theta, g) in enumerate(zip(parameters, gradients, strict=True)):
+        at = f"{name}[{i}]"
+        if g is None:
+            continue
+        if not isinstance(g, Rows):
+            _array(at, g, theta.dtype.name, theta.shape)
+            continue
+        if theta.ndim == 0:
+            raise ContractError(at, "Rows", "an array or None: a 0-d parameter has no rows")
+        if not (isinstance(g.indices, np.ndarray) and g.indices.dtype == np.int64 and g.indices.ndim == 1):
+            raise ContractError(f"{at}.indices", g.indices, "an int64 array of one dimension")
+        _array(f"{at}.values", g.values, theta.dtype.name, (len(g.indices), *theta.shape[1:]))
+        if g.indices.size and not (0 <= g.indices.min() and g.indices.max() < theta.shape[0]):
+            raise ContractError(f"{at}.indices", g.indices.tolist(), f"row numbers from 0 to {theta.shape[0] - 1}")
+
+
+def _number(name: str, value: object, accepted: str, test: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not test(value):
+        raise ContractError(name, value, accepted)
+
+
+def _subset(name: str, values: Any, accepted: tuple[str, ...]) -> None:
+    for value in values:
+        if value not in accepted:
+            raise ContractError(name, value, ", ".join(accepted))
+
+
+def _array(name: str, value: object, dtype: str, shape: tuple[int, ...]) -> None:
+    travels_as = "float32" if dtype == "bfloat16" else dtype
+    if not isinstance(value, np.ndarray):
+        raise ContractError(name, type(value).__name__, "a NumPy array")
+    if value.dtype.name != travels_as:
+        raise ContractError(f"{name}.dtype", value.dtype.name, travels_as)
+    if value.shape != shape:
+        raise ContractError(f"{name}.shape", value.shape, str(shape))
