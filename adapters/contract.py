@@ -58,6 +58,8 @@ class Hyperparameters:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
+    adaptive_epsilon: bool = False
+    """Epsilon is scaled by sqrt(1 - beta_2^t) (newer tf_keras)."""
     amsgrad: bool = False
     l2: float = 0.0
     """Coupled decay: g + l2 * theta enters the moments (MXNet ``wd``, torch ``weight_decay``)."""
@@ -76,8 +78,9 @@ class Hyperparameters:
             _number(name, getattr(self, name), "a number in [0, 1)", lambda x: 0 <= x < 1)
         if self.clip_gradient is not None:
             _number("clip_gradient", self.clip_gradient, "None or a finite number >= 0", lambda x: x >= 0)
-        if not isinstance(self.amsgrad, bool):
-            raise ContractError("amsgrad", self.amsgrad, "True or False")
+        for name in ("adaptive_epsilon", "amsgrad"):
+            if not isinstance(getattr(self, name), bool):
+                raise ContractError(name, getattr(self, name), "True or False")
 
 
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))

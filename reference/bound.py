@@ -1,0 +1,363 @@
+"""The rounding bound: how far an implementation with stated arithmetic may be from the reference.
+
+A first-order running error analysis, per element, beside the float64 trajectory. Every stage has one
+rule, which says how its errors grow; u is the unit roundoff, and `C` roundings are granted to every
+quantity that an implementation may form with up to four operations of its own choice (the conversion
+of a scalar, two products, a sum). Nothing here knows an implementation, and nothing is tuned.
+
+    m:          E_m <- beta_1 E_m + (1 - beta_1) E_g + C u (beta_1 |m| + (1 - beta_1) |g|) + C eta
+                with |m| for beta_1 |m| where m is formed as m + (1 - beta_1)(g - m)
+    v:          E_v <- beta_2 E_v + (1 - beta_2)(2 |g| + E_g) E_g + C u (beta_2 v + (1 - beta_2) g^2) + C eta
+    beta^t:     relative error (C + t |log beta|) u by a power function, (C + t) u as a running product
+    step size:  rho = C u + e_1 + e_2 / 2, with e_i = u + beta_i^t / (1 - beta_i^t) times the error of beta_i^t
+    D:          E_D = E_v / sqrt(v) + C u D + eta   (sqrt(v + E_v) for v < E_v)
+    direction:  E = |d| (rho + C u) + (alpha E_m + |d| E_D + C eta) / (D - E_D)
+    theta:      E_theta <- E_theta + E + 2 u |theta| + u |d| + eta
+
+eta is the smallest normal number, since some frameworks flush subnormals. An element is *ambiguous*
+where the format's range or the error of D decides the result: there the bound is infinite and every
+result is accepted and counted. The rectified branch is ambiguous where rho_t is nearer to the
+threshold than its own error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from reference import stages as s
+from reference.bias_correction import one_minus_power, rectification, sma_inf
+from reference.dialects import Dialect
+from reference.hyperparameters import Hyperparameters
+from reference.namespace import FLOAT64
+from reference.rounding import Rounding
+from reference.stages import Stage, Working
+from reference.step import Gradient, State, step
+
+C = 4
+"""Roundings granted to a quantity of a few operations."""
+
+
+@dataclass
+class Errors:
+    """Absolute errors of one parameter's quantities, of the parameter's shape."""
+
+    theta: Any
+    m: Any
+    v: Any
+    v_max: Any
+    out_of_range: Any
+    """Elements whose result the format's range has decided, in this step or an earlier one."""
+    g: Any = 0.0
+    direction: Any = 0.0
+    update: Any = 0.0
+    """Of theta_t - theta_(t-1)."""
+    whole: Any = None
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Absolute error bounds of a `State`, one entry per parameter, of its shape; infinite where ambiguous."""
+
+    theta: tuple[Any, ...]
+    m: tuple[Any, ...]
+    v: tuple[Any, ...]
+    v_max: tuple[Any, ...] | None
+    update: tuple[Any, ...]
+    """Bound on the error of theta_t - theta_(t-1)."""
+    out_of_range: tuple[Any, ...]
+    branch: bool = False
+    """Whether the rectified branch is ambiguous in this step."""
+
+
+Rule = Callable[[Working, Working, Errors, Hyperparameters, Rounding], None]
+
+
+def initial_bound(state: State) -> Bound:
+    """No error: the state is exact."""
+    zeros = tuple(np.zeros(theta.shape) for theta in state.theta)
+    mask = tuple(np.zeros(theta.shape, dtype=bool) for theta in state.theta)
+    return Bound(zeros, zeros, zeros, None if state.v_max is None else zeros, zeros, mask)
+
+
+def bounded_step(
+    d: Dialect,
+    h: Hyperparameters,
+    a: Rounding,
+    state: State,
+    bound: Bound,
+    gradients: Sequence[Gradient],
+    *,
+    rectify: bool | None = None,
+) -> tuple[State, Bound]:
+    """`reference.step` from `state`, and the bound on a step that began within `bound` of it."""
+    errors = [
+        Errors(bound.theta[i], bound.m[i], bound.v[i], bound.v_max[i] if bound.v_max else None, bound.out_of_range[i])
+        for i in range(len(state.theta))
+    ]
+    branch = False
+
+    def watch(i: int, stage: Stage, before: Working, after: Working) -> None:
+        nonlocal branch
+        RULES[stage](before, after, errors[i], h, a)
+        branch |= stage is s.rectified and _branch_is_ambiguous(after, h, a)
+
+    with np.errstate(all="ignore"):
+        new = step(d, h, state, gradients, watch=watch, rectify=rectify)
+        for i, e in enumerate(errors):
+            _mark_range(e, new.theta[i], new.m[i], new.v[i], a)
+
+    def arrays(name: str) -> tuple[Any, ...]:
+        shapes = (theta.shape for theta in new.theta)
+        pairs = ((e, np.broadcast_to(np.asarray(getattr(e, name)), shape)) for e, shape in zip(errors, shapes, strict=True))
+        return tuple(np.where(e.out_of_range, np.inf, array) for e, array in pairs)
+
+    v_max = None if new.v_max is None else arrays("v_max")
+    masks = tuple(e.out_of_range for e in errors)
+    return new, Bound(arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, branch)
+
+
+def _mark_range(e: Errors, theta: Any, m: Any, v: Any, a: Rounding) -> None:
+    e.out_of_range = e.out_of_range | ~np.isfinite(theta) | ~np.isfinite(m) | ~np.isfinite(v)
+    for value, error in ((theta, e.theta), (m, e.m), (v, e.v)):
+        e.out_of_range = e.out_of_range | (abs(value) + error > a.largest) | np.isnan(error)
+
+
+# Rules: gradient
+
+
+def _rescale(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    e.g = h.rescale_grad * e.g + C * a.u * abs(after.g) + a.tiny
+
+
+def _clip(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """Clipping is a contraction; the bound itself may be rounded on its way in."""
+    if h.clip_gradient is not None:
+        e.g = e.g + a.u * h.clip_gradient
+
+
+def _l2(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if h.l2:
+        term = h.l2 * abs(before.theta)
+        e.g = e.g + h.l2 * e.theta + C * a.u * (abs(before.g) + term) + C * a.tiny
+
+
+# Rules: rows
+
+
+def _sum_duplicate_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """n terms take n - 1 additions in any order: (n - 1) u times the sum of magnitudes."""
+    if before.rows is None:
+        return
+    _, position, count = np.unique(before.rows, return_inverse=True, return_counts=True)
+    magnitude = np.zeros(after.g.shape)
+    np.add.at(magnitude, position, abs(before.g))
+    e.g = (count - 1).reshape(-1, *[1] * (after.g.ndim - 1)) * a.u * magnitude
+
+
+def _scatter_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if before.rows is not None:
+        dense = np.zeros(after.g.shape)
+        dense[before.rows] = e.g
+        e.g = dense
+
+
+def _gather_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if before.rows is not None:
+        e.whole = (e.theta, e.m, e.v, e.v_max, e.out_of_range)
+        e.theta, e.m, e.v, e.v_max, e.out_of_range = (
+            None if whole is None else whole[before.rows] for whole in e.whole
+        )
+
+
+def _restore_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if before.whole is not None:
+        e.update = s.replace_rows(np.zeros(after.theta.shape), before.rows, e.update)
+        e.theta, e.m, e.v, e.v_max, e.out_of_range = (
+            None if whole is None else s.replace_rows(whole, before.rows, part)
+            for whole, part in zip(e.whole, (e.theta, e.m, e.v, e.v_max, e.out_of_range), strict=True)
+        )
+
+
+def _named_rows_move(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if before.rows is not None:
+        e.direction = s.replace_rows(np.zeros(after.direction.shape), before.rows, e.direction[before.rows])
+
+
+# Rules: decay
+
+
+def _decay_theta(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if h.weight_decay:
+        rate = h.learning_rate * h.weight_decay
+        rounding = C * a.u * rate * abs(before.theta) + 2 * a.u * abs(after.theta) + a.tiny
+        e.update = rate * e.theta + rounding
+        e.theta = abs(1 - rate) * e.theta + rounding
+
+
+def _decay_direction(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if h.weight_decay:
+        rate = h.learning_rate * h.weight_decay
+        magnitude = abs(before.direction) + rate * abs(before.theta)
+        e.direction = e.direction + rate * e.theta + C * a.u * magnitude + C * a.tiny
+
+
+# Rules: moments
+
+
+def _first_moment(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    e.out_of_range = e.out_of_range | (abs(before.g) + e.g > a.largest)
+    kept = 1 if a.first_moment == "lerp" else h.beta_1
+    magnitude = kept * abs(before.m) + (1 - h.beta_1) * abs(before.g)
+    e.m = h.beta_1 * e.m + (1 - h.beta_1) * e.g + C * a.u * magnitude + C * a.tiny
+
+
+def _second_moment(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    square = before.g * before.g
+    e.out_of_range = e.out_of_range | (square > a.largest * (1 - C * a.u))
+    kept = 1 if a.second_moment == "lerp" else h.beta_2
+    magnitude = kept * before.v + (1 - h.beta_2) * square
+    from_g = (2 * abs(before.g) + e.g) * e.g
+    e.v = h.beta_2 * e.v + (1 - h.beta_2) * from_g + C * a.u * magnitude + C * a.tiny
+
+
+def _amsgrad_maximum(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """|max(a, b) - max(a', b')| <= max(|a - a'|, |b - b'|)."""
+    if h.amsgrad:
+        e.v_max = np.maximum(e.v_max, e.v)
+
+
+# Rules: direction
+
+
+def _no_error(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """Rounding of epsilon is part of the denominator's."""
+
+
+def _epsilon_hat(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    e_1, e_2 = _correction_errors(before.t, h, a)
+    second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
+    adaptive = 0.5 * e_2 * after.epsilon if h.adaptive_epsilon else 0.0
+    e_denominator = _sqrt_error(second, e_second) + C * a.u * after.denominator + adaptive + a.tiny
+    e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1 + e_2 / 2, a)
+
+
+def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    e_1, e_2 = _correction_errors(before.t, h, a)
+    bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
+    second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
+    root = np.sqrt(second / bias_2)
+    e_denominator = (
+        _sqrt_error(second / bias_2, e_second / bias_2) + 0.5 * e_2 * root + C * a.u_step * after.denominator + a.tiny
+    )
+    e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1, a)
+
+
+def _rectified(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if after.rectified:
+        _paper_epsilon(before, after, e, h, a)
+        e.direction = e.direction + abs(after.direction) * _rectification_error(after, h, a)
+    else:
+        e_1, _ = _correction_errors(before.t, h, a)
+        relative = C * a.u_step + e_1 + C * a.u
+        e.direction = abs(after.direction) * relative + after.step_size * e.m + C * a.tiny
+
+
+def _subtract(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    error = e.direction + 2 * a.u * abs(after.theta) + a.u * abs(before.direction) + a.tiny
+    e.theta = e.theta + error
+    e.update = e.update + error
+
+
+RULES: Mapping[Stage, Rule] = MappingProxyType(
+    {
+        s.rescale: _rescale,
+        s.clip: _clip,
+        s.l2: _l2,
+        s.sum_duplicate_rows: _sum_duplicate_rows,
+        s.scatter_rows: _scatter_rows,
+        s.gather_rows: _gather_rows,
+        s.restore_rows: _restore_rows,
+        s.named_rows_move: _named_rows_move,
+        s.decay_theta: _decay_theta,
+        s.decay_direction: _decay_direction,
+        s.first_moment: _first_moment,
+        s.second_moment: _second_moment,
+        s.amsgrad_maximum: _amsgrad_maximum,
+        s.zero_epsilon_is_default: _no_error,
+        s.epsilon_as_given: _no_error,
+        s.epsilon_hat: _epsilon_hat,
+        s.paper_epsilon: _paper_epsilon,
+        s.rectified: _rectified,
+        s.subtract: _subtract,
+    }
+)
+
+
+# Errors of scalars
+
+
+def _power_error(beta: float, t: int, a: Rounding) -> float:
+    """Relative error of beta^t."""
+    growth = t if a.power_form == "product" else t * abs(FLOAT64.log(beta))
+    return (C + growth) * a.u_powers
+
+
+def _correction_errors(t: int, h: Hyperparameters, a: Rounding) -> tuple[float, float]:
+    """Relative errors of 1 - beta_1^t and 1 - beta_2^t."""
+
+    def one(beta: float) -> float:
+        correction = one_minus_power(beta, t, FLOAT64)
+        power = 1 - correction
+        from_power = power * _power_error(beta, t, a) / correction if power > 0 else 0.0
+        return from_power + a.u_powers
+
+    return one(h.power_beta_1), one(h.power_beta_2)
+
+
+def _sma_error(rho_t: float, t: int, h: Hyperparameters, a: Rounding) -> float:
+    """Absolute error of rho_t = rho_inf - 2 t beta_2^t / (1 - beta_2^t) formed as it is written.
+
+    The two terms are of the size of 1 / (1 - beta_2) and cancel to about t.
+    """
+    rho_inf = sma_inf(h.power_beta_2)
+    _, e_2 = _correction_errors(t, h, a)
+    subtracted = rho_inf - rho_t
+    relative = e_2 + _power_error(h.power_beta_2, t, a) + C * a.u_powers if subtracted > 0 else 0.0
+    return float(C * a.u_powers * (rho_inf + 1) + subtracted * relative + a.u_powers * abs(rho_t))
+
+
+def _branch_is_ambiguous(p: Working, h: Hyperparameters, a: Rounding) -> bool:
+    return bool(abs(p.rho_t - h.sma_threshold) <= _sma_error(p.rho_t, p.t, h, a))
+
+
+def _rectification_error(p: Working, h: Hyperparameters, a: Rounding) -> float:
+    """Relative error of r_t, which grows with rho_t from 4 on: the worse end of rho_t's interval."""
+    rho_inf, error = sma_inf(h.power_beta_2), _sma_error(p.rho_t, p.t, h, a)
+    r_t = rectification(p.rho_t, rho_inf, FLOAT64)
+    ends = [rectification(rho, rho_inf, FLOAT64) for rho in (p.rho_t - error, p.rho_t + error)]
+    # rho_inf is rounded as well, and r_t depends on it through four factors.
+    e_inf = C * a.u_powers * (rho_inf + 1)
+    from_inf = e_inf / abs(rho_inf - 4) + e_inf / abs(rho_inf - 2) + e_inf / rho_inf
+    worst = max(abs(end - r_t) for end in ends) / r_t + from_inf / 2 + 2 * C * a.u_powers
+    return math.inf if math.isnan(worst) else float(worst)
+
+
+# Errors of elements
+
+
+def _sqrt_error(v: Any, error: Any) -> Any:
+    return np.where(v >= error, error / np.sqrt(np.where(v > 0, v, 1)), np.sqrt(v + error))
+
+
+def _quotient_error(p: Working, e_m: Any, e_denominator: Any, rho: float, a: Rounding) -> Any:
+    """Error of step_size m / D; infinite where D may be 0."""
+    smallest = p.denominator - e_denominator
+    direction = abs(p.step_size * p.m / p.denominator)
+    error = direction * (rho + C * a.u) + (p.step_size * e_m + direction * e_denominator + C * a.tiny) / smallest
+    return np.where(smallest > 0, error, np.inf)

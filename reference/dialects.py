@@ -1,0 +1,170 @@
+"""The dialects: each is a sequence of stages, and what counts its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from reference import stages as s
+
+_ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
+_MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
+_MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """The declared semantics of one framework's optimizer."""
+
+    name: str
+    source: str
+    """Where the formula was read: distribution, version, file."""
+    stages: tuple[s.Stage, ...]
+    step_count: Literal["optimizer", "parameter"]
+    """optimizer: one t, which advances for parameters without gradient too. parameter: each its own."""
+    hyperparameters: frozenset[str]
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether the dialect says what a row-sparse gradient does."""
+        return s.scatter_rows in self.stages or s.gather_rows in self.stages
+
+
+_TABLE = (
+    Dialect(
+        name="keras-v2-adam",
+        source="keras 2.15.0, optimizers/legacy/adam.py and optimizer_v2.py",
+        stages=(
+            s.sum_duplicate_rows,
+            s.scatter_rows,
+            *_MOMENTS,
+            s.zero_epsilon_is_default,
+            s.epsilon_hat,
+            s.subtract,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"amsgrad"},
+    ),
+    Dialect(
+        name="tf-keras-adam",
+        source="keras 2.15.0 and tf_keras 2.21.0 (adaptive_epsilon), optimizers/adam.py and optimizer.py",
+        stages=(
+            s.sum_duplicate_rows,
+            s.scatter_rows,
+            s.decay_theta,
+            *_MOMENTS,
+            s.epsilon_as_given,
+            s.epsilon_hat,
+            s.subtract,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"},
+    ),
+    Dialect(
+        name="mxnet2-adam",
+        source="mxnet 2.0.0b1, optimizer/adam.py; src/operator/optimizer_op-inl.h",
+        stages=(
+            s.rescale,
+            s.clip,
+            s.scatter_rows,
+            s.l2,
+            *_MOMENTS,
+            s.epsilon_as_given,
+            s.epsilon_hat,
+            s.subtract,
+        ),
+        step_count="parameter",
+        hyperparameters=_MXNET,
+    ),
+    Dialect(
+        name="mxnet2-adam-lazy",
+        source="mxnet 2.0.0b1, optimizer/adam.py with lazy_update=True; src/operator/optimizer_op-inl.h",
+        stages=(
+            s.gather_rows,
+            s.rescale,
+            s.clip,
+            s.l2,
+            *_MOMENTS,
+            s.epsilon_as_given,
+            s.epsilon_hat,
+            s.subtract,
+            s.restore_rows,
+        ),
+        step_count="parameter",
+        hyperparameters=_MXNET,
+    ),
+    Dialect(
+        name="mxnet1-adam",
+        source="mxnet 1.9.1, optimizer/optimizer.py: Adam with lazy_update=False",
+        stages=(
+            s.rescale,
+            s.scatter_rows,
+            s.l2,
+            s.clip,
+            *_MOMENTS,
+            s.epsilon_as_given,
+            s.epsilon_hat,
+            s.subtract,
+        ),
+        step_count="parameter",
+        hyperparameters=_MXNET,
+    ),
+    Dialect(
+        name="mxnet1-adam-lazy",
+        source="mxnet 1.9.1, optimizer/optimizer.py: Adam, whose lazy_update is True by default",
+        stages=(
+            s.gather_rows,
+            s.rescale,
+            s.l2,
+            s.clip,
+            *_MOMENTS,
+            s.epsilon_as_given,
+            s.epsilon_hat,
+            s.subtract,
+            s.restore_rows,
+        ),
+        step_count="parameter",
+        hyperparameters=_MXNET,
+    ),
+    Dialect(
+        name="tfa-rectified-adam",
+        source="tensorflow-addons 0.23.0, optimizers/rectified_adam.py",
+        stages=(
+            s.sum_duplicate_rows,
+            s.scatter_rows,
+            *_MOMENTS,
+            s.epsilon_as_given,
+            s.rectified,
+            s.decay_direction,
+            s.named_rows_move,
+            s.subtract,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "sma_threshold"},
+    ),
+    Dialect(
+        name="torch-adam",
+        source="torch 2.13.0, optim/adam.py",
+        stages=(
+            s.decay_theta,
+            s.l2,
+            *_MOMENTS,
+            s.epsilon_as_given,
+            s.paper_epsilon,
+            s.subtract,
+        ),
+        step_count="parameter",
+        hyperparameters=_ADAM | {"amsgrad", "l2", "weight_decay"},
+    ),
+)
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({d.name: d for d in _TABLE})
+
+
+def dialect(name: str) -> Dialect:
+    """The dialect called `name`; ValueError naming the known ones otherwise."""
+    if name not in DIALECTS:
+        raise ValueError(f"dialect is {name!r}; accepted: {', '.join(DIALECTS)}")
+    return DIALECTS[name]

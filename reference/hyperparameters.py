@@ -1,0 +1,64 @@
+"""Hyper-parameters of one step, as the formulas receive them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from reference.namespace import Namespace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """Scalars of the formulas; the defaults of optional ones mean "absent".
+
+    The bias correction has betas of its own, because implementations round beta separately on its
+    way there (tf_keras: float32 there, double in the moments; MXNet 2's fused kernel: the reverse).
+    None means: the same beta.
+
+    Raises ValueError, naming argument, value and accepted range.
+    """
+
+    learning_rate: Any = 1e-3
+    beta_1: Any = 0.9
+    beta_2: Any = 0.999
+    epsilon: Any = 1e-7
+    adaptive_epsilon: bool = False
+    amsgrad: bool = False
+    l2: Any = 0.0
+    weight_decay: Any = 0.0
+    rescale_grad: Any = 1.0
+    clip_gradient: Any = None
+    sma_threshold: Any = 5.0
+    power_beta_1: Any = None
+    power_beta_2: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold"):
+            value = getattr(self, name)
+            if not (value >= 0 and math.isfinite(value)):
+                raise ValueError(f"{name} is {value!r}; accepted: a finite number >= 0")
+        for name in ("beta_1", "beta_2", "power_beta_1", "power_beta_2"):
+            value = getattr(self, name)
+            if value is None and name.startswith("power"):
+                object.__setattr__(self, name, getattr(self, name.removeprefix("power_")))
+            elif value is None or not 0 <= value < 1:
+                raise ValueError(f"{name} is {value!r}; accepted: a number in [0, 1)")
+        if self.clip_gradient is not None and not 0 <= self.clip_gradient < math.inf:
+            raise ValueError(f"clip_gradient is {self.clip_gradient!r}; accepted: None or a finite number >= 0")
+
+    def given(self) -> frozenset[str]:
+        """Names whose value is not the default, the two betas of the bias correction aside."""
+        return frozenset(
+            f.name for f in fields(self) if not f.name.startswith("power") and getattr(self, f.name) != f.default
+        )
+
+    def to(self, x: Namespace) -> Hyperparameters:
+        """The same hyper-parameters as numbers of another arithmetic."""
+        numbers = {
+            f.name: value if value is None or isinstance(value, bool) else x.number(value)
+            for f in fields(self)
+            for value in [getattr(self, f.name)]
+        }
+        return Hyperparameters(**numbers)

@@ -1,0 +1,55 @@
+"""The few functions that the stages need besides + - * /, in float64.
+
+Stages never call NumPy's or math's transcendentals themselves, so that the same lines run in any
+arithmetic that brings these functions: `Float64` here, mpmath at 50 digits in `reference.fifty_digits`.
+Scalars go through `math`, whose results do not depend on the CPU's vector units as NumPy's do;
+`sqrt` is correctly rounded everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Namespace(Protocol):
+    """Functions on scalars (log, expm1) and on scalars or arrays (the rest)."""
+
+    def number(self, value: Any) -> Any:
+        """A scalar or an array in this arithmetic, exactly."""
+
+    def sqrt(self, value: Any) -> Any:
+        """Square root; NaN for negative values."""
+
+    def log(self, value: Any) -> Any:
+        """Natural logarithm; minus infinity for 0."""
+
+    def expm1(self, value: Any) -> Any:
+        """exp(value) - 1 without cancellation."""
+
+
+class Float64:
+    """IEEE 754 binary64."""
+
+    def number(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return value.astype(np.float64)
+        return float(value)
+
+    def sqrt(self, value: Any) -> Any:
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(value)
+
+    def log(self, value: Any) -> Any:
+        return math.log(value) if value > 0 else -math.inf
+
+    def expm1(self, value: Any) -> Any:
+        try:
+            return math.expm1(value)
+        except OverflowError:
+            return math.inf
+
+
+FLOAT64 = Float64()

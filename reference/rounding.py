@@ -1,0 +1,73 @@
+"""Units of rounding: what the bound needs to know about an implementation's arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+_FORMATS = MappingProxyType(
+    {
+        # name: (significand bits, smallest normal exponent, largest exponent)
+        "bfloat16": (8, -126, 127),
+        "float16": (11, -14, 15),
+        "float32": (24, -126, 127),
+        "float64": (53, -1022, 1023),
+    }
+)
+_REFERENCE_UNIT = 2.0**-53
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounding:
+    """The rounding model of one implementation, for `reference.bound`.
+
+    A unit is the unit roundoff of the stated format plus that of float64, because the reference that
+    an implementation is compared with rounds as well.
+    """
+
+    compute: str
+    """Format of the element formula, and of storage."""
+    powers: str
+    """Format of beta^t and of what is formed from it."""
+    step_size: str
+    """Format that the step size is rounded to before the element formula."""
+    power_form: Literal["pow", "product"] = "pow"
+    first_moment: Literal["sum", "lerp"] = "sum"
+    second_moment: Literal["sum", "lerp"] = "sum"
+
+    def __post_init__(self) -> None:
+        for name in ("compute", "powers", "step_size"):
+            if getattr(self, name) not in _FORMATS:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(_FORMATS)}")
+
+    @property
+    def u(self) -> float:
+        """Unit of the element formula."""
+        return unit(self.compute)
+
+    @property
+    def u_powers(self) -> float:
+        """Unit of beta^t and the bias correction."""
+        return unit(self.powers)
+
+    @property
+    def u_step(self) -> float:
+        """Unit of the step size: the coarser of its own format and the element formula's."""
+        return max(unit(self.step_size), self.u)
+
+    @property
+    def tiny(self) -> float:
+        """Smallest normal number: the largest that flushing a subnormal to zero can lose."""
+        return float(2.0 ** _FORMATS[self.compute][1])
+
+    @property
+    def largest(self) -> float:
+        """Largest finite number."""
+        digits, _, exponent = _FORMATS[self.compute]
+        return float((2.0 - 2.0 ** (1 - digits)) * 2.0**exponent)
+
+
+def unit(name: str) -> float:
+    """Unit roundoff of format `name` plus that of the float64 reference."""
+    return float(2.0 ** -_FORMATS[name][0] + _REFERENCE_UNIT)

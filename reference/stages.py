@@ -1,0 +1,242 @@
+"""The stages of a step: each is the formula that its docstring prints, on one parameter.
+
+A stage reads and rebinds the fields of a `Working`; it never writes into an array. A dialect is a
+sequence of stages (`reference.dialects`). Notation is that of Kingma & Ba: theta, g, m, v, t; theta
+has any shape, and m, v, v_max and a dense g have the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reference.bias_correction import one_minus_power, rectification, sma, sma_inf
+from reference.hyperparameters import Hyperparameters
+from reference.namespace import Namespace
+
+
+@dataclass
+class Working:
+    """The quantities of one parameter while a step runs."""
+
+    theta: Any
+    m: Any
+    v: Any
+    v_max: Any
+    t: int
+    """Number of this step, the first is 1."""
+    g: Any
+    """The gradient; values of shape ``[k, ...]`` while `rows` is not None and nothing has scattered them."""
+    rows: Any = None
+    """Row numbers of a row-sparse gradient, None for a dense one."""
+    epsilon: Any = None
+    step_size: Any = None
+    denominator: Any = None
+    direction: Any = None
+    """What is subtracted from theta."""
+    rho_t: Any = None
+    """Length of the simple moving average, rectified dialects only."""
+    rectified: bool | None = None
+    """Which branch a rectified dialect takes; None lets rho_t decide."""
+    whole: Any = None
+    """theta, m, v, v_max of all rows, while the others are restricted to the gradient's rows."""
+
+
+Stage = Callable[[Working, Hyperparameters, Namespace], None]
+
+
+# Gradient
+
+
+def rescale(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """g <- rescale_grad g. (MXNet, optimizer/adam.py: step)"""
+    p.g = h.rescale_grad * p.g
+
+
+def clip(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """g <- min(max(g, -c), c) with c = clip_gradient. (MXNet, optimizer/adam.py: step)"""
+    if h.clip_gradient is not None:
+        p.g = np.minimum(np.maximum(p.g, -h.clip_gradient), h.clip_gradient)
+
+
+def l2(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """g <- g + l2 theta. (MXNet's wd; torch/optim/adam.py: weight_decay)"""
+    p.g = p.g + h.l2 * p.theta
+
+
+# Rows
+
+
+def sum_duplicate_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """Rows named several times are summed, before anything is squared.
+
+    (Keras: OptimizerV2._deduplicate_indexed_slices)
+    """
+    if p.rows is None:
+        return
+    unique, position = np.unique(p.rows, return_inverse=True)
+    total = np.zeros((len(unique), *p.g.shape[1:]), dtype=p.g.dtype)
+    np.add.at(total, position, p.g)
+    p.rows, p.g = unique, total
+
+
+def scatter_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """Rows that are not named have gradient 0: a sparse step is the dense one."""
+    if p.rows is None:
+        return
+    dense = np.zeros(p.theta.shape, dtype=p.g.dtype)
+    dense[p.rows] = p.g
+    p.g = dense
+
+
+def gather_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """Lazy: everything up to `restore_rows` sees the named rows alone. (MXNet: lazy_update)"""
+    if p.rows is None:
+        return
+    p.whole = (p.theta, p.m, p.v, p.v_max)
+    p.theta, p.m, p.v = p.theta[p.rows], p.m[p.rows], p.v[p.rows]
+    p.v_max = None if p.v_max is None else p.v_max[p.rows]
+
+
+def restore_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """Lazy: put the named rows back; the others are as they were."""
+    if p.whole is None:
+        return
+    p.theta, p.m, p.v, p.v_max = (
+        None if whole is None else replace_rows(whole, p.rows, part)
+        for whole, part in zip(p.whole, (p.theta, p.m, p.v, p.v_max), strict=True)
+    )
+    p.whole = None
+
+
+def named_rows_move(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """The moments of all rows have decayed, but only named rows of theta move.
+
+    (TF-Addons, optimizers/rectified_adam.py: _resource_apply_sparse)
+    """
+    if p.rows is not None:
+        p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direction[p.rows])
+
+
+def replace_rows(whole: Any, rows: Any, part: Any) -> Any:
+    """A copy of `whole` whose `rows` are `part`."""
+    copy = whole.copy()
+    copy[rows] = part
+    return copy
+
+
+# Decay beside the Adam step
+
+
+def decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """theta <- theta - learning_rate weight_decay theta, before the step.
+
+    (tf_keras, optimizers/optimizer.py: _apply_weight_decay; torch/optim/adam.py: decoupled_weight_decay)
+    """
+    if h.weight_decay:
+        p.theta = p.theta - h.learning_rate * h.weight_decay * p.theta
+
+
+def decay_direction(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """direction <- direction + learning_rate weight_decay theta.
+
+    (TF-Addons, optimizers/rectified_adam.py: var_update += weight_decay * var, then times the rate)
+    """
+    if h.weight_decay:
+        p.direction = p.direction + h.learning_rate * h.weight_decay * p.theta
+
+
+# Moments
+
+
+def first_moment(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """m <- beta_1 m + (1 - beta_1) g. (Kingma & Ba, Algorithm 1)"""
+    p.m = h.beta_1 * p.m + (1 - h.beta_1) * p.g
+
+
+def second_moment(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """v <- beta_2 v + (1 - beta_2) g^2. (Kingma & Ba, Algorithm 1)"""
+    p.v = h.beta_2 * p.v + (1 - h.beta_2) * (p.g * p.g)
+
+
+def amsgrad_maximum(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """v_max <- max(v_max, v), of the raw moment. (Reddi et al., Algorithm 2)"""
+    if h.amsgrad:
+        p.v_max = np.maximum(p.v_max, p.v)
+
+
+# Direction
+
+
+def zero_epsilon_is_default(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """epsilon 0 becomes 1e-7, the backend's. (Keras, optimizers/legacy/adam.py: epsilon or backend.epsilon())"""
+    p.epsilon = h.epsilon if h.epsilon else x.number(1e-7)
+
+
+def epsilon_as_given(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """epsilon <- epsilon sqrt(1 - beta_2^t) if adaptive_epsilon. (tf_keras, optimizers/adam.py: update_step)"""
+    p.epsilon = h.epsilon
+    if h.adaptive_epsilon:
+        p.epsilon = h.epsilon * x.sqrt(one_minus_power(h.power_beta_2, p.t, x))
+
+
+def epsilon_hat(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """direction <- learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon).
+
+    (Kingma & Ba, the formula before section 2.1; Keras, tf_keras, MXNet)
+    """
+    bias_1 = one_minus_power(h.power_beta_1, p.t, x)
+    bias_2 = one_minus_power(h.power_beta_2, p.t, x)
+    p.step_size = h.learning_rate * x.sqrt(bias_2) / bias_1
+    p.denominator = x.sqrt(_second(p)) + p.epsilon
+    p.direction = quotient(p.step_size * p.m, p.denominator)
+
+
+def paper_epsilon(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """direction <- learning_rate / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t)) + epsilon).
+
+    (Kingma & Ba, Algorithm 1; torch/optim/adam.py)
+    """
+    bias_1 = one_minus_power(h.power_beta_1, p.t, x)
+    bias_2 = one_minus_power(h.power_beta_2, p.t, x)
+    p.step_size = h.learning_rate / bias_1
+    p.denominator = x.sqrt(_second(p) / bias_2) + p.epsilon
+    p.direction = quotient(p.step_size * p.m, p.denominator)
+
+
+def rectified(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """direction <- r_t times `paper_epsilon`'s if rho_t >= sma_threshold, else learning_rate m / (1 - beta_1^t).
+
+    (Liu et al., Algorithm 2; TF-Addons, optimizers/rectified_adam.py)
+    """
+    p.rho_t = sma(h.power_beta_2, p.t, x)
+    if p.rectified is None:
+        p.rectified = bool(p.rho_t >= h.sma_threshold)
+    paper_epsilon(p, h, x)
+    if p.rectified:
+        r_t = rectification(p.rho_t, sma_inf(h.power_beta_2), x)
+        p.step_size = r_t * p.step_size
+        p.direction = r_t * p.direction
+    else:
+        p.direction = p.step_size * p.m
+
+
+def subtract(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """theta <- theta - direction. (Kingma & Ba, Algorithm 1)"""
+    p.theta = p.theta - p.direction
+
+
+def quotient(numerator: Any, denominator: Any) -> Any:
+    """numerator / denominator by IEEE rules, in every arithmetic: 0 / 0 is NaN and raises nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if getattr(denominator, "dtype", None) != object:
+            return numerator / denominator
+    safe = np.where(denominator == 0, np.nan, denominator)
+    return numerator / safe
+
+
+def _second(p: Working) -> Any:
+    return p.v if p.v_max is None else p.v_max

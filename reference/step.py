@@ -1,0 +1,115 @@
+"""One step of a dialect, over a list of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from reference.dialects import Dialect
+from reference.hyperparameters import Hyperparameters
+from reference.namespace import FLOAT64, Namespace
+from reference.stages import Stage, Working
+
+Gradient = Any
+"""An array of the parameter's shape, a pair (row numbers ``[k]``, values ``[k, ...]``), or None."""
+
+Watch = Callable[[int, Stage, Working, Working], None]
+"""Called after every stage with the parameter's number, the stage, and the quantities before and after it."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Parameters and optimizer state, one entry per parameter; v_max is None without AMSGrad."""
+
+    theta: tuple[Any, ...]
+    m: tuple[Any, ...]
+    v: tuple[Any, ...]
+    v_max: tuple[Any, ...] | None
+    t: tuple[int, ...]
+
+
+def initial_state(theta: Sequence[Any], h: Hyperparameters, x: Namespace = FLOAT64) -> State:
+    """theta as given, m = v = v_max = 0, t = 0."""
+    numbers = tuple(x.number(np.asarray(array)) for array in theta)
+    zeros = tuple(x.number(np.zeros(array.shape)) for array in numbers)
+    return State(numbers, zeros, zeros, zeros if h.amsgrad else None, (0,) * len(numbers))
+
+
+def step(
+    d: Dialect,
+    h: Hyperparameters,
+    state: State,
+    gradients: Sequence[Gradient],
+    *,
+    x: Namespace = FLOAT64,
+    watch: Watch | None = None,
+    rectify: bool | None = None,
+) -> State:
+    """The state after one step of dialect `d`. Nothing that is passed in is written to.
+
+    rectify: force the branch of a rectified dialect; None lets rho_t decide.
+
+    Raises ValueError for a hyper-parameter that the dialect does not have, and for gradients that do
+    not fit the parameters in number, shape or row range.
+    """
+    _check(d, h, state, gradients)
+    h = h.to(x)
+    after = tuple(_one(d, h, state, i, g, x, watch, rectify) for i, g in enumerate(gradients))
+
+    def arrays(name: str) -> tuple[Any, ...]:
+        # NumPy turns 0-d results into scalars; a state holds arrays.
+        return tuple(np.asarray(getattr(p, name)) for p in after)
+
+    v_max = None if state.v_max is None else arrays("v_max")
+    return State(arrays("theta"), arrays("m"), arrays("v"), v_max, tuple(p.t for p in after))
+
+
+def _one(
+    d: Dialect,
+    h: Hyperparameters,
+    state: State,
+    i: int,
+    gradient: Gradient,
+    x: Namespace,
+    watch: Watch | None,
+    rectify: bool | None,
+) -> Working:
+    v_max = None if state.v_max is None else state.v_max[i]
+    p = Working(state.theta[i], state.m[i], state.v[i], v_max, state.t[i], g=None, rectified=rectify)
+    if gradient is not None or d.step_count == "optimizer":
+        p.t += 1
+    if gradient is None:
+        return p
+    p.rows, values = gradient if isinstance(gradient, tuple) else (None, gradient)
+    p.g = x.number(np.asarray(values))
+    for stage in d.stages:
+        before = replace(p)
+        stage(p, h, x)
+        if watch is not None:
+            watch(i, stage, before, p)
+    return p
+
+
+def _check(d: Dialect, h: Hyperparameters, state: State, gradients: Sequence[Gradient]) -> None:
+    for name in sorted(h.given() - d.hyperparameters):
+        raise ValueError(f"{name} is {getattr(h, name)!r}; accepted: nothing, {d.name} does not have it")
+    if h.amsgrad != (state.v_max is not None):
+        raise ValueError(f"amsgrad is {h.amsgrad!r}; accepted: True exactly when the state holds v_max")
+    if len(gradients) != len(state.theta):
+        raise ValueError(f"len(gradients) is {len(gradients)}; accepted: {len(state.theta)}, one per parameter")
+    for i, (theta, gradient) in enumerate(zip(state.theta, gradients, strict=True)):
+        if gradient is None:
+            continue
+        rows, values = gradient if isinstance(gradient, tuple) else (None, gradient)
+        shape = theta.shape if rows is None else (len(rows), *theta.shape[1:])
+        if np.shape(values) != shape:
+            raise ValueError(f"gradients[{i}] has shape {np.shape(values)}; accepted: {shape}")
+        if rows is None:
+            continue
+        if not d.takes_rows:
+            raise ValueError(f"gradients[{i}] is row-sparse; accepted: a dense one, {d.name} has no sparse form")
+        if len(rows) and not (0 <= np.min(rows) and np.max(rows) < theta.shape[0]):
+            raise ValueError(f"gradients[{i}] names rows {list(rows)}; accepted: 0 to {theta.shape[0] - 1}")
