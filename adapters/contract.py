@@ -170,6 +170,8 @@ class Arithmetic:
     """l2 and weight_decay, received."""
     rescale_grad: Precision = "float64"
     """rescale_grad and clip_gradient, received."""
+    sma_threshold: Precision = "float64"
+    """Received."""
     first_moment: Literal["sum", "lerp"] = "sum"
     """beta_1 m + (1 - beta_1) g (also a lerp that switches sides at 1/2), or m + (1 - beta_1) (g - m)."""
     second_moment: Literal["sum", "lerp"] = "sum"
@@ -253,7 +255,9 @@ class Implementation(Protocol):
 def check_gradients(parameters: Sequence[Array], gradients: Sequence[Gradient], name: str = "gradients") -> None:
     """Raise `ContractError` unless `gradients` fit `parameters` in number, shape, dtype and row range."""
     if len(gradients) != len(parameters):
-        raise ContractError(f"len({name})", len(gradients), f"{len(parameters)}, one per parameter (None for no gradient)")
+        raise ContractError(
+            f"len({name})", len(gradients), f"{len(parameters)}, one per parameter (None for no gradient)"
+        )
     for i, (theta, g) in enumerate(zip(parameters, gradients, strict=True)):
         at = f"{name}[{i}]"
         if g is None:
@@ -266,7 +270,7 @@ def check_gradients(parameters: Sequence[Array], gradients: Sequence[Gradient], 
         if not (isinstance(g.indices, np.ndarray) and g.indices.dtype == np.int64 and g.indices.ndim == 1):
             raise ContractError(f"{at}.indices", g.indices, "an int64 array of one dimension")
         _array(f"{at}.values", g.values, theta.dtype.name, (len(g.indices), *theta.shape[1:]))
-        if g.indices.size and not (0 <= g.indices.min() and g.indices.max() < theta.shape[0]):
+        if g.indices.size and not (g.indices.min() >= 0 and g.indices.max() < theta.shape[0]):
             raise ContractError(f"{at}.indices", g.indices.tolist(), f"row numbers from 0 to {theta.shape[0] - 1}")
 
 

@@ -114,7 +114,9 @@ def bounded_step(
 
     def arrays(name: str) -> tuple[Any, ...]:
         shapes = (theta.shape for theta in new.theta)
-        pairs = ((e, np.broadcast_to(np.asarray(getattr(e, name)), shape)) for e, shape in zip(errors, shapes, strict=True))
+        pairs = (
+            (e, np.broadcast_to(np.asarray(getattr(e, name)), shape)) for e, shape in zip(errors, shapes, strict=True)
+        )
         return tuple(np.where(e.out_of_range, np.inf, array) for e, array in pairs)
 
     v_max = None if new.v_max is None else arrays("v_max")

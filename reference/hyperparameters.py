@@ -56,7 +56,7 @@ class Hyperparameters:
 
     def to(self, x: Namespace) -> Hyperparameters:
         """The same hyper-parameters as numbers of another arithmetic."""
-        numbers = {
+        numbers: dict[str, Any] = {
             f.name: value if value is None or isinstance(value, bool) else x.number(value)
             for f in fields(self)
             for value in [getattr(self, f.name)]

@@ -231,11 +231,10 @@ def subtract(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
 def quotient(numerator: Any, denominator: Any) -> Any:
     """numerator / denominator by IEEE rules, in every arithmetic: 0 / 0 is NaN and raises nothing."""
+    if isinstance(denominator, np.ndarray) and denominator.dtype.kind == "O":  # mpmath raises instead
+        denominator = np.where(denominator == 0, np.nan, denominator)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if getattr(denominator, "dtype", None) != object:
-            return numerator / denominator
-    safe = np.where(denominator == 0, np.nan, denominator)
-    return numerator / safe
+        return numerator / denominator
 
 
 def _second(p: Working) -> Any:

@@ -111,5 +111,5 @@ def _check(d: Dialect, h: Hyperparameters, state: State, gradients: Sequence[Gra
             continue
         if not d.takes_rows:
             raise ValueError(f"gradients[{i}] is row-sparse; accepted: a dense one, {d.name} has no sparse form")
-        if len(rows) and not (0 <= np.min(rows) and np.max(rows) < theta.shape[0]):
+        if len(rows) and not (np.min(rows) >= 0 and np.max(rows) < theta.shape[0]):
             raise ValueError(f"gradients[{i}] names rows {list(rows)}; accepted: 0 to {theta.shape[0] - 1}")

@@ -1,0 +1,49 @@
+"""Which adapters there are, where they live, and in which tox environment they run.
+
+Imports no framework: an adapter's module is imported when it is asked for, and its framework when it
+is constructed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One adapter of this project."""
+
+    name: str
+    module: str
+    cls: str
+    environment: str
+    """tox environment whose packages it needs."""
+    distribution: str
+    """Distribution that ships the implementation; deviations are judged by its version."""
+
+
+_TABLE = (
+    Entry("keras-v2-fused", "adapters.keras_v2", "Fused", "keras", "keras"),
+    Entry("keras-v2-nonfused", "adapters.keras_v2", "NonFused", "keras", "keras"),
+    Entry("tf-keras", "adapters.tf_keras_adam", "TfKeras", "keras", "keras"),
+    Entry("tfa-rectified-adam", "adapters.tfa_rectified", "Rectified", "keras", "tensorflow-addons"),
+    Entry("mxnet2-fused", "adapters.mxnet2", "Fused", "mxnet", "mxnet"),
+    Entry("mxnet2-step", "adapters.mxnet2", "Step", "mxnet", "mxnet"),
+    Entry("mxnet2-lazy", "adapters.mxnet2", "Lazy", "mxnet", "mxnet"),
+    Entry("mxnet2-lazy-row-sparse", "adapters.mxnet2", "LazyRowSparse", "mxnet", "mxnet"),
+    Entry("torch-loop", "adapters.torch_optim", "Loop", "torch", "torch"),
+    Entry("torch-foreach", "adapters.torch_optim", "Foreach", "torch", "torch"),
+    Entry("torch-fused", "adapters.torch_optim", "Fused", "torch", "torch"),
+)
+
+ADAPTERS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _TABLE})
+ENVIRONMENTS: tuple[str, ...] = tuple(dict.fromkeys(entry.environment for entry in _TABLE))
+
+
+def of_environment(environment: str) -> tuple[str, ...]:
+    """Names of the adapters that `environment` must run; ValueError naming the known environments."""
+    if environment not in ENVIRONMENTS:
+        raise ValueError(f"environment is {environment!r}; accepted: {', '.join(ENVIRONMENTS)}")
+    return tuple(entry.name for entry in _TABLE if entry.environment == environment)

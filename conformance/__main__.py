@@ -1,0 +1,211 @@
+"""The command line: ``python -m conformance run | adapters | matrix``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from adapters.registry import ADAPTERS, ENVIRONMENTS, of_environment
+from conformance import checks, matrix, run, table
+from conformance.deviations import DEFAULT_FILE, DeviationsError
+from conformance.findings import to_json
+from conformance.ndjson import lines, write
+from conformance.problems import PROFILES
+from conformance.progress import progress
+from conformance.verdict import ExitCode, Result, Verdict, judge
+
+_EXIT_CODES = """exit codes:
+  0  everything conforms, or deviates as declared
+  1  something does not conform, or crashed
+  2  something could not be tested, or the command line is wrong
+  3  the suite itself failed"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except (DeviationsError, OSError) as error:
+        table.console(stderr=True).print(f"[red]error:[/] {escape(str(error))}")
+        return ExitCode.COULD_NOT_TEST
+    except KeyboardInterrupt:
+        table.console(stderr=True).print("interrupted; nothing was written")
+        return 130
+    except Exception:
+        table.console(stderr=True).print_exception()
+        return ExitCode.SUITE_FAILED
+
+
+def _run(options: argparse.Namespace) -> int:
+    profile = PROFILES[options.profile]
+    named = options.adapter or (of_environment(options.environment) if options.environment else ())
+    plan = run.Plan(
+        adapters=tuple(dict.fromkeys(named)) or tuple(ADAPTERS),
+        named=bool(named),
+        environment=options.environment,
+        profile=options.profile,
+        problems=options.problems or profile.problems,
+        seed=options.seed,
+        checks=tuple(options.check or ()),
+        only=options.problem,
+        jobs=options.jobs,
+        time_limit=options.time_limit,
+        deviations=options.deviations,
+    )
+    console = table.console(stderr=options.json)
+    with progress(console) as reporter:
+        done = run.run(plan, reporter)
+    console.print(table.terminal(done.results, run.title(done.header)))
+    _explain(console, done.results, done.complaints)
+    for result in done.missing:
+        console.print(f"missing: {escape(result.reason)}")
+    if not done.results:
+        console.print("nothing could be tested: no adapter's framework is installed here")
+    for path in run.write_reports(done, ndjson_file=options.ndjson, report=options.report):
+        console.print(f"wrote {path}")
+    if options.json:
+        print("\n".join(lines(done.header, done.results, done.complaints, done.code)))
+    return done.code
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    environments = tuple(options.environments.split(",")) if options.environments else ENVIRONMENTS
+    for environment in environments:
+        of_environment(environment)
+    merged = matrix.merge(options.files or matrix.default_files(environments), environments)
+    console = table.console(stderr=options.json)
+    console.print(table.terminal(merged.results, merged.title or "Conformance matrix"))
+    _explain(console, merged.results, merged.complaints)
+    for problem in merged.problems:
+        console.print(f"[magenta]could not be judged:[/] {escape(problem)}")
+    meaning = merged.code.name.lower().replace("_", " ")
+    console.print(f"{len(merged.results)} implementations: {meaning} (exit code {int(merged.code)})")
+    if options.markdown:
+        write(options.markdown, table.markdown(merged.results, merged.title, [*merged.complaints, *merged.problems]))
+        console.print(f"wrote {options.markdown}")
+    if options.json:
+        rows = [dict(zip(table.HEADINGS, table.cells(r), strict=True)) | to_json(r.measures()) for r in merged.results]
+        print(json.dumps({"implementations": rows, "problems": merged.problems, "exit_code": int(merged.code)}))
+    return merged.code
+
+
+def _adapters(options: argparse.Namespace) -> int:
+    console = table.console(stderr=options.json)
+    plan = run.Plan(
+        adapters=tuple(ADAPTERS),
+        named=False,
+        environment=None,
+        profile="smoke",
+        problems=1,
+        seed=0,
+        checks=("none",),
+        jobs=options.jobs,
+        time_limit=120,
+    )
+    with progress(console) as reporter:
+        results = run.in_parallel(lambda name: judge(name, run.child(plan, name, reporter)), plan.adapters, plan.jobs)
+    rows = []
+    for result in results:
+        here = result.verdict is Verdict.CONFORMS
+        entry = ADAPTERS[result.adapter]
+        state = "here" if here else ("missing" if result.verdict is Verdict.COULD_NOT_TEST else "broken")
+        rows.append({"adapter": result.adapter, "environment": entry.environment, "state": state, "why": result.reason})
+        why = f": {escape(result.reason)}" if result.reason else f", claims {result.dialect}"
+        console.print(f"{result.adapter:24} tox environment {entry.environment:8} {state}{why}")
+    if options.json:
+        print(json.dumps(rows))
+    return ExitCode.CONFORMS
+
+
+def _explain(console: Console, results: Sequence[Result], complaints: Sequence[str]) -> None:
+    for result in results:
+        for text in table.explain(result):
+            console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
+    for complaint in complaints:
+        console.print(f"[red]deviations:[/] {escape(complaint)}", soft_wrap=True)
+    count = sum(len(result.not_claimed) for result in results)
+    if count:
+        console.print(f"not claimed: {count} framework arguments, listed in the reports; never a pass")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance",
+        description="Proves or refutes that an implementation is the Adam that it claims to be.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, function, text in (
+        ("run", _run, "run implementations under all checks"),
+        ("adapters", _adapters, "what is here, what is missing and why"),
+        ("matrix", _matrix, "merge the reports of several environments into one table"),
+    ):
+        command = commands.add_parser(
+            name, help=text, description=text, epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.set_defaults(command=function)
+        command.add_argument("--json", action="store_true", help="the result for programs on standard output")
+        if name != "matrix":
+            default = min(2, os.cpu_count() or 1)
+            command.add_argument("--jobs", type=_positive, default=default, help="processes at a time (%(default)s)")
+    _run_options(commands.choices["run"])
+    _matrix_options(commands.choices["matrix"])
+    return parser
+
+
+def _run_options(command: argparse.ArgumentParser) -> None:
+    which = command.add_mutually_exclusive_group()
+    help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
+    which.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
+    which.add_argument("--environment", choices=ENVIRONMENTS, help="all adapters that this tox environment must have")
+    command.add_argument("--profile", choices=tuple(PROFILES), default="quick", help="how much (%(default)s)")
+    command.add_argument("--problems", type=_positive, metavar="N", help="problems, instead of the profile's number")
+    command.add_argument("--seed", type=_seed, default=0, help="seed of the problems (%(default)s)")
+    command.add_argument("--check", action="append", choices=checks.NAMES, help="only this check; may be repeated")
+    command.add_argument("--problem", type=_seed, metavar="K", help="only problem K of each set, to debug a finding")
+    command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
+    command.add_argument("--deviations", type=Path, default=DEFAULT_FILE, metavar="FILE", help="declared deviations")
+    command.add_argument("--report", type=Path, metavar="DIR", help="write report.md and report.ndjson there")
+    command.add_argument("--ndjson", type=Path, metavar="FILE", help="write the report as NDJSON")
+
+
+def _matrix_options(command: argparse.ArgumentParser) -> None:
+    files = "reports; default: those that the tox environments write"
+    command.add_argument("files", type=Path, nargs="*", metavar="FILE.ndjson", help=files)
+    command.add_argument("--environments", metavar="A,B", help=f"that must be there ({','.join(ENVIRONMENTS)})")
+    command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from 1 on")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from 0 on")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a finite number of seconds above 0")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""The checks: plain functions (implementation, problem) -> Outcome.
+
+The command line, the pytest tests, the mutants and the gate all call these. A check that compares
+numbers reports the error as a fraction of the derived bound; none has a tolerance of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adapters.contract import Claim, Identity, Implementation, Problem
+from conformance import oracle
+from conformance.describe import describe
+from conformance.findings import Element, Finding, Outcome
+from conformance.observe import ContractBreach, Observation, observe
+
+WORST_SHOWN = 3
+INFORMATIVE_BELOW = 0.01
+"""A comparison informs when its bound is below this share of the movement."""
+INFORMATIVE_SHARE = 0.5
+"""Share of moving elements that must inform, over the problem set as a whole."""
+
+
+def contract(implementation: Implementation, problem: Problem) -> Outcome:
+    """Every returned state has the arrays, shapes, dtypes and counts that the contract asks for."""
+    try:
+        observe(implementation, problem)
+    except ContractBreach as breach:
+        return _one(Finding(message=str(breach)), problem)
+    return Outcome()
+
+
+def step_count(implementation: Implementation, problem: Problem) -> Outcome:
+    """t after every step is the dialect's: one per optimizer, or one per parameter."""
+    states = _observed(implementation, problem).states
+    for k, expected in enumerate(oracle.step_counts(implementation.claim.dialect, problem)):
+        for i, (t, should) in enumerate(zip(states[k].t, expected, strict=True)):
+            if t != should:
+                message = f"step {k + 1}: t of parameter {i} is {t}, expected {should}"
+                finding = Finding(message=message, quantity="t", step=k + 1, parameter=i)
+                return _one(finding, problem)
+    return Outcome()
+
+
+def caller_arrays(implementation: Implementation, problem: Problem) -> Outcome:
+    """The arrays that the caller passed in are as they were, and returned states stay as they were."""
+    observation = _observed(implementation, problem)
+    outcome = Outcome()
+    if observation.overwritten:
+        outcome.add(_one(Finding(message=f"the caller's {', '.join(observation.overwritten)} changed"), problem))
+    if observation.changed_later:
+        message = f"a returned state changed afterwards: {observation.changed_later[0]}"
+        outcome.add(_one(Finding(message=message), problem))
+    return outcome
+
+
+def one_step(implementation: Implementation, problem: Problem) -> Outcome:
+    """Every single step, from the state observed before it, is the reference's within the bound of one step."""
+    return _compared(implementation, problem, "one step")
+
+
+def free_running(implementation: Implementation, problem: Problem) -> Outcome:
+    """The whole trajectory is the reference's own within the accumulated bound."""
+    return _compared(implementation, problem, "free running")
+
+
+def equal_shapes(implementation: Implementation, problem: Problem) -> Outcome:
+    """Parameters of equal shape have moments of their own: the trajectory is the reference's."""
+    return _compared(implementation, problem, "free running")
+
+
+def clip_gradient_zero(implementation: Implementation, problem: Problem) -> Outcome:
+    """clip_gradient 0 clips every gradient to zero: the trajectory is the reference's."""
+    return _compared(implementation, problem, "free running")
+
+
+def identity(seen: Identity) -> Outcome:
+    """The operations observed during one step are the claimed code path's, and no other's."""
+    outcome = Outcome()
+    for name in sorted(seen.required - seen.observed):
+        message = f"operation {name!r} did not run; observed: {', '.join(sorted(seen.observed)) or 'none'}"
+        outcome.findings.append(Finding(message=message))
+    for name in sorted(seen.excluded & seen.observed):
+        outcome.findings.append(Finding(message=f"operation {name!r} ran, which belongs to another code path"))
+    if not seen.required:
+        message = "no operation is required: nothing shows which code ran"
+        outcome.findings.append(Finding(message=message))
+    return outcome
+
+
+def informative(merged: Outcome) -> Outcome:
+    """Over all problems together, enough of what was compared could have failed."""
+    if merged.informative_share >= INFORMATIVE_SHARE:
+        return Outcome()
+    message = (
+        f"informative share is {merged.informative_share:.3f}, accepted: at least {INFORMATIVE_SHARE}"
+        " (the declared arithmetic is too coarse for the problems to tell anything)"
+    )
+    return Outcome(findings=[Finding(message=message)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A check on problems: its name, the set of problems it is for, and who it applies to."""
+
+    name: str
+    problems: str
+    judge: Callable[[Implementation, Problem], Outcome]
+    applies: Callable[[Claim], bool] = lambda _: True
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(name="contract", problems="general", judge=contract),
+    Check(name="step-count", problems="general", judge=step_count),
+    Check(name="caller-arrays", problems="general", judge=caller_arrays),
+    Check(name="one-step", problems="general", judge=one_step),
+    Check(name="free-running", problems="general", judge=free_running),
+    Check(name="equal-shapes", problems="equal-shapes", judge=equal_shapes),
+    Check(
+        name="clip-gradient-zero",
+        problems="clip-gradient-zero",
+        judge=clip_gradient_zero,
+        applies=lambda claim: "clip_gradient" in claim.hyperparameters,
+    ),
+)
+RUN_CHECKS: tuple[str, ...] = ("identity", "informative")
+"""Checks on a run as a whole: `identity` and `informative`."""
+NAMES: tuple[str, ...] = (*(c.name for c in CHECKS), *RUN_CHECKS)
+
+
+def _observed(implementation: Implementation, problem: Problem) -> Observation:
+    """The run, or an empty one where the contract is broken, which `contract` alone reports."""
+    try:
+        return observe(implementation, problem)
+    except ContractBreach:
+        return Observation(states=(), overwritten=(), changed_later=())
+
+
+def _one(finding: Finding, problem: Problem) -> Outcome:
+    return Outcome(findings=[replace(finding, description=describe(problem))])
+
+
+_last: tuple[Observation, dict[str, Outcome]] | None = None
+
+
+def _compared(implementation: Implementation, problem: Problem, comparison: str) -> Outcome:
+    """Both comparisons come from one pass over the trajectory; the last pass is remembered."""
+    global _last
+    observation = _observed(implementation, problem)
+    if _last is None or _last[0] is not observation:
+        _last = (observation, _compare(implementation, problem, observation))
+    return _last[1][comparison]
+
+
+def _compare(implementation: Implementation, problem: Problem, observation: Observation) -> dict[str, Outcome]:
+    outcomes = {"one step": Outcome(), "free running": Outcome()}
+    if not observation.states:
+        return outcomes
+    arithmetic = implementation.arithmetic(problem.dtype)
+    for e in oracle.compare(implementation.claim.dialect, arithmetic, problem, observation.states):
+        outcome = outcomes[e.comparison]
+        fraction = _fraction(e.obtained, e.value, e.bound)
+        ambiguous = np.isinf(e.bound)
+        outcome.compared += e.value.size
+        outcome.ambiguous += e.value.size if e.branch else int(np.count_nonzero(ambiguous))
+        if e.quantity == "update":
+            moves = e.value != 0
+            outcome.moving += int(np.count_nonzero(moves))
+            outcome.informative += int(np.count_nonzero(moves & (e.bound < INFORMATIVE_BELOW * np.abs(e.value))))
+        worst = float(np.max(fraction, initial=0.0))
+        outcome.worst_fraction = max(outcome.worst_fraction, worst)
+        if worst > 1 and not outcome.findings:
+            outcome.findings.append(_finding(e, fraction, problem))
+    return outcomes
+
+
+def _fraction(obtained: Any, expected: Any, bound: Any) -> Any:
+    """Error as a fraction of the bound: 0 where ambiguous or equal, infinite for an error with bound 0 or a NaN."""
+    with np.errstate(all="ignore"):
+        error = np.abs(obtained - expected)
+        fraction = np.where(error > 0, error / bound, 0.0)
+    fraction = np.where(np.isnan(error), np.inf, fraction)
+    return np.where(np.isinf(bound), 0.0, fraction)
+
+
+def _finding(e: oracle.Expected, fraction: Any, problem: Problem) -> Finding:
+    order = np.argsort(fraction, axis=None)[::-1]
+    positions = [np.unravel_index(k, fraction.shape) for k in order[:WORST_SHOWN]]
+    worst = tuple(
+        Element(
+            index=tuple(int(n) for n in at),
+            obtained=float(e.obtained[at]),
+            expected=float(e.value[at]),
+            bound=float(e.bound[at]),
+        )
+        for at in positions
+        if fraction[at] > 1
+    )
+    count = int(np.count_nonzero(fraction > 1))
+    message = (
+        f"{e.comparison}, step {e.step}: {e.quantity} of parameter {e.parameter} is off by"
+        f" {float(np.max(fraction)):.3g} times the bound, {count} of {fraction.size} elements; worst {worst[0]}"
+    )
+    finding = Finding(message=message, quantity=e.quantity, step=e.step, parameter=e.parameter, worst=worst)
+    return replace(finding, description=describe(problem))

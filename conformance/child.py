@@ -1,0 +1,126 @@
+"""One implementation under all checks, in a process of its own.
+
+Run by `conformance.process` as ``python -m conformance.child FD JSON``. What happens is written as JSON
+lines to file descriptor FD, so that an implementation may print, crash or hang as it likes: the last
+line says how far it came.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, TextIO
+
+from adapters.contract import Implementation
+from conformance import checks, problems
+from conformance.findings import Outcome, to_json
+from conformance.load import CannotTest, load
+from conformance.observe import ImplementationFailed, guarded
+
+MAX_FINDINGS = 5
+"""Findings kept per check; the number of failing problems is counted in full."""
+
+
+def main(argv: list[str]) -> None:
+    """Arguments: the file descriptor and the order as JSON (adapter, problems, seed, checks, only)."""
+    with os.fdopen(int(argv[0]), "w", buffering=1, encoding="utf-8") as out:
+        Child(json.loads(argv[1]), out).run()
+
+
+class Child:
+    """Runs the checks and tells what happens."""
+
+    def __init__(self, order: dict[str, Any], out: TextIO) -> None:
+        self.order, self.out = order, out
+
+    def say(self, event: str, **data: Any) -> None:
+        """One JSON line."""
+        self.out.write(json.dumps({"event": event, **to_json(data)}, allow_nan=False) + "\n")
+
+    def run(self) -> None:
+        """All checks, to the end; an exception of the implementation is an event, not an end of the suite."""
+        try:
+            implementation = load(self.order["adapter"])
+        except CannotTest as reason:
+            self.say("cannot-test", reason=str(reason))
+            return
+        try:
+            self._judge(implementation)
+        except ImplementationFailed as failure:
+            self.say("crashed", reason=str(failure), traceback=traceback.format_exc())
+        except Exception as error:
+            self.say("suite-failed", reason=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
+        else:
+            self.say("done")
+
+    def _judge(self, implementation: Implementation) -> None:
+        claim = implementation.claim
+        arithmetic = {dtype: guarded(implementation.arithmetic, dtype) for dtype in claim.dtypes}
+        self.say(
+            "claim",
+            name=implementation.name,
+            dialect=claim.dialect,
+            not_claimed=list(claim.not_claimed),
+            arithmetic=arithmetic,
+        )
+        wanted = self.order["checks"] or list(checks.NAMES)
+        if "identity" in wanted:
+            seen = guarded(implementation.identity)
+            self.say("identity", identity=seen)
+            self._result("identity", checks.identity(seen))
+        merged: dict[str, Outcome] = {}
+        for set_name, chosen in self._chosen(implementation, wanted):
+            merged |= self._judge_set(implementation, set_name, chosen)
+        if "informative" in wanted and "one-step" in merged and self.order["only"] is None:
+            self._result("informative", checks.informative(merged["one-step"]))
+
+    def _chosen(self, implementation: Implementation, wanted: list[str]) -> Iterator[tuple[str, list[checks.Check]]]:
+        for set_name in problems.SETS:
+            chosen = [
+                check
+                for check in checks.CHECKS
+                if check.problems == set_name
+                and (check.name in wanted or ("informative" in wanted and check.name == "one-step"))
+                and check.applies(implementation.claim)
+            ]
+            if chosen:
+                yield set_name, chosen
+
+    def _judge_set(
+        self, implementation: Implementation, set_name: str, chosen: list[checks.Check]
+    ) -> dict[str, Outcome]:
+        strategy, share = problems.SETS[set_name]
+        number = max(1, round(share * self.order["problems"]))
+        drawn = problems.draw(strategy(implementation.claim), number, self.order["seed"])
+        outcomes = {check.name: Outcome() for check in chosen}
+        failing = dict.fromkeys(outcomes, 0)
+        self.say("set", set=set_name, problems=len(drawn))
+        for number, problem in enumerate(drawn):
+            if self.order["only"] not in (None, number):
+                continue
+            self.say("problem", set=set_name, number=number)
+            for check in chosen:
+                outcome = check.judge(implementation, problem)
+                failing[check.name] += bool(outcome.findings)
+                kept = len(outcomes[check.name].findings)
+                room = outcome.findings[: MAX_FINDINGS - kept]
+                numbered = [replace(finding, problem=number) for finding in room]
+                outcomes[check.name].add(replace(outcome, findings=numbered))
+        self.say("problem", set=set_name, number=len(drawn))
+        for name, outcome in outcomes.items():
+            judged = 1 if self.order["only"] is not None else len(drawn)
+            self._result(name, outcome, judged, failing[name])
+        return outcomes
+
+    def _result(self, check: str, outcome: Outcome, number: int = 0, failing: int | None = None) -> None:
+        failing = len(outcome.findings) if failing is None else failing
+        share = outcome.informative_share
+        self.say("result", check=check, problems=number, failing=failing, outcome=outcome, informative_share=share)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

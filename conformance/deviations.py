@@ -1,0 +1,131 @@
+"""Declared deviations: known differences between an implementation and its dialect. Strict both ways.
+
+A failing check that an entry names is *deviates as declared*. An entry whose checks pass has healed,
+and fails the run. An entry is judged only where a version in its range is installed and the checks it
+names ran to the end.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from conformance import checks
+from conformance.provenance import ROOT
+from conformance.verdict import Result, Verdict
+
+DEFAULT_FILE = ROOT / "adapters" / "deviations.toml"
+
+
+class DeviationsError(ValueError):
+    """The deviations file cannot be used; the message names file, entry, key and what is accepted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deviation:
+    """One entry."""
+
+    id: str
+    implementation: str
+    distribution: str
+    versions: str
+    """Version range of the distribution, as PEP 440 writes it."""
+    checks: tuple[str, ...]
+    reason: str
+    link: str
+    effect: str
+
+
+def read(path: Path = DEFAULT_FILE) -> tuple[Deviation, ...]:
+    """All entries of a file. Raises `DeviationsError`."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DeviationsError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DeviationsError(f"{path} is not TOML: {error}") from error
+    unknown = set(content) - {"deviation"}
+    if unknown:
+        raise DeviationsError(f"{path} has {', '.join(sorted(unknown))}; accepted: [[deviation]] tables")
+    tables = content.get("deviation", [])
+    if not isinstance(tables, list):
+        raise DeviationsError(f"{path}: deviation is a {type(tables).__name__}; accepted: [[deviation]] tables")
+    entries = tuple(_entry(path, number, table) for number, table in enumerate(tables, 1))
+    ids = [entry.id for entry in entries]
+    for name in ids:
+        if ids.count(name) > 1:
+            raise DeviationsError(f"{path}: id {name!r} stands twice; accepted: every id once")
+    return entries
+
+
+def apply(result: Result, entries: Sequence[Deviation], version_of: Callable[[str], str | None]) -> list[str]:
+    """Change the verdict of `result` where entries explain it; return the complaints about entries.
+
+    version_of: the installed version of a distribution, None if it is not installed.
+    """
+    complaints = []
+    explained: set[str] = set()
+    for entry in entries:
+        if entry.implementation != result.adapter or not _judged(entry, result, version_of):
+            continue
+        failing = {name for name in entry.checks if (c := result.check(name)) is not None and c["failing"]}
+        explained |= failing
+        if failing:
+            result.deviations.append(entry.id)
+        for name in sorted(set(entry.checks) - failing):
+            complaints.append(
+                f"deviation {entry.id}: check {name} of {entry.implementation} passes; it has healed or never"
+                " was: remove the entry or narrow its versions"
+            )
+    failing_checks = {c["check"] for c in result.checks if c["failing"]}
+    if result.verdict is Verdict.DOES_NOT_CONFORM and failing_checks <= explained:
+        result.verdict, result.reason = Verdict.DEVIATES, ", ".join(result.deviations)
+    if complaints:
+        result.verdict, result.reason = Verdict.DOES_NOT_CONFORM, "; ".join(complaints)
+    return complaints
+
+
+def _judged(entry: Deviation, result: Result, version_of: Callable[[str], str | None]) -> bool:
+    installed = version_of(entry.distribution)
+    ran = all(result.check(name) is not None for name in entry.checks)
+    in_range = installed is not None and SpecifierSet(entry.versions).contains(installed, prereleases=True)
+    return result.complete and ran and in_range
+
+
+def _entry(path: Path, number: int, table: Any) -> Deviation:
+    where = f"{path}, entry {number}"
+    if not isinstance(table, dict):
+        raise DeviationsError(f"{where} is a {type(table).__name__}; accepted: a table")
+    where += f" ({table['id']})" if isinstance(table.get("id"), str) else ""
+    keys = [f.name for f in fields(Deviation)]
+    for key in table:
+        if key not in keys:
+            raise DeviationsError(f"{where} has key {key!r}; accepted: {', '.join(keys)}")
+    for key in keys:
+        if key not in table:
+            raise DeviationsError(f"{where} has no {key}; accepted: all of {', '.join(keys)}")
+        if key != "checks" and not (isinstance(table[key], str) and table[key].strip()):
+            raise DeviationsError(f"{where}: {key} is {table[key]!r}; accepted: text")
+    named = table["checks"]
+    if not isinstance(named, list) or not named or any(name not in checks.NAMES for name in named):
+        raise DeviationsError(f"{where}: checks is {named!r}; accepted: a list out of {', '.join(checks.NAMES)}")
+    try:
+        SpecifierSet(table["versions"])
+    except InvalidSpecifier as error:
+        raise DeviationsError(f"{where}: versions is {table['versions']!r}; accepted: a range as >=1,<2") from error
+    return Deviation(**{**table, "checks": tuple(named)})
+
+
+def check_implementations(path: Path, entries: Sequence[Deviation], known: Sequence[str]) -> None:
+    """Raise `DeviationsError` for an entry about an implementation that does not exist."""
+    for entry in entries:
+        if entry.implementation not in known:
+            accepted = ", ".join(known)
+            raise DeviationsError(
+                f"{path} ({entry.id}): implementation is {entry.implementation!r}; accepted: {accepted}"
+            )

@@ -1,0 +1,151 @@
+"""Run an implementation on a problem and keep everything that a check may ask about it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+
+
+class ImplementationFailed(Exception):
+    """The implementation raised instead of answering."""
+
+
+class ContractBreach(Exception):
+    """What the implementation returned does not fit the contract; nothing can be compared."""
+
+
+Answer = TypeVar("Answer")
+
+
+def guarded(call: Callable[..., Answer], *arguments: Any) -> Answer:
+    """What the implementation answers; `ImplementationFailed` if it raises, leaves or breaks the contract's types.
+
+    Everything that the suite asks of an implementation goes through here, so that its failures are
+    told from the suite's own.
+    """
+    try:
+        return call(*arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: an implementation does not end the suite
+        raise ImplementationFailed(f"{type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """States after every step, as read then, and what became of the arrays passed in and read before."""
+
+    states: tuple[State, ...]
+    overwritten: tuple[str, ...]
+    """The caller's arrays that changed, by name."""
+    changed_later: tuple[str, ...]
+    """Arrays of returned states that changed after they had been returned."""
+
+
+_last: tuple[Implementation, Problem, Observation | ContractBreach] | None = None
+
+
+def observe(implementation: Implementation, problem: Problem) -> Observation:
+    """Run `problem` once. The last run is remembered, so that many checks share it.
+
+    Raises `ContractBreach` if a returned state does not fit the problem.
+    """
+    global _last
+    if _last is None or _last[0] is not implementation or _last[1] is not problem:
+        try:
+            _last = (implementation, problem, _observe(implementation, problem))
+        except ContractBreach as breach:
+            _last = (implementation, problem, breach)
+    if isinstance(_last[2], ContractBreach):
+        raise _last[2]
+    return _last[2]
+
+
+def _observe(implementation: Implementation, problem: Problem) -> Observation:
+    given = tuple(theta.copy() for theta in problem.parameters)
+    overwritten: list[str] = []
+    states: list[State] = []
+    live: list[State] = []
+    run = guarded(implementation.start, given, problem.hyperparameters)
+    overwritten += _changed("parameters", given, problem.parameters)
+    for k, gradients in enumerate(problem.gradients):
+        passed = tuple(copy.deepcopy(g) for g in gradients)
+        state = guarded(run.step, passed)
+        _check_state(state, problem, k)
+        live.append(state)
+        states.append(_copy(state))
+        overwritten += _changed(f"gradients[{k}]", passed, gradients)
+        overwritten += _changed("parameters", given, problem.parameters)
+    changed_later = [
+        f"step {k + 1}: {name}"
+        for k, (now, then) in enumerate(zip(live, states, strict=True))
+        for name in ("parameters", "m", "v", "v_max")
+        if _changed(name, getattr(now, name) or (), getattr(then, name) or ())
+    ]
+    return Observation(
+        states=tuple(states),
+        overwritten=tuple(dict.fromkeys(overwritten)),
+        changed_later=tuple(changed_later),
+    )
+
+
+def _copy(state: State) -> State:
+    def arrays(group: Sequence[Array]) -> tuple[Array, ...]:
+        return tuple(array.copy() for array in group)
+
+    v_max = None if state.v_max is None else arrays(state.v_max)
+    return State(
+        parameters=arrays(state.parameters), m=arrays(state.m), v=arrays(state.v), v_max=v_max, t=tuple(state.t)
+    )
+
+
+def _changed(name: str, now: Sequence[Gradient], then: Sequence[Gradient]) -> list[str]:
+    return [f"{name}[{i}]" for i, (a, b) in enumerate(zip(now, then, strict=True)) if not _same(a, b)]
+
+
+def _same(a: Gradient, b: Gradient) -> bool:
+    if isinstance(a, Rows) and isinstance(b, Rows):
+        return _same(a.indices, b.indices) and _same(a.values, b.values)
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.tobytes() == b.tobytes()
+    return a is b
+
+
+def _check_state(state: object, problem: Problem, k: int) -> None:
+    """Raise `ContractBreach` unless `state` has one array of the right shape and dtype per parameter."""
+
+    def breach(name: str, value: object, accepted: str) -> ContractBreach:
+        return ContractBreach(f"step {k + 1}: {name} is {value!r}; accepted: {accepted}")
+
+    if not isinstance(state, State):
+        raise breach("the result of step()", type(state).__name__, "adapters.contract.State")
+    n = len(problem.parameters)
+    dtype = "float32" if problem.dtype == "bfloat16" else problem.dtype
+    if (state.v_max is not None) != problem.hyperparameters.amsgrad:
+        accepted = "arrays with amsgrad, None without"
+        raise breach("v_max", None if state.v_max is None else "given", accepted)
+    for name in ("parameters", "m", "v", "v_max"):
+        arrays = getattr(state, name)
+        if arrays is None and name == "v_max":
+            continue
+        if not isinstance(arrays, tuple | list) or len(arrays) != n:
+            count = len(arrays) if isinstance(arrays, tuple | list) else type(arrays).__name__
+            raise breach(f"len({name})", count, f"{n}, one per parameter")
+        for i, (array, theta) in enumerate(zip(arrays, problem.parameters, strict=True)):
+            if not isinstance(array, np.ndarray):
+                raise breach(f"{name}[{i}]", type(array).__name__, "a NumPy array")
+            if array.shape != theta.shape:
+                raise breach(f"{name}[{i}].shape", array.shape, str(theta.shape))
+            if array.dtype.name != dtype:
+                raise breach(f"{name}[{i}].dtype", array.dtype.name, dtype)
+    if not isinstance(state.t, tuple | list) or len(state.t) != n:
+        raise breach("t", state.t, f"{n} integers, one per parameter")
+    for i, t in enumerate(state.t):
+        if isinstance(t, bool) or not isinstance(t, int) or t < 0:
+            raise breach(f"t[{i}]", t, "an int >= 0")

@@ -1,0 +1,190 @@
+"""The oracle for one problem: translates the contract into the reference, and compares.
+
+One run, two comparisons. *one step*: from the state that was observed before a step, the reference
+makes that step, so that no error can hide in an accumulated bound. *free running*: the reference's own
+trajectory goes on beside the implementation's, error and bound accumulating.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import reference
+from adapters.contract import Arithmetic, Array, Gradient, Problem, Rows, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What the reference expects of one quantity of one parameter after one step; float64, its shape."""
+
+    comparison: str
+    """"one step" or "free running"."""
+    step: int
+    parameter: int
+    quantity: str
+    obtained: Array
+    value: Array
+    bound: Array
+    """Infinite where the result is ambiguous."""
+    branch: bool
+    """The rectified branch was ambiguous; `value` is the branch that was taken."""
+
+
+def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
+    """The hyper-parameters as an implementation with arithmetic `a` receives them."""
+    h = problem.hyperparameters
+
+    def rounded(value: float, precision: str) -> float:
+        return value if precision == "float64" else float(_round(value, precision))
+
+    return reference.Hyperparameters(
+        learning_rate=rounded(h.learning_rate, a.learning_rate),
+        beta_1=rounded(h.beta_1, a.moment_betas),
+        beta_2=rounded(h.beta_2, a.moment_betas),
+        power_beta_1=rounded(h.beta_1, a.power_betas),
+        power_beta_2=rounded(h.beta_2, a.power_betas),
+        epsilon=rounded(h.epsilon, a.epsilon),
+        adaptive_epsilon=h.adaptive_epsilon,
+        amsgrad=h.amsgrad,
+        l2=rounded(h.l2, a.decay),
+        weight_decay=rounded(h.weight_decay, a.decay),
+        rescale_grad=rounded(h.rescale_grad, a.rescale_grad),
+        clip_gradient=None if h.clip_gradient is None else rounded(h.clip_gradient, a.rescale_grad),
+        sma_threshold=rounded(h.sma_threshold, a.sma_threshold),
+    )
+
+
+def rounding(a: Arithmetic) -> reference.Rounding:
+    """The reference's rounding model for arithmetic `a`."""
+    return reference.Rounding(
+        compute=a.compute,
+        powers=a.powers,
+        step_size=a.step_size,
+        power_form=a.power_form,
+        first_moment=a.first_moment,
+        second_moment=a.second_moment,
+    )
+
+
+def compare(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State]) -> Iterator[Expected]:
+    """What is expected beside what was obtained: for every step both comparisons, every parameter and quantity.
+
+    The steps from the observed state use the dialect's step counts, not the reported ones, so that a
+    wrong count shows in the values too.
+    """
+    judge = _Judge(reference.dialect(dialect), received(problem, a), rounding(a))
+    observed = expected = reference.initial_state(problem.parameters, judge.h)
+    bound = reference.initial_bound(expected)
+    counts = step_counts(dialect, problem)
+    for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
+        given = [_gradient(g) for g in gradients]
+        previous, observed = observed, _to_reference(state, counts[k])
+        # The branch is chosen on the step from the observed state, where it shows at once.
+        one, one_bound, branch = judge.step(previous, reference.initial_bound(previous), given, observed)
+        before = expected
+        expected, bound, _ = judge.step(expected, bound, given, observed, branch)
+        for i in range(len(problem.parameters)):
+            for comparison, new, error, origin in (
+                ("one step", one, one_bound, previous),
+                ("free running", expected, bound, before),
+            ):
+                for quantity, obtained, value, limit in _quantities(new, error, origin, previous, observed, i):
+                    yield Expected(
+                        comparison=comparison,
+                        step=k + 1,
+                        parameter=i,
+                        quantity=quantity,
+                        obtained=obtained,
+                        value=value,
+                        bound=limit,
+                        branch=error.branch and quantity in ("parameters", "update"),
+                    )
+
+
+def step_counts(dialect: str, problem: Problem) -> list[tuple[int, ...]]:
+    """t of every parameter after every step."""
+    per_optimizer = reference.dialect(dialect).step_count == "optimizer"
+    counts = np.zeros(len(problem.parameters), dtype=int)
+    result = []
+    for gradients in problem.gradients:
+        counts = counts + [per_optimizer or g is not None for g in gradients]
+        result.append(tuple(int(t) for t in counts))
+    return result
+
+
+@dataclass(frozen=True)
+class _Judge:
+    dialect: reference.Dialect
+    h: reference.Hyperparameters
+    rounding: reference.Rounding
+
+    def step(
+        self,
+        state: reference.State,
+        bound: reference.Bound,
+        gradients: list[Any],
+        observed: reference.State,
+        rectify: bool | None = None,
+    ) -> tuple[reference.State, reference.Bound, bool | None]:
+        """One bounded step; where the branch is ambiguous, the one that `observed` is nearer to."""
+        new, new_bound = self._bounded(state, bound, gradients, rectify)
+        if not new_bound.branch or rectify is not None:
+            return new, new_bound, rectify
+        candidates = [(branch, *self._bounded(state, bound, gradients, branch)) for branch in (True, False)]
+        branch, new, new_bound = min(candidates, key=lambda c: _distance(c[1], c[2], observed))
+        return new, new_bound, branch
+
+    def _bounded(
+        self, state: reference.State, bound: reference.Bound, gradients: list[Any], rectify: bool | None
+    ) -> tuple[reference.State, reference.Bound]:
+        return reference.bounded_step(self.dialect, self.h, self.rounding, state, bound, gradients, rectify=rectify)
+
+
+def _quantities(
+    new: reference.State,
+    bound: reference.Bound,
+    before: reference.State,
+    observed_before: reference.State,
+    observed: reference.State,
+    i: int,
+) -> Iterator[tuple[str, Array, Array, Array]]:
+    yield "parameters", observed.theta[i], new.theta[i], bound.theta[i]
+    with np.errstate(invalid="ignore", over="ignore"):
+        moved = observed.theta[i] - observed_before.theta[i]
+        yield "update", np.asarray(moved), np.asarray(new.theta[i] - before.theta[i]), bound.update[i]
+    yield "m", observed.m[i], new.m[i], bound.m[i]
+    yield "v", observed.v[i], new.v[i], bound.v[i]
+    if new.v_max is not None and bound.v_max is not None and observed.v_max is not None:
+        yield "v_max", observed.v_max[i], new.v_max[i], bound.v_max[i]
+
+
+def _distance(state: reference.State, bound: reference.Bound, observed: reference.State) -> float:
+    worst = 0.0
+    for expected, error, obtained in zip(state.theta, bound.theta, observed.theta, strict=True):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            fraction = np.abs(obtained - expected) / error
+        worst = max(worst, float(np.max(np.nan_to_num(fraction, nan=0.0), initial=0.0)))
+    return worst
+
+
+def _to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
+    def exact(arrays: Sequence[Array]) -> tuple[Array, ...]:
+        return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
+
+    v_max = None if state.v_max is None else exact(state.v_max)
+    return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts)
+
+
+def _gradient(g: Gradient) -> Any:
+    return (g.indices, g.values) if isinstance(g, Rows) else g
+
+
+def _round(value: float, precision: str) -> float:
+    if precision == "bfloat16":
+        bits = np.float32(value).view(np.uint32)
+        return float(((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32))
+    return float(np.dtype(precision).type(value))

@@ -1,0 +1,120 @@
+"""A child process for one implementation: a crash or a hang is an answer, not an end."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.provenance import ROOT
+
+TAIL = 2000
+"""Characters of the child's own output that are kept."""
+_TICK = 0.2
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildEnd:
+    """How a child ended."""
+
+    events: tuple[dict[str, Any], ...]
+    failure: str | None
+    """Why it did not come to an end of its own: signal, time, exit status; None if it did."""
+    output: str
+    """The end of what it printed."""
+    seconds: float
+
+
+def run_child(order: dict[str, Any], *, time_limit: float, on_event: Callable[[dict[str, Any]], None]) -> ChildEnd:
+    """Run `conformance.child` with `order`; kill it when it says nothing for `time_limit` seconds."""
+    began = time.monotonic()
+    reader, writer = os.pipe()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    command = [sys.executable, "-m", "conformance.child", str(writer), json.dumps(order)]
+    with tempfile.TemporaryFile() as output, os.fdopen(reader, "rb", buffering=0) as pipe:
+        child = subprocess.Popen(
+            command,
+            pass_fds=[writer],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+        _RUNNING.add(child)
+        os.close(writer)
+        try:
+            events, timed_out = _listen(child, pipe.fileno(), time_limit, on_event)
+        finally:
+            _kill(child)
+            _RUNNING.discard(child)
+        output.seek(0, os.SEEK_END)
+        output.seek(max(0, output.tell() - TAIL))
+        tail = output.read().decode(errors="replace")
+    finished = bool(events) and events[-1]["event"] in ("done", "cannot-test", "suite-failed", "crashed")
+    failure = None if finished else _failure(child.returncode, timed_out, time_limit)
+    return ChildEnd(events=tuple(events), failure=failure, output=tail, seconds=time.monotonic() - began)
+
+
+def kill_all() -> None:
+    """Kill every running child, for an interrupted run."""
+    for child in tuple(_RUNNING):
+        _kill(child)
+
+
+def _listen(
+    child: subprocess.Popen[bytes], fd: int, time_limit: float, on_event: Callable[[dict[str, Any]], None]
+) -> tuple[list[dict[str, Any]], bool]:
+    """The child's events, until it closes the pipe, ends, or is silent for too long."""
+    events: list[dict[str, Any]] = []
+    rest = b""
+    last = time.monotonic()
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, selectors.EVENT_READ)
+        while True:
+            ended = child.poll() is not None
+            if selector.select(timeout=0 if ended else _TICK):
+                chunk = os.read(fd, 1 << 16)
+                if not chunk:
+                    _wait(child, time_limit)
+                    return events, False
+                last = time.monotonic()
+                *lines, rest = (rest + chunk).split(b"\n")
+                for event in map(json.loads, lines):
+                    events.append(event)
+                    on_event(event)
+            elif ended:  # a grandchild may still hold the pipe open
+                return events, False
+            elif time.monotonic() - last > time_limit:
+                return events, True
+
+
+def _wait(child: subprocess.Popen[bytes], time_limit: float) -> None:
+    """The pipe is closed: nothing more will be said, but the way it ends is still of interest."""
+    try:
+        child.wait(min(time_limit, 30))
+    except subprocess.TimeoutExpired:
+        _kill(child)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _failure(status: int, timed_out: bool, time_limit: float) -> str:
+    if timed_out:
+        return f"hung: no progress for {time_limit:g} s"
+    if status < 0:
+        return f"died by {signal.Signals(-status).name}"
+    return f"ended with exit status {status} before the checks did"

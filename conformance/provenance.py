@@ -1,0 +1,69 @@
+"""Where a run comes from: commit, hash of the harness's sources, versions, platform."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_ROOMS = ("reference", "adapters", "conformance", "golden", "src")
+_SHOWN = (
+    "numpy",
+    "hypothesis",
+    "tensorflow-cpu",
+    "keras",
+    "tensorflow-addons",
+    "mxnet",
+    "torch",
+    "adam-conformance",
+)
+_VARIABLES = ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "MXNET_ENGINE_TYPE", "PYTHONHASHSEED")
+
+
+def tree_hash() -> str:
+    """SHA-256 of every source file that can change a verdict, by path and content."""
+    digest = hashlib.sha256()
+    for room in _ROOMS:
+        for path in sorted((ROOT / room).rglob("*")):
+            if path.is_file() and path.suffix in (".py", ".toml", ".json"):
+                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def commit() -> str | None:
+    """The checkout's commit, None outside a git checkout."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what is installed here and matters."""
+    found = {"python": platform.python_version()}
+    for name in _SHOWN:
+        version = version_of(name)
+        if version is not None:
+            found[name] = version
+    return found
+
+
+def version_of(distribution: str) -> str | None:
+    """Installed version, None if it is not."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def machine() -> dict[str, str]:
+    """Platform, and the environment variables that can change what a framework computes."""
+    shown = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+    return {"platform": platform.platform(), "machine": platform.machine(), **shown}

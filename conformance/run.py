@@ -1,0 +1,134 @@
+"""`python -m conformance run`: implementations under all checks, each in a process of its own."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adapters.registry import ADAPTERS
+from conformance import deviations, ndjson, provenance, table
+from conformance.process import ChildEnd, kill_all, run_child
+from conformance.progress import Reporter
+from conformance.verdict import ExitCode, Result, Verdict, exit_code, judge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to run."""
+
+    adapters: tuple[str, ...]
+    named: bool
+    """Whether the adapters were asked for, so that a missing one is a failure."""
+    environment: str | None
+    profile: str
+    problems: int
+    seed: int
+    checks: tuple[str, ...] = ()
+    """Names of checks; empty for all."""
+    only: int | None = None
+    """Number of the one problem to run in each set, None for all."""
+    jobs: int = 1
+    time_limit: float
+    deviations: Path = deviations.DEFAULT_FILE
+
+
+@dataclass
+class Run:
+    """What came of it."""
+
+    header: dict[str, Any]
+    results: list[Result]
+    missing: list[Result] = field(default_factory=list)
+    """Adapters that were not asked for and cannot be tested here."""
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def code(self) -> ExitCode:
+        """Exit code of the run."""
+        if not self.results:
+            return ExitCode.COULD_NOT_TEST
+        return exit_code(result.verdict for result in self.results)
+
+
+def run(plan: Plan, reporter: Reporter) -> Run:
+    """Run a plan to its end. Raises `deviations.DeviationsError` before anything has run."""
+    entries = deviations.read(plan.deviations)
+    deviations.check_implementations(plan.deviations, entries, (*ADAPTERS, *plan.adapters))
+    header = _header(plan)
+    complaints: list[str] = []
+
+    def one(adapter: str) -> Result:
+        result = judge(adapter, child(plan, adapter, reporter))
+        complaints.extend(deviations.apply(result, entries, provenance.version_of))
+        reporter.end(adapter, str(result.verdict), result.seconds)
+        return result
+
+    results = in_parallel(one, plan.adapters, plan.jobs)
+    absent = [r for r in results if not plan.named and r.verdict is Verdict.COULD_NOT_TEST]
+    kept = [r for r in results if r not in absent]
+    header["expected"] = [r.adapter for r in kept]
+    return Run(header=header, results=kept, missing=absent, complaints=sorted(complaints))
+
+
+def child(plan: Plan, adapter: str, reporter: Reporter) -> ChildEnd:
+    """Run one adapter's child."""
+    order = {
+        "adapter": adapter,
+        "problems": plan.problems,
+        "seed": plan.seed,
+        "checks": list(plan.checks),
+        "only": plan.only,
+    }
+    return run_child(order, time_limit=plan.time_limit, on_event=lambda event: reporter.event(adapter, event))
+
+
+def in_parallel(one: Callable[[str], Result], adapters: Sequence[str], jobs: int) -> list[Result]:
+    """Results in the order of `adapters`; an interrupt kills the children."""
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        futures = [pool.submit(one, adapter) for adapter in adapters]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            kill_all()
+            raise
+
+
+def write_reports(done: Run, *, ndjson_file: Path | None, report: Path | None) -> list[Path]:
+    """Write what was asked for; the paths written."""
+    text = "\n".join(ndjson.lines(done.header, done.results, done.complaints, done.code)) + "\n"
+    files = {ndjson_file: text} if ndjson_file is not None else {}
+    if report is not None:
+        files[report / "report.ndjson"] = text
+        files[report / "report.md"] = table.markdown(done.results, title(done.header), done.complaints)
+    for path, content in files.items():
+        ndjson.write(path, content)
+    return list(files)
+
+
+def title(header: dict[str, Any]) -> str:
+    """One line that says what was run."""
+    where = f", environment {header['environment']}" if header["environment"] else ""
+    return f"Conformance: profile {header['profile']}, seed {header['seed']}{where}"
+
+
+def _header(plan: Plan) -> dict[str, Any]:
+    return {
+        "run_id": uuid.uuid4().hex,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "commit": provenance.commit(),
+        "tree": provenance.tree_hash(),
+        "environment": plan.environment,
+        "profile": plan.profile,
+        "problems": plan.problems,
+        "seed": plan.seed,
+        "checks": list(plan.checks),
+        "versions": provenance.versions(),
+        "machine": provenance.machine(),
+    }

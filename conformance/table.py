@@ -1,0 +1,110 @@
+"""The matrix, for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from conformance.verdict import Result, Verdict
+
+HEADINGS = (
+    "implementation",
+    "package",
+    "dialect",
+    "verdict",
+    "problems",
+    "worst error / bound",
+    "informative",
+    "ambiguous",
+)
+_STYLES = {
+    Verdict.CONFORMS: "green",
+    Verdict.DEVIATES: "yellow",
+    Verdict.DOES_NOT_CONFORM: "red",
+    Verdict.CRASHED: "red",
+    Verdict.COULD_NOT_TEST: "magenta",
+    Verdict.SUITE_FAILED: "bold red",
+}
+_NOT_TERMINAL_WIDTH = 170
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that does not cut tables where nobody sees a terminal."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=_NOT_TERMINAL_WIDTH)
+
+
+def cells(result: Result) -> tuple[str, ...]:
+    """One row, in the order of `HEADINGS`."""
+    measures = result.measures()
+    identity = result.identity or {}
+    package = f"{identity['framework']} {identity['version']}" if identity else "-"
+    return (
+        result.adapter,
+        package,
+        result.dialect or "-",
+        str(result.verdict),
+        str(measures["problems"] or "-"),
+        _number(measures["worst_fraction"], "{:.3f}"),
+        _number(measures["informative_share"], "{:.1%}"),
+        f"{measures['ambiguous']} of {measures['compared']}" if measures["compared"] else "-",
+    )
+
+
+def terminal(results: Sequence[Result], title: str) -> Table:
+    """The table for rich."""
+    table = Table(title=title, title_justify="left")
+    for heading in HEADINGS:
+        numeric = heading in HEADINGS[4:]
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=heading == "implementation")
+    for result in results:
+        row = list(cells(result))
+        row[3] = f"[{_STYLES[result.verdict]}]{row[3]}[/]"
+        table.add_row(*row)
+    return table
+
+
+def markdown(results: Sequence[Result], title: str, notes: Sequence[str] = ()) -> str:
+    """The table, the reasons and the arguments not claimed, as a Markdown document."""
+    lines = [f"# {title}", "", _md_row(HEADINGS), _md_row(["---"] * len(HEADINGS))]
+    lines += [_md_row(cells(result)) for result in results]
+    details = [f"- **{result.adapter}**: {text}" for result in results for text in explain(result)]
+    if details or notes:
+        lines += ["", "## Findings", "", *details, *(f"- {note}" for note in notes)]
+    not_claimed = [r for r in results if r.not_claimed]
+    if not_claimed:
+        lines += ["", "## Not claimed", ""]
+        lines += [f"- {result.adapter}: {', '.join(result.not_claimed)}" for result in not_claimed]
+    return "\n".join(lines) + "\n"
+
+
+def explain(result: Result, limit: int = 3) -> list[str]:
+    """Why the verdict is what it is, one text per line; empty for one that conforms."""
+    if result.verdict is Verdict.CONFORMS:
+        return []
+    texts = [f"{result.verdict}: {result.reason}"]
+    for check in result.checks:
+        for finding in check["outcome"]["findings"][:limit]:
+            texts.append(_finding(result, check, finding))
+        if check["failing"] > 1:
+            texts.append(f"{check['check']} fails on {check['failing']} of {check['problems']} problems")
+    return texts
+
+
+def _finding(result: Result, check: dict[str, Any], finding: dict[str, Any]) -> str:
+    text = f"{check['check']}: {finding['message']}"
+    if finding["problem"] is None:
+        return text
+    again = f"--adapter {result.adapter} --check {check['check']} --problem {finding['problem']}"
+    return f"{text} [{finding['description']}; again: {again}]"
+
+
+def _md_row(row: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None or value != value else form.format(value)

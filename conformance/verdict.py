@@ -1,0 +1,118 @@
+"""From what a child said to a verdict on its implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from conformance.process import ChildEnd
+
+
+class Verdict(StrEnum):
+    """What is said of an implementation."""
+
+    CONFORMS = "conforms"
+    DEVIATES = "deviates as declared"
+    DOES_NOT_CONFORM = "does not conform"
+    CRASHED = "crashed"
+    COULD_NOT_TEST = "could not be tested"
+    SUITE_FAILED = "suite failed"
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the commands."""
+
+    CONFORMS = 0
+    DOES_NOT_CONFORM = 1
+    COULD_NOT_TEST = 2
+    SUITE_FAILED = 3
+
+
+_CODES = {
+    Verdict.CONFORMS: ExitCode.CONFORMS,
+    Verdict.DEVIATES: ExitCode.CONFORMS,
+    Verdict.DOES_NOT_CONFORM: ExitCode.DOES_NOT_CONFORM,
+    Verdict.CRASHED: ExitCode.DOES_NOT_CONFORM,
+    Verdict.COULD_NOT_TEST: ExitCode.COULD_NOT_TEST,
+    Verdict.SUITE_FAILED: ExitCode.SUITE_FAILED,
+}
+_GRAVEST_FIRST = (ExitCode.SUITE_FAILED, ExitCode.DOES_NOT_CONFORM, ExitCode.COULD_NOT_TEST)
+
+
+@dataclass(kw_only=True)
+class Result:
+    """Everything known about one implementation after a run."""
+
+    adapter: str
+    """The name it was asked for by."""
+    verdict: Verdict
+    reason: str = ""
+    dialect: str = ""
+    identity: dict[str, Any] | None = None
+    not_claimed: list[str] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    """The child's result events: check, problems, failing, outcome."""
+    deviations: list[str] = field(default_factory=list)
+    """Ids of the declared deviations that explain failing checks."""
+    complete: bool = True
+    """Whether the checks ran to the end."""
+    seconds: float = 0.0
+
+    def check(self, name: str) -> dict[str, Any] | None:
+        """The result of one check, None if it did not run."""
+        return next((result for result in self.checks if result["check"] == name), None)
+
+    def measures(self) -> dict[str, Any]:
+        """Problems, worst fraction of the bound, informative share, ambiguous count: the table's numbers.
+
+        Taken over the general problems' two comparisons, so that a declared deviation with a check of
+        its own does not colour them.
+        """
+        numeric = [c for name in ("one-step", "free-running") if (c := self.check(name)) is not None]
+        one_step = self.check("one-step")
+        return {
+            "problems": max((c["problems"] for c in numeric), default=0),
+            "worst_fraction": max((float(c["outcome"]["worst_fraction"]) for c in numeric), default=None),
+            "informative_share": float(one_step["informative_share"]) if one_step else None,
+            "ambiguous": sum(c["outcome"]["ambiguous"] for c in numeric),
+            "compared": sum(c["outcome"]["compared"] for c in numeric),
+        }
+
+
+def judge(adapter: str, end: ChildEnd) -> Result:
+    """The verdict before deviations are considered."""
+    result = Result(adapter=adapter, verdict=Verdict.CONFORMS, seconds=end.seconds)
+    where = "before the first problem"
+    for event in end.events:
+        match event["event"]:
+            case "claim":
+                result.dialect, result.not_claimed = event["dialect"], event["not_claimed"]
+            case "identity":
+                result.identity = event["identity"]
+            case "problem":
+                where = f"on problem {event['number']} of set {event['set']}"
+            case "result":
+                result.checks.append(event)
+            case "cannot-test":
+                result.verdict, result.reason = Verdict.COULD_NOT_TEST, event["reason"]
+            case "suite-failed":
+                result.verdict, result.reason = Verdict.SUITE_FAILED, f"{event['reason']}\n{event['traceback']}"
+            case "crashed":
+                result.verdict, result.reason = Verdict.CRASHED, f"raised {where}: {event['reason']}"
+    if end.failure is not None:
+        tail = end.output.strip().splitlines()[-1:]
+        said = f"; its last words: {tail[0]}" if tail else ""
+        result.verdict, result.reason = Verdict.CRASHED, f"{end.failure} {where}{said}"
+    failing = [c["check"] for c in result.checks if c["failing"]]
+    if result.verdict is Verdict.CONFORMS and failing:
+        result.verdict, result.reason = Verdict.DOES_NOT_CONFORM, ", ".join(failing)
+    result.complete = result.verdict in (Verdict.CONFORMS, Verdict.DOES_NOT_CONFORM)
+    return result
+
+
+def exit_code(verdicts: Iterable[Verdict]) -> ExitCode:
+    """The gravest: the suite's own failure, then a proven failure, then what could not be tested."""
+    codes = {_CODES[verdict] for verdict in verdicts}
+    return next((code for code in _GRAVEST_FIRST if code in codes), ExitCode.CONFORMS)
