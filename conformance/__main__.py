@@ -47,11 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     profile = PROFILES[options.profile]
-    named = options.adapter or (of_environment(options.environment) if options.environment else ())
+    environments = tuple(dict.fromkeys(options.environment or ()))
+    named = [name for environment in environments for name in of_environment(environment)]
+    named += options.adapter or []
     plan = run.Plan(
         adapters=tuple(dict.fromkeys(named)) or tuple(ADAPTERS),
         named=bool(named),
-        environment=options.environment,
+        environment="+".join(environments) or None,
         profile=options.profile,
         problems=options.problems or profile.problems,
         seed=options.seed,
@@ -164,10 +166,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_options(command: argparse.ArgumentParser) -> None:
-    which = command.add_mutually_exclusive_group()
     help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
-    which.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
-    which.add_argument("--environment", choices=ENVIRONMENTS, help="all adapters that this tox environment must have")
+    command.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
+    help_environment = "all adapters that this tox environment must have; may be repeated"
+    command.add_argument("--environment", action="append", choices=ENVIRONMENTS, help=help_environment)
     command.add_argument("--profile", choices=tuple(PROFILES), default="quick", help="how much (%(default)s)")
     command.add_argument("--problems", type=_positive, metavar="N", help="problems, instead of the profile's number")
     command.add_argument("--seed", type=_seed, default=0, help="seed of the problems (%(default)s)")
