@@ -80,9 +80,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _matrix(options: argparse.Namespace) -> int:
-    environments = tuple(options.environments.split(",")) if options.environments else ENVIRONMENTS
-    for environment in environments:
-        of_environment(environment)
+    environments = options.environments
     merged = matrix.merge(options.files or matrix.default_files(environments), environments)
     console = table.console(stderr=options.json)
     console.print(table.terminal(merged.results, merged.title or "Conformance matrix"))
@@ -177,15 +175,16 @@ def _run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--problem", type=_seed, metavar="K", help="only problem K of each set, to debug a finding")
     command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
     command.add_argument("--deviations", type=Path, default=DEFAULT_FILE, metavar="FILE", help="declared deviations")
-    command.add_argument("--report", type=Path, metavar="DIR", help="write report.md and report.ndjson there")
-    command.add_argument("--ndjson", type=Path, metavar="FILE", help="write the report as NDJSON")
+    command.add_argument("--report", type=_writable_folder, metavar="DIR", help="write report.md and report.ndjson there")
+    command.add_argument("--ndjson", type=_writable, metavar="FILE", help="write the report as NDJSON")
 
 
 def _matrix_options(command: argparse.ArgumentParser) -> None:
     files = "reports; default: those that the tox environments write"
     command.add_argument("files", type=Path, nargs="*", metavar="FILE.ndjson", help=files)
-    command.add_argument("--environments", metavar="A,B", help=f"that must be there ({','.join(ENVIRONMENTS)})")
-    command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
+    required = f"that must be there ({','.join(ENVIRONMENTS)})"
+    command.add_argument("--environments", type=_environments, default=ENVIRONMENTS, metavar="A,B", help=required)
+    command.add_argument("--markdown", type=_writable, metavar="FILE", help="write the table as Markdown")
 
 
 def _positive(text: str) -> int:
@@ -207,6 +206,27 @@ def _seconds(text: str) -> float:
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"{text!r}; accepted: a finite number of seconds above 0")
     return value
+
+
+def _environments(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in ENVIRONMENTS:
+            raise argparse.ArgumentTypeError(f"{name!r}; accepted: {', '.join(ENVIRONMENTS)}")
+    return names
+
+
+def _writable(text: str) -> Path:
+    """A file that can be written, so that a long run does not end with nothing."""
+    path = Path(text)
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written; accepted: a file in a writable folder")
+    return path
+
+
+def _writable_folder(text: str) -> Path:
+    return _writable(str(Path(text) / "report.md")).parent
 
 
 if __name__ == "__main__":

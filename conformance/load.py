@@ -23,12 +23,14 @@ def load(name: str) -> Implementation:
     Raises `CannotTest` if there is none, if its framework is missing, or if it is written against
     another version of the contract.
     """
-    factory = _from_file(name) if ".py:" in name else _from_registry(name)
     try:
+        factory = _from_file(name) if ".py:" in name else _from_registry(name)
         implementation = factory()
+    except (CannotTest, KeyboardInterrupt):
+        raise
     except ImportError as error:
         raise CannotTest(f"{name} needs a package that is not installed: {error}") from error
-    except Exception as error:
+    except BaseException as error:  # SystemExit too: it would end the suite without a word
         raise CannotTest(f"{name} cannot be constructed: {type(error).__name__}: {error}") from error
     _check(name, implementation)
     return implementation  # type: ignore[no-any-return]
@@ -56,7 +58,9 @@ def _from_file(name: str) -> Any:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise CannotTest(f"{file} does not import: {type(error).__name__}: {error}") from error
     if not callable(getattr(module, attribute, None)):
         own = [n for n, value in vars(module).items() if isinstance(value, type) and value.__module__ == spec.name]

@@ -135,7 +135,7 @@ _TABLE = (
             s.sum_duplicate_rows,
             s.scatter_rows,
             *_MOMENTS,
-            s.epsilon_as_given,
+            s.zero_epsilon_is_default,
             s.rectified,
             s.decay_direction,
             s.named_rows_move,

@@ -172,7 +172,10 @@ def amsgrad_maximum(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
 
 def zero_epsilon_is_default(p: Working, h: Hyperparameters, x: Namespace) -> None:
-    """epsilon 0 becomes 1e-7, the backend's. (Keras, optimizers/legacy/adam.py: epsilon or backend.epsilon())"""
+    """epsilon 0 becomes 1e-7, the backend's.
+
+    (Keras, optimizers/legacy/adam.py and TF-Addons, optimizers/rectified_adam.py: epsilon or backend.epsilon())
+    """
     p.epsilon = h.epsilon if h.epsilon else x.number(1e-7)
 
 

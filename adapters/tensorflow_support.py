@@ -1,0 +1,224 @@
+"""What the adapters of the TensorFlow 2.15 environment share: a quiet import, arrays in and out, the run,
+and a watch on the operations that TensorFlow's eager dispatch executes.
+
+Nothing here imports TensorFlow before an adapter is constructed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, Protocol
+
+import numpy as np
+
+from adapters.contract import Array, Gradient, Hyperparameters, Identity, Rows, State
+
+# Said at every step, or for every new optimizer, about what the contract does on purpose.
+_EXPECTED_MESSAGES = ("Gradients do not exist for variables", "triggered tf.function retracing")
+_TFA_END_OF_LIFE = r"\s*TensorFlow Addons \(TFA\) has ended development"
+
+SlotReader = Callable[[Any, int, Any, str], Any]
+"""(optimizer, position, variable, "m" | "v" | "vhat") -> the slot variable, or None before it exists."""
+
+
+class TensorFlowAdapter(Protocol):
+    """What `observe` needs of an adapter."""
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
+        """As in `adapters.contract.Implementation`."""
+        ...
+
+
+def import_tensorflow() -> Any:
+    """The ``tensorflow`` module; raises ImportError where it is missing."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when the library is loaded
+    import tensorflow
+
+    for name in ("absl", "tensorflow"):
+        logger = logging.getLogger(name)
+        if _unexpected not in logger.filters:
+            logger.addFilter(_unexpected)
+    return tensorflow
+
+
+def import_tensorflow_addons() -> Any:
+    """The ``tensorflow_addons`` module without its end-of-life notice."""
+    import_tensorflow()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=_TFA_END_OF_LIFE, category=UserWarning)
+        import tensorflow_addons
+    return tensorflow_addons
+
+
+@dataclass
+class Bench:
+    """A real optimizer and the variables that it moves."""
+
+    optimizer: Any
+    variables: tuple[Any, ...]
+    sound: bool = True
+    """False while a step is under way, and for good once one has failed."""
+
+
+class OptimizerRun:
+    """Steps through ``apply_gradients`` on ``tf.Variable``s in eager mode."""
+
+    def __init__(self, tensorflow: Any, bench: Bench, slot: SlotReader, *, amsgrad: bool) -> None:
+        self._tensorflow = tensorflow
+        self._bench = bench
+        self._slot = slot
+        self._amsgrad = amsgrad
+
+    def step(self, gradients: Sequence[Gradient]) -> State:
+        """One step and the state after it. ValueError, TensorFlow's own, if no parameter has a gradient."""
+        self.apply(gradients)
+        return self.state()
+
+    def apply(self, gradients: Sequence[Gradient]) -> None:
+        """One step, nothing read."""
+        self._bench.sound = False
+        # A parameter without gradient is passed with None, as GradientTape.gradient returns it.
+        pairs = [(self._gradient(g, v), v) for g, v in zip(gradients, self._bench.variables, strict=True)]
+        self._bench.optimizer.apply_gradients(pairs)
+        self._bench.sound = True
+
+    def state(self) -> State:
+        """Copies of everything."""
+        optimizer, variables = self._bench.optimizer, self._bench.variables
+        t = int(read(optimizer.iterations))
+        return State(
+            parameters=tuple(read(v) for v in variables),
+            m=self._slots("m"),
+            v=self._slots("v"),
+            v_max=self._slots("vhat") if self._amsgrad else None,
+            t=(t,) * len(variables),
+        )
+
+    def _slots(self, name: str) -> tuple[Array, ...]:
+        values = []
+        for position, variable in enumerate(self._bench.variables):
+            slot = self._slot(self._bench.optimizer, position, variable, name)
+            shape, dtype = variable.shape.as_list(), variable.dtype.as_numpy_dtype
+            values.append(np.zeros(shape, dtype) if slot is None else read(slot))
+        return tuple(values)
+
+    def _gradient(self, gradient: Gradient, variable: Any) -> Any:
+        tf = self._tensorflow
+        if gradient is None:
+            return None
+        if isinstance(gradient, Rows):
+            # dense_shape is there in the gradient of tf.gather, so it is here.
+            return tf.IndexedSlices(
+                values=tf.constant(gradient.values),
+                indices=tf.constant(gradient.indices),
+                dense_shape=tf.constant(variable.shape.as_list(), tf.int64),
+            )
+        return tf.constant(gradient)
+
+
+def new_variables(tensorflow: Any, parameters: Sequence[Array]) -> tuple[Any, ...]:
+    """New variables that hold copies of `parameters`."""
+    # tf.constant copies in 2.15.1, tf.Variable too; a test holds them to it.
+    return tuple(tensorflow.Variable(tensorflow.constant(theta)) for theta in parameters)
+
+
+def read(variable: Any) -> Array:
+    """A copy of a variable's value, 0-d arrays included (``.numpy()`` of a scalar is no array)."""
+    return np.array(variable.value().numpy())
+
+
+def slot_of_optimizer_v2(optimizer: Any, position: int, variable: Any, name: str) -> Any:
+    """OptimizerV2.get_slot (legacy/optimizer_v2.py), which raises KeyError before the first gradient."""
+    try:
+        return optimizer.get_slot(variable, name)
+    except KeyError:
+        return None
+
+
+def installed(distribution: str) -> tuple[str, str]:
+    """A distribution and its version."""
+    return distribution, metadata.version(distribution)
+
+
+def observe(
+    adapter: TensorFlowAdapter,
+    framework: tuple[str, str],
+    *,
+    required: Sequence[str],
+    excluded: Sequence[str],
+) -> Identity:
+    """Run real steps under TensorFlow's dispatch and say which operations executed.
+
+    Each operation carries the kind of step in which it was seen ("dense", "amsgrad", "rows"), as in
+    ``dense: ResourceApplyAdam``.
+    """
+    theta, g = np.ones((3, 2), np.float32), np.ones((3, 2), np.float32)
+    rows = Rows(np.array([2, 0], np.int64), g[:2])
+    observed: set[str] = set()
+    gradients: dict[str, Gradient] = {"dense": g, "amsgrad": g, "rows": rows}
+    runs = []  # kept, so that no adapter gives one the optimizer of another
+    for kind, gradient in gradients.items():
+        run = adapter.start((theta,), Hyperparameters(amsgrad=kind == "amsgrad"))
+        runs.append(run)
+        run.apply((gradient,))  # creates the slots and traces, which is not what is to be seen
+        with watch_operations() as seen:
+            run.apply((gradient,))
+        observed.update(f"{kind}: {operation}" for operation in seen)
+    name, version = framework
+    return Identity(
+        framework=name,
+        version=version,
+        required=frozenset(required),
+        excluded=frozenset(excluded),
+        observed=frozenset(observed),
+    )
+
+
+@contextmanager
+def watch_operations() -> Iterator[set[str]]:
+    """Collect what the eager runtime executes (tensorflow/python/framework/op_callbacks.py).
+
+    A traced function arrives as one operation; the runtime's function library then says whether XLA had to
+    compile it, and what is in it: ``XlaMustCompile(f)`` or ``Function(f)``, and ``XlaMustCompile(f)/Sqrt``.
+    """
+    from tensorflow.python.eager import context
+    from tensorflow.python.framework import op_callbacks
+
+    seen: set[str] = set()
+
+    def note(
+        operation: str | bytes,
+        inputs: Any,
+        attributes: Any,
+        outputs: Any,
+        op_name: str | None = None,
+        graph: Any = None,
+    ) -> None:
+        if graph is not None:  # being traced, not executed
+            return
+        name = operation.decode() if isinstance(operation, bytes) else operation
+        if not context.context().has_function(name):
+            seen.add(name)
+            return
+        definition = context.context().get_function_def(name)
+        how = "XlaMustCompile" if definition.attr["_XlaMustCompile"].b else "Function"
+        label = f"{how}({re.sub(r'^__[a-z]+_|_[0-9]+$', '', name)})"
+        seen.add(label)
+        seen.update(f"{label}/{node.op}" for node in definition.node_def)
+
+    op_callbacks.add_op_callback(note)
+    try:
+        yield seen
+    finally:
+        op_callbacks.remove_op_callback(note)
+
+
+def _unexpected(record: logging.LogRecord) -> bool:
+    return not any(expected in str(record.msg) for expected in _EXPECTED_MESSAGES)

@@ -1,0 +1,125 @@
+"""The newer Adam of Keras 2: ``tf.keras.optimizers.Adam`` of TensorFlow 2.11 to 2.15.
+
+Source: keras/src/optimizers/adam.py, ``Adam.update_step``; steps go through ``Optimizer.apply_gradients``
+(optimizer.py) in eager mode, operation by operation. ``jit_compile=True`` is the default and acts only where
+TensorFlow finds a GPU, so this is the path of a machine without one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
+from adapters.tensorflow_support import (
+    Bench,
+    OptimizerRun,
+    import_tensorflow,
+    installed,
+    new_variables,
+    observe,
+)
+
+
+class TfKeras:
+    """``tf.keras.optimizers.Adam``."""
+
+    contract_version = 1
+    name = "tf-keras"
+    claim = Claim(
+        dialect="tf-keras-adam",
+        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}),
+        dtypes=("float32", "float64"),
+        gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
+        not_claimed=(
+            "clipnorm",
+            "clipvalue",
+            "global_clipnorm",
+            "use_ema",
+            "ema_momentum",
+            "ema_overwrite_frequency",
+            "jit_compile on a GPU",
+            "mesh",
+            "learning_rate as schedule, callable or tensor",
+            "beta_1 and beta_2 as tensor",
+            "weight_decay=0 (here always None)",
+            "exclude_from_weight_decay",
+            "skip_gradients_aggregation",
+            "variable constraints",
+            "float16 and bfloat16 variables",
+        ),
+    )
+
+    def __init__(self) -> None:
+        self.tensorflow = import_tensorflow()
+        self.optimizer: Any = self.tensorflow.keras.optimizers.Adam
+        if "jit_compile" not in inspect.signature(self.optimizer).parameters:
+            raise ImportError("tf.keras.optimizers.Adam is not that of Keras 2 here")
+
+    def identity(self) -> Identity:
+        """Dense, AMSGrad and sparse steps under TensorFlow's dispatch."""
+        return observe(
+            self,
+            installed("keras"),
+            required=(
+                "dense: AssignSubVariableOp",
+                "dense: AssignAddVariableOp",
+                "amsgrad: Maximum",
+                "rows: Neg",
+                "rows: ResourceScatterAdd",
+            ),
+            excluded=(
+                "dense: ResourceApplyAdam",
+                "amsgrad: ResourceApplyAdamWithAmsgrad",
+                "dense: XlaMustCompile(_resource_apply_dense_impl)",
+                "dense: XlaMustCompile(_update_step_xla)",
+                "dense: AssignVariableOp",
+                "dense: SelectV2",
+                "rows: AssignVariableOp",
+            ),
+        )
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """tf.cast makes float32 of a Python number before it makes the variable's dtype of it: learning rate,
+        weight decay and the betas of the powers. 1 - beta is formed in Python and reaches the moments, as
+        epsilon reaches the denominator, in the variable's dtype.
+
+        Dense gradients: m + (g - m) (1 - beta_1); sparse ones: m - m (1 - beta_1), then the rows add
+        (1 - beta_1) g.
+        """
+        return Arithmetic(
+            storage=dtype,
+            compute=dtype,
+            learning_rate="float32",
+            moment_betas="float64",
+            power_betas="float32",
+            powers=dtype,
+            power_form="pow",
+            step_size=dtype,
+            epsilon=dtype,
+            decay="float32",
+            first_moment="lerp",
+            second_moment="lerp",
+        )
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
+        """A new optimizer over new variables."""
+        h = hyperparameters
+        optimizer = self.optimizer(
+            learning_rate=h.learning_rate,
+            beta_1=h.beta_1,
+            beta_2=h.beta_2,
+            epsilon=h.epsilon,
+            amsgrad=h.amsgrad,
+            weight_decay=h.weight_decay or None,  # None is this framework's "absent"
+        )
+        bench = Bench(optimizer, new_variables(self.tensorflow, parameters))
+        return OptimizerRun(self.tensorflow, bench, _slot, amsgrad=h.amsgrad)
+
+
+def _slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
+    """Adam.build makes three lists, in the order of the variables of the first step."""
+    slots = {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"}
+    built = getattr(optimizer, slots[name], None)
+    return None if built is None else built[position]

@@ -1,0 +1,111 @@
+"""TensorFlow Addons' RectifiedAdam.
+
+Source: tensorflow_addons/optimizers/rectified_adam.py, class ``RectifiedAdam``, an OptimizerV2 of Keras 2;
+steps go through ``OptimizerV2.apply_gradients`` in eager mode, operation by operation. A sparse gradient is
+summed over duplicate rows; the moments of every row decay, and only the rows that it names move and shrink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
+from adapters.tensorflow_support import (
+    Bench,
+    OptimizerRun,
+    import_tensorflow,
+    import_tensorflow_addons,
+    installed,
+    new_variables,
+    observe,
+    slot_of_optimizer_v2,
+)
+
+
+class Rectified:
+    """``tfa.optimizers.RectifiedAdam``."""
+
+    contract_version = 1
+    name = "tfa-rectified-adam"
+    claim = Claim(
+        dialect="tfa-rectified-adam",
+        hyperparameters=frozenset(
+            {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "sma_threshold"}
+        ),
+        dtypes=("float32", "float64"),
+        gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
+        not_claimed=(
+            "total_steps",
+            "warmup_proportion",
+            "min_lr",
+            "decay",
+            "clipnorm",
+            "clipvalue",
+            "global_clipnorm",
+            "gradient_aggregator",
+            "gradient_transformers",
+            "learning_rate and weight_decay as schedule, callable, dict or tensor",
+            "beta_1, beta_2 and sma_threshold as tensor",
+            "lr",
+            "Lookahead around it",
+            "variable constraints",
+            "get_weights and set_weights",
+            "float16 and bfloat16 variables",
+        ),
+    )
+
+    def __init__(self) -> None:
+        self.tensorflow = import_tensorflow()
+        self.optimizer: Any = import_tensorflow_addons().optimizers.RectifiedAdam
+
+    def identity(self) -> Identity:
+        """Dense, AMSGrad and sparse steps under TensorFlow's dispatch."""
+        return observe(
+            self,
+            installed("tensorflow-addons"),
+            required=("dense: GreaterEqual", "dense: SelectV2", "amsgrad: Maximum", "rows: SelectV2"),
+            excluded=(
+                "dense: ResourceApplyAdam",
+                "amsgrad: ResourceApplyAdamWithAmsgrad",
+                "dense: XlaMustCompile(_resource_apply_dense_impl)",
+                "rows: AssignSubVariableOp",
+            ),
+        )
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """OptimizerV2._create_hypers makes a float32 variable of every hyper-parameter, sma_threshold too,
+        whatever the model's dtype; RectifiedAdam._prepare_local casts them to that dtype and computes the
+        rest in it. epsilon is none of them and arrives in the model's dtype.
+        """
+        return Arithmetic(
+            storage=dtype,
+            compute=dtype,
+            learning_rate="float32",
+            moment_betas="float32",
+            power_betas="float32",
+            powers=dtype,
+            power_form="pow",
+            step_size=dtype,
+            epsilon=dtype,
+            decay="float32",
+            sma_threshold="float32",
+            first_moment="sum",
+            second_moment="sum",
+        )
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
+        """A new optimizer over new variables."""
+        h = hyperparameters
+        # float(): its argument checks refuse a Python int.
+        optimizer = self.optimizer(
+            learning_rate=float(h.learning_rate),
+            beta_1=float(h.beta_1),
+            beta_2=float(h.beta_2),
+            epsilon=float(h.epsilon),
+            weight_decay=float(h.weight_decay),
+            amsgrad=h.amsgrad,
+            sma_threshold=float(h.sma_threshold),
+        )
+        bench = Bench(optimizer, new_variables(self.tensorflow, parameters))
+        return OptimizerRun(self.tensorflow, bench, slot_of_optimizer_v2, amsgrad=h.amsgrad)

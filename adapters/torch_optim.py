@@ -1,0 +1,204 @@
+"""PyTorch behind the contract: the three implementations of ``torch.optim.Adam`` on the CPU.
+
+``torch/optim/adam.py`` holds them: ``_single_tensor_adam``, ``_multi_tensor_adam`` and ``_fused_adam``. The last
+one calls ``aten/src/ATen/native/cpu/FusedAdamKernel.cpp``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from adapters.contract import (
+    CONTRACT_VERSION,
+    Arithmetic,
+    Array,
+    Claim,
+    ContractError,
+    Gradient,
+    Hyperparameters,
+    Identity,
+    Precision,
+    Rows,
+    State,
+)
+
+_CLAIM = Claim(
+    dialect="torch-adam",
+    hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "l2", "weight_decay"}),
+    not_claimed=(
+        "l2 and weight_decay at once (one argument, weight_decay, stands for both)",
+        "lr and betas as tensors",
+        "lr changed between steps",
+        "maximize",
+        "capturable",
+        "differentiable",
+        "grad_scale and found_inf",
+        "closure",
+        "several parameter groups",
+        "state_dict and load_state_dict",
+        "complex parameters",
+        "float16 and bfloat16 parameters",
+        "other devices than the CPU",
+    ),
+)
+
+_LOOP = frozenset({"aten.lerp_", "aten.addcmul_", "aten.addcdiv_", "aten.maximum"})
+_FOREACH = frozenset(
+    {"aten._foreach_lerp_", "aten._foreach_addcmul_", "aten._foreach_addcdiv_", "aten._foreach_maximum_"}
+)
+_FUSED = frozenset({"aten._fused_adam_", "aten._fused_adamw_"})
+"""The second one is decoupled decay."""
+
+_IDENTITY_PROBLEMS = (
+    Hyperparameters(),
+    Hyperparameters(amsgrad=True, l2=0.1),
+    Hyperparameters(weight_decay=0.1),
+)
+
+
+class _Run:
+    """One ``torch.optim.Adam`` over one list of parameters."""
+
+    def __init__(self, torch: Any, optimizer: Any, parameters: list[Any], *, amsgrad: bool) -> None:
+        self._torch = torch
+        self._optimizer = optimizer
+        self._parameters = parameters
+        self._amsgrad = amsgrad
+
+    def step(self, gradients: Sequence[Gradient]) -> State:
+        for i, (parameter, gradient) in enumerate(zip(self._parameters, gradients, strict=True)):
+            if isinstance(gradient, Rows):
+                raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
+            parameter.grad = None if gradient is None else _tensor(self._torch, gradient)
+        self._optimizer.step()
+        return State(
+            parameters=tuple(_copy(parameter) for parameter in self._parameters),
+            m=self._moments("exp_avg"),
+            v=self._moments("exp_avg_sq"),
+            v_max=self._moments("max_exp_avg_sq") if self._amsgrad else None,
+            t=tuple(int(self._state(parameter).get("step", 0)) for parameter in self._parameters),
+        )
+
+    def _state(self, parameter: Any) -> Mapping[str, Any]:
+        """Empty until the first gradient; `get`, because indexing ``state`` would create an entry."""
+        state: Mapping[str, Any] = self._optimizer.state.get(parameter, {})
+        return state
+
+    def _moments(self, name: str) -> tuple[Array, ...]:
+        zeros = self._torch.zeros_like
+        return tuple(
+            _copy(state[name]) if name in state else _copy(zeros(parameter))
+            for parameter in self._parameters
+            for state in [self._state(parameter)]
+        )
+
+
+class _Adam:
+    contract_version: int = CONTRACT_VERSION
+    name: str
+    claim: Claim = _CLAIM
+    arguments: Mapping[str, bool]
+    required: frozenset[str]
+    excluded: frozenset[str]
+
+    def __init__(self) -> None:
+        import torch
+
+        self._torch = torch
+
+    def identity(self) -> Identity:
+        """One step each of Adam, AMSGrad with an L2 term, and decoupled decay under ``TorchDispatchMode``."""
+        theta = np.ones(3, np.float32)
+        observed: set[str] = set()
+        for hyperparameters in _IDENTITY_PROBLEMS:
+            run = self.start([theta], hyperparameters)
+            _observe(lambda run=run: run.step([theta]), observed)
+        return Identity(
+            framework="torch",
+            version=self._torch.__version__,
+            required=self.required,
+            excluded=self.excluded,
+            observed=frozenset(observed),
+        )
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Scalars are formed in double, in Python or in the kernel, and rounded where they meet the elements.
+
+        The first moment is ``lerp``, which switches sides at 1 - beta_1 = 1/2.
+        """
+        return Arithmetic(storage=dtype, compute=dtype)
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
+        """A new optimizer; `ContractError` where both l2 and weight_decay are asked for."""
+        h = hyperparameters
+        if h.l2 and h.weight_decay:
+            raise ContractError(
+                "l2, weight_decay",
+                (h.l2, h.weight_decay),
+                "at most one above 0: torch.optim.Adam has one argument for both",
+            )
+        leaves = [self._torch.nn.Parameter(_tensor(self._torch, theta)) for theta in parameters]
+        optimizer = self._torch.optim.Adam(
+            leaves,
+            lr=h.learning_rate,
+            betas=(float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
+            eps=h.epsilon,
+            amsgrad=h.amsgrad,
+            weight_decay=h.l2 or h.weight_decay,
+            decoupled_weight_decay=h.weight_decay > 0,
+            **self.arguments,
+        )
+        return _Run(self._torch, optimizer, leaves, amsgrad=h.amsgrad)
+
+
+class Loop(_Adam):
+    """``_single_tensor_adam``: one operator after the other, parameter by parameter."""
+
+    name = "torch-loop"
+    arguments = MappingProxyType({"foreach": False, "fused": False})
+    required = _LOOP
+    excluded = _FOREACH | _FUSED
+
+
+class Foreach(_Adam):
+    """``_multi_tensor_adam``: ``torch._foreach_*`` over all parameters."""
+
+    name = "torch-foreach"
+    arguments = MappingProxyType({"foreach": True, "fused": False})
+    required = _FOREACH
+    excluded = _LOOP | _FUSED
+
+
+class Fused(_Adam):
+    """``_fused_adam``: one kernel per step, ``torch._fused_adam_`` or ``torch._fused_adamw_``."""
+
+    name = "torch-fused"
+    arguments = MappingProxyType({"foreach": False, "fused": True})
+    required = _FUSED
+    excluded = _LOOP | _FOREACH
+
+
+def _tensor(torch: Any, array: Array) -> Any:
+    """A tensor of its own: ``from_numpy`` alone would share memory with the caller."""
+    return torch.from_numpy(np.array(array, order="C"))
+
+
+def _copy(tensor: Any) -> Array:
+    return np.array(tensor.detach().numpy())
+
+
+def _observe(step: Callable[[], object], seen: set[str]) -> None:
+    """Add the name of every operator that PyTorch's dispatcher sees during `step`."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Observer(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.add(str(func.overloadpacket))
+            return func(*args, **(kwargs or {}))
+
+    with Observer():
+        step()

@@ -1,0 +1,61 @@
+"""The checks under pytest: ``python -m pytest conformance --adapter NAME [-k CHECK] [-x --pdb] [-n 2]``."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.contract import Implementation, Problem
+from conformance import checks, problems
+from conformance.load import CannotTest, load
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The same options as the command line's."""
+    group = parser.getgroup("conformance")
+    group.addoption("--adapter", action="append", default=[], help="adapter's name or FILE.py:NAME; may be repeated")
+    group.addoption("--profile", choices=tuple(problems.PROFILES), default="quick", help="how many problems")
+    group.addoption("--seed", type=int, default=0, help="seed of the problems")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per adapter and check."""
+    names = metafunc.config.getoption("--adapter")
+    if "adapter" in metafunc.fixturenames:
+        if not names:
+            raise pytest.UsageError("--adapter is missing; accepted: a name out of `python -m conformance adapters`")
+        metafunc.parametrize("adapter", names, scope="session")
+    if "check" in metafunc.fixturenames:
+        metafunc.parametrize("check", checks.CHECKS, ids=lambda check: check.name)
+
+
+@pytest.fixture(scope="session")
+def implementation(adapter: str) -> Implementation:
+    """The implementation, in this very process."""
+    try:
+        return load(adapter)
+    except CannotTest as reason:
+        raise pytest.UsageError(str(reason)) from None
+
+
+_drawn: dict[tuple[str, str], list[Problem]] = {}
+
+
+def _problems(request: pytest.FixtureRequest, implementation: Implementation, set_name: str) -> list[Problem]:
+    key = (implementation.name, set_name)
+    if key not in _drawn:
+        strategy, share = problems.SETS[set_name]
+        number = max(1, round(share * problems.PROFILES[request.config.getoption("--profile")].problems))
+        _drawn[key] = problems.draw(strategy(implementation.claim), number, request.config.getoption("--seed"))
+    return _drawn[key]
+
+
+@pytest.fixture
+def drawn(request: pytest.FixtureRequest, implementation: Implementation, check: checks.Check) -> list[Problem]:
+    """The check's problems."""
+    return _problems(request, implementation, check.problems)
+
+
+@pytest.fixture
+def general(request: pytest.FixtureRequest, implementation: Implementation) -> list[Problem]:
+    """The general problems."""
+    return _problems(request, implementation, "general")
