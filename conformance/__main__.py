@@ -175,7 +175,9 @@ def _run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--problem", type=_seed, metavar="K", help="only problem K of each set, to debug a finding")
     command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
     command.add_argument("--deviations", type=Path, default=DEFAULT_FILE, metavar="FILE", help="declared deviations")
-    command.add_argument("--report", type=_writable_folder, metavar="DIR", help="write report.md and report.ndjson there")
+    command.add_argument(
+        "--report", type=_writable_folder, metavar="DIR", help="write report.md and report.ndjson there"
+    )
     command.add_argument("--ndjson", type=_writable, metavar="FILE", help="write the report as NDJSON")
 
 

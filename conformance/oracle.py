@@ -53,7 +53,7 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         l2=rounded(h.l2, a.decay),
         weight_decay=rounded(h.weight_decay, a.decay),
         rescale_grad=rounded(h.rescale_grad, a.rescale_grad),
-        clip_gradient=None if h.clip_gradient is None else rounded(h.clip_gradient, a.rescale_grad),
+        clip_gradient=None if h.clip_gradient is None else rounded(h.clip_gradient, a.clip_gradient),
         sma_threshold=rounded(h.sma_threshold, a.sma_threshold),
     )
 

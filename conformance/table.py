@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ _STYLES = {
     Verdict.COULD_NOT_TEST: "magenta",
     Verdict.SUITE_FAILED: "bold red",
 }
+_MAY_WRAP = ("package", "worst error / bound")
 _NOT_TERMINAL_WIDTH = 170
 
 
@@ -48,8 +50,8 @@ def cells(result: Result) -> tuple[str, ...]:
         result.dialect or "-",
         str(result.verdict),
         str(measures["problems"] or "-"),
-        _number(measures["worst_fraction"], "{:.3f}"),
-        _number(measures["informative_share"], "{:.1%}"),
+        _fraction(measures["worst_fraction"]),
+        _share(measures["informative_share"]),
         f"{measures['ambiguous']} of {measures['compared']}" if measures["compared"] else "-",
     )
 
@@ -59,7 +61,7 @@ def terminal(results: Sequence[Result], title: str) -> Table:
     table = Table(title=title, title_justify="left")
     for heading in HEADINGS:
         numeric = heading in HEADINGS[4:]
-        table.add_column(heading, justify="right" if numeric else "left", no_wrap=heading == "implementation")
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=heading not in _MAY_WRAP)
     for result in results:
         row = list(cells(result))
         row[3] = f"[{_STYLES[result.verdict]}]{row[3]}[/]"
@@ -106,5 +108,11 @@ def _md_row(row: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None or value != value else form.format(value)
+def _fraction(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value < 100 else f"{value:.1e}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.1%}"

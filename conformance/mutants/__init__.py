@@ -1,0 +1,36 @@
+"""Implementations that are wrong on purpose, and the right ones that they are planted in.
+
+    TWINS    correct implementations of every dialect in plain NumPy: the suite must accept them (exit 0)
+    MUTANTS  one thing wrong each: the suite must reject them (exit 1)
+    FAKES    crash, hang, shout or cannot be imported: they test the harness, not the laws
+
+Each is a class without arguments behind `adapters.contract.Implementation`, and its docstring's first line is
+what is wrong. A diagnosis runs them to say what a failing implementation does instead, those `EVERYWHERE`
+`planted` in that implementation's dialect.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from conformance.mutants import breaches, formula, harness, rows, state
+from conformance.mutants.planted import EVERYWHERE, planted
+from conformance.mutants.twin import Twin
+from conformance.mutants.twins import TWINS
+
+__all__ = ["EVERYWHERE", "FAKES", "MUTANTS", "TWINS", "planted"]
+
+
+def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
+    """The implementations that a module defines, not those that it imports, in its order."""
+    return tuple(
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Twin) and value.__module__ == module.__name__
+    )
+
+
+MUTANTS: tuple[type[Twin], ...] = tuple(
+    mutant for module in (formula, rows, state, breaches) for mutant in _defined_in(module)
+)
+FAKES: tuple[type[Twin], ...] = _defined_in(harness)

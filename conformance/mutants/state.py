@@ -1,0 +1,181 @@
+"""Mutants of what an optimizer keeps: step counts, stored moments, other people's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from adapters.contract import Array, Gradient, Hyperparameters, Rows, State
+from conformance.mutants.twin import Scalar, Slot, Work, write
+from conformance.mutants.twins import KerasV2Twin, Mxnet1Twin, Mxnet2Twin, TfKerasTwin, TorchTwin
+
+# Step count
+
+
+class StepCountOffByOne(KerasV2Twin):
+    """Step count off by one: bias correction sees t + 1, the state says t.
+
+    Passed the golden test of Keras's Adam. Exposed by the first steps, in the parameters.
+    """
+
+    name = "mutant-step-count-off-by-one"
+
+    def bias_correction(self, w: Work, beta: Scalar) -> Scalar:
+        return w.scalar(1) - beta ** w.scalar(w.t + 1)
+
+
+class CountsPerParameter(KerasV2Twin):
+    """t per parameter, where the dialect has one for the optimizer.
+
+    torch's count in Keras's dialect. Exposed by a parameter that has no gradient in some step.
+    """
+
+    name = "mutant-counts-per-parameter"
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        for slot, gradient in zip(slots, gradients, strict=True):
+            slot.t += gradient is not None
+
+
+class CountsEveryParameter(Mxnet2Twin):
+    """One count that every parameter's update advances.
+
+    Paddle 2018 (one beta-power accumulator, multiplied once per parameter) and MXNet with several devices.
+    Exposed by two parameters.
+    """
+
+    name = "mutant-counts-every-parameter"
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        updates = sum(gradient is not None for gradient in gradients)
+        for slot in slots:
+            slot.t += updates
+
+
+class CountNotReported(TfKerasTwin):
+    """t stays 0 in the state.
+
+    A count that is kept elsewhere and lost by whoever saves the state. Exposed by t.
+    """
+
+    name = "mutant-count-not-reported"
+
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> State:
+        return replace(TfKerasTwin.state(self, slots, h), t=(0,) * len(slots))
+
+
+class NoneIsZero(TorchTwin):
+    """A parameter without gradient takes a step with gradient 0.
+
+    Gradients that are set to zero instead of None. Exposed by a step without gradient, in m and v.
+    """
+
+    name = "mutant-none-is-zero"
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        if gradient is None and slot.t > 0:
+            gradient = np.zeros_like(slot.theta)
+        TorchTwin.update(self, slot, gradient, h)
+
+
+# Moments
+
+
+class AmsgradMaximumNotStored(TorchTwin):
+    """The AMSGrad maximum is computed and used, but not stored.
+
+    torch's foreach Adam before 1.13. Exposed by a spike and then small gradients, and by v_max in the state.
+    """
+
+    name = "mutant-amsgrad-maximum-not-stored"
+
+    def store(self, slot: Slot, w: Work) -> None:
+        write(slot.theta, w.theta)
+        write(slot.m, w.m)
+        write(slot.v, w.v)
+
+
+class SharedMoments(KerasV2Twin):
+    """Parameters of equal shape share the first one's m and v.
+
+    Keras 2.15 and tf_keras 2.21, NonFusedAdam, whose compiled function captured them: with g = 1 and -2, three
+    steps at learning rate 0.1 end at 0.915 and 1.141 instead of 0.700 and 1.300. Exposed by two such parameters.
+    """
+
+    name = "mutant-shared-moments"
+
+    def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
+        slots = KerasV2Twin.slots(self, parameters, h)
+        first: dict[tuple[int, ...], Slot] = {}
+        for slot in slots:
+            owner = first.setdefault(slot.theta.shape, slot)
+            slot.m, slot.v, slot.v_max = owner.m, owner.v, owner.v_max
+        return slots
+
+
+class OnlyRemainderStored(Mxnet1Twin):
+    """Full vectors are computed and never stored, only the remainder is.
+
+    torch's fused SGD on CPU in low precision. Exposed by any size from one vector (8 here) on.
+    """
+
+    name = "mutant-only-remainder-stored"
+
+    def move(self, w: Work, direction: Any) -> Any:
+        moved = w.theta - direction
+        remainder = np.arange(moved.size).reshape(moved.shape) >= moved.size // 8 * 8
+        return np.where(remainder, moved, w.theta)
+
+
+# Other people's arrays
+
+
+class GradientsOverwritten(KerasV2Twin):
+    """The caller's gradient is squared in place.
+
+    Saves a buffer; whoever logs or reuses the gradient reads g^2. Exposed by the gradient after the step.
+    """
+
+    name = "mutant-gradients-overwritten"
+
+    def square(self, w: Work) -> Any:
+        theirs = w.gradient.values if isinstance(w.gradient, Rows) else w.gradient
+        g_squared = w.g * w.g
+        np.multiply(theirs, theirs, out=theirs)
+        return g_squared
+
+
+class InitialParametersOverwritten(TorchTwin):
+    """The caller's initial parameters are the buffers that the steps write.
+
+    What an adapter does that forgets to copy. Exposed by the initial parameters after a step.
+    """
+
+    name = "mutant-initial-parameters-overwritten"
+
+    def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
+        slots = TorchTwin.slots(self, parameters, h)
+        for slot, theta in zip(slots, parameters, strict=True):
+            slot.theta = theta
+        return slots
+
+
+class LiveViews(TfKerasTwin):
+    """The state is the optimizer's own buffers, which later steps change.
+
+    Exposed by keeping a state and comparing it after the next step; a suite that compares at once sees nothing.
+    """
+
+    name = "mutant-live-views"
+
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> State:
+        return State(
+            parameters=tuple(slot.theta for slot in slots),
+            m=tuple(slot.m for slot in slots),
+            v=tuple(slot.v for slot in slots),
+            v_max=tuple(np.asarray(slot.v_max) for slot in slots) if h.amsgrad else None,
+            t=tuple(slot.t for slot in slots),
+        )

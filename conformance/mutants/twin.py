@@ -1,0 +1,301 @@
+"""A correct Adam in plain NumPy, cut into small methods: the ground that every mutant is planted in.
+
+Written from the frameworks' formulas, not from `reference`, which it never imports: each of the two is
+evidence about the other. `Twin` holds what the dialects have in common, `conformance.mutants.twins` has one
+class per dialect, and a mutant overrides exactly one method.
+
+Precision: arrays have the problem's dtype, and so has every number that meets one (`Work.element`). Numbers
+of a whole step, such as 1 - beta^t, are formed in `Work.scalar`: double on the host here, the problem's dtype
+in the TensorFlow dialects. No Python number ever meets a NumPy one, because NumPy 1 and 2 promote it
+differently; `write` refuses an array of another dtype.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.contract import (
+    CONTRACT_VERSION,
+    Arithmetic,
+    Array,
+    Claim,
+    Gradient,
+    Hyperparameters,
+    Identity,
+    Precision,
+    Rows,
+    State,
+)
+
+Scalar = Any
+"""A NumPy number of type `Work.scalar`."""
+
+
+@dataclass
+class Slot:
+    """What the optimizer holds for one parameter; the arrays are written in place."""
+
+    theta: Array
+    m: Array
+    v: Array
+    v_max: Array | None
+    t: int = 0
+
+
+@dataclass
+class Work:
+    """Quantities of one parameter during one step. Arrays are rebound, never written."""
+
+    h: Hyperparameters
+    t: int
+    element: Any
+    """Scalar type of the arrays."""
+    scalar: Any
+    """Scalar type of what is formed once per step."""
+    gradient: Array | Rows
+    """As the caller gave it."""
+    rows: NDArray[np.int64] | None
+    """Rows that a row-sparse gradient names, each once."""
+    g: Any
+    theta: Any
+    m: Any
+    v: Any
+    v_max: Any
+
+
+class Twin:
+    """One `adapters.contract.Implementation`; a subclass gives `name`, `claim`, `required` and the formula."""
+
+    contract_version: int = CONTRACT_VERSION
+    name: str
+    claim: Claim
+    required: frozenset[str] = frozenset(
+        {"prepare_gradient", "first_moment", "second_moment", "direction", "move", "store"}
+    )
+    """Methods that a step of this dialect calls, whoever overrides them."""
+    excluded: frozenset[str] = frozenset()
+
+    # Contract
+
+    def identity(self) -> Identity:
+        """Which of its own methods a real step calls."""
+        stages = self.required | self.excluded
+        return Identity(
+            framework="numpy",
+            version=np.__version__,
+            required=self.required,
+            excluded=self.excluded,
+            observed=_methods_that_run(self, stages),
+        )
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Scalars in double on the host; each is rounded to `dtype` where it meets an array."""
+        return Arithmetic(storage=dtype, compute=dtype, step_size=dtype)
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TwinRun:
+        return TwinRun(self, self.slots(parameters, hyperparameters), hyperparameters)
+
+    # State
+
+    def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
+        """m = v = v_max = 0 and t = 0, beside a copy of each parameter."""
+        return [
+            Slot(
+                theta=np.array(theta),
+                m=np.zeros_like(theta),
+                v=np.zeros_like(theta),
+                v_max=np.zeros_like(theta) if h.amsgrad else None,
+            )
+            for theta in parameters
+        ]
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        """One t for the whole optimizer."""
+        for slot in slots:
+            slot.t += 1
+
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> State:
+        """Copies: what is returned never changes again."""
+        return State(
+            parameters=tuple(np.array(slot.theta) for slot in slots),
+            m=tuple(np.array(slot.m) for slot in slots),
+            v=tuple(np.array(slot.v) for slot in slots),
+            v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
+            t=tuple(slot.t for slot in slots),
+        )
+
+    def store(self, slot: Slot, w: Work) -> None:
+        write(slot.theta, w.theta)
+        write(slot.m, w.m)
+        write(slot.v, w.v)
+        if slot.v_max is not None:
+            write(slot.v_max, w.v_max)
+
+    # One step of one parameter
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        if gradient is None:
+            return
+        w = self.open(slot, gradient, h)
+        w.g = self.prepare_gradient(w)
+        w.m = self.first_moment(w)
+        w.v = self.second_moment(w)
+        if w.v_max is not None:
+            w.v_max = self.amsgrad_maximum(w)
+        w.theta = self.move(w, self.direction(w))
+        self.store(slot, w)
+
+    def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
+        w = Work(
+            h=h,
+            t=slot.t,
+            element=slot.theta.dtype.type,
+            scalar=self.scalar_type(slot.theta.dtype),
+            gradient=gradient,
+            rows=None,
+            g=gradient,
+            theta=slot.theta,
+            m=slot.m,
+            v=slot.v,
+            v_max=slot.v_max,
+        )
+        if isinstance(gradient, Rows):
+            w.rows, w.g = self.sum_duplicates(gradient.indices, gradient.values)
+            self.place_rows(w)
+        return w
+
+    def scalar_type(self, dtype: np.dtype[Any]) -> Any:
+        return np.float64
+
+    # Gradient
+
+    def sum_duplicates(self, rows: NDArray[np.int64], values: Array) -> tuple[NDArray[np.int64], Array]:
+        """A row that is named several times has the sum of its values as gradient."""
+        named = sorted(set(rows.tolist()))
+        total = np.zeros((len(named), *values.shape[1:]), dtype=values.dtype)
+        for row, value in zip(rows.tolist(), values, strict=True):
+            total[named.index(row)] += value
+        return np.array(named, dtype=np.int64), total
+
+    def place_rows(self, w: Work) -> None:
+        """Rows that are not named have gradient 0."""
+        dense = np.zeros_like(w.theta)
+        dense[w.rows] = w.g
+        w.g = dense
+
+    def prepare_gradient(self, w: Work) -> Array:
+        return np.asarray(w.g)
+
+    # Hyper-parameters as the formula sees them
+
+    def learning_rate(self, w: Work) -> Scalar:
+        return w.scalar(w.h.learning_rate)
+
+    def beta_1(self, w: Work) -> Scalar:
+        return w.scalar(w.h.beta_1)
+
+    def beta_2(self, w: Work) -> Scalar:
+        return w.scalar(w.h.beta_2)
+
+    def epsilon(self, w: Work) -> Scalar:
+        return w.scalar(w.h.epsilon)
+
+    # Moments
+
+    def first_moment(self, w: Work) -> Any:
+        """beta_1 m + (1 - beta_1) g."""
+        beta = self.beta_1(w)
+        return w.element(beta) * w.m + w.element(w.scalar(1) - beta) * w.g
+
+    def second_moment(self, w: Work) -> Any:
+        """beta_2 v + (1 - beta_2) g^2."""
+        beta = self.beta_2(w)
+        return w.element(beta) * w.v + w.element(w.scalar(1) - beta) * self.square(w)
+
+    def square(self, w: Work) -> Any:
+        return w.g * w.g
+
+    def amsgrad_maximum(self, w: Work) -> Any:
+        return np.maximum(w.v_max, w.v)
+
+    # Step
+
+    def bias_correction(self, w: Work, beta: Scalar) -> Scalar:
+        """1 - beta^t."""
+        return w.scalar(1) - beta ** w.scalar(w.t)
+
+    def step_size(self, w: Work) -> Scalar:
+        """learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t)."""
+        bias_1 = self.bias_correction(w, self.beta_1(w))
+        bias_2 = self.bias_correction(w, self.beta_2(w))
+        return self.learning_rate(w) * np.sqrt(bias_2) / bias_1
+
+    def numerator(self, w: Work) -> Any:
+        return w.m
+
+    def second(self, w: Work) -> Any:
+        """What the root is taken of: v itself makes the epsilon that is added to it epsilon hat."""
+        return w.v if w.v_max is None else w.v_max
+
+    def denominator(self, w: Work) -> Any:
+        return np.sqrt(self.second(w)) + w.element(self.epsilon(w))
+
+    def direction(self, w: Work) -> Any:
+        """What is subtracted from theta."""
+        return w.element(self.step_size(w)) * self.numerator(w) / self.denominator(w)
+
+    def decay(self, w: Work) -> Any:
+        """What decoupled decay takes from theta."""
+        return w.element(self.learning_rate(w) * w.scalar(w.h.weight_decay)) * w.theta
+
+    def move(self, w: Work, direction: Any) -> Any:
+        return w.theta - direction
+
+
+class TwinRun:
+    """One optimizer over one list of parameters."""
+
+    def __init__(self, twin: Twin, slots: list[Slot], h: Hyperparameters) -> None:
+        self.twin, self.slots, self.h = twin, slots, h
+
+    def step(self, gradients: Sequence[Gradient]) -> State:
+        with np.errstate(all="ignore"):
+            self.twin.count(self.slots, gradients)
+            for slot, gradient in zip(self.slots, gradients, strict=True):
+                self.twin.update(slot, gradient, self.h)
+        return self.twin.state(self.slots, self.h)
+
+
+def write(buffer: Array, value: Any, rows: Any = ...) -> None:
+    """buffer[rows] = value; TypeError for a value of another dtype, which the assignment would cast."""
+    if value.dtype != buffer.dtype:
+        raise TypeError(f"value has dtype {value.dtype}; accepted: {buffer.dtype}, the buffer's")
+    buffer[rows] = value
+
+
+def _methods_that_run(twin: Twin, names: frozenset[str]) -> frozenset[str]:
+    """Those of the methods `names` that are called in one dense and, where claimed, one row-sparse step."""
+    seen: set[str] = set()
+    watched = copy.copy(twin)
+    for name in names:
+        setattr(watched, name, _recorded(getattr(type(twin), name).__get__(watched), name, seen))
+    theta = np.ones((2, 1), dtype=np.float32)
+    run = watched.start([theta], Hyperparameters(amsgrad="amsgrad" in twin.claim.hyperparameters))
+    run.step([theta])
+    if "rows" in twin.claim.gradients:
+        run.step([Rows(np.array([1], dtype=np.int64), theta[1:])])
+    return frozenset(seen)
+
+
+def _recorded(method: Callable[..., Any], name: str, seen: set[str]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        seen.add(name)
+        return method(*arguments)
+
+    return call

@@ -1,0 +1,274 @@
+"""The twins: one correct implementation of every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.contract import Arithmetic, Array, Claim, Gradient, GradientKind, Precision
+from conformance.mutants.twin import Scalar, Slot, Twin, Work, write
+
+_ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
+_DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
+_UNIQUE_ROWS: frozenset[GradientKind] = _DENSE | {"rows", "empty rows"}
+_ANY_ROWS: frozenset[GradientKind] = _UNIQUE_ROWS | {"duplicate rows", "unsorted rows"}
+
+
+class TensorFlowTwin(Twin):
+    """What the TensorFlow dialects share: a step's scalars are formed in the variables' dtype."""
+
+    required = Twin.required | {"sum_duplicates", "place_rows", "amsgrad_maximum"}
+
+    def scalar_type(self, dtype: np.dtype[Any]) -> Any:
+        return dtype.type
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Every hyper-parameter is rounded to `dtype` on its way in, and nothing is wider after that."""
+        return Arithmetic(
+            storage=dtype,
+            compute=dtype,
+            learning_rate=dtype,
+            moment_betas=dtype,
+            power_betas=dtype,
+            powers=dtype,
+            step_size=dtype,
+            epsilon=dtype,
+            decay=dtype,
+            sma_threshold=dtype,
+        )
+
+
+class KerasV2Twin(TensorFlowTwin):
+    """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
+
+    name = "twin-keras-v2"
+    claim = Claim(dialect="keras-v2-adam", hyperparameters=_ADAM | {"amsgrad"}, gradients=_ANY_ROWS)
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        return _with_increments(TensorFlowTwin.arithmetic(self, dtype))
+
+    def first_moment(self, w: Work) -> Any:
+        """m + (1 - beta_1) (g - m)."""
+        return w.m + w.element(w.scalar(1) - self.beta_1(w)) * (w.g - w.m)
+
+    def second_moment(self, w: Work) -> Any:
+        """v + (1 - beta_2) (g^2 - v)."""
+        return w.v + w.element(w.scalar(1) - self.beta_2(w)) * (self.square(w) - w.v)
+
+    def epsilon(self, w: Work) -> Scalar:
+        """``epsilon or backend.epsilon()``."""
+        return w.scalar(w.h.epsilon or 1e-7)
+
+
+class TfKerasTwin(TensorFlowTwin):
+    """tf-keras-adam (tf_keras/optimizers/adam.py)."""
+
+    name = "twin-tf-keras"
+    claim = Claim(
+        dialect="tf-keras-adam",
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"},
+        gradients=_ANY_ROWS,
+    )
+
+    def epsilon(self, w: Work) -> Scalar:
+        """epsilon, times sqrt(1 - beta_2^t) where it is adaptive."""
+        epsilon = w.scalar(w.h.epsilon)
+        return epsilon * np.sqrt(self.bias_correction(w, self.beta_2(w))) if w.h.adaptive_epsilon else epsilon
+
+    def move(self, w: Work, direction: Any) -> Any:
+        """Decay comes first; the moments do not read theta, so it may wait until here."""
+        return w.theta - self.decay(w) - direction if w.h.weight_decay else w.theta - direction
+
+
+class RectifiedTwin(TensorFlowTwin):
+    """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
+
+    name = "twin-rectified"
+    claim = Claim(
+        dialect="tfa-rectified-adam",
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "sma_threshold"},
+        gradients=_ANY_ROWS,
+    )
+    required = TensorFlowTwin.required | {"moving_rows"}
+
+    def epsilon(self, w: Work) -> Scalar:
+        """``epsilon or backend.epsilon()``."""
+        return w.scalar(w.h.epsilon or 1e-7)
+
+    def lengths(self, w: Work) -> tuple[Scalar, Scalar]:
+        """sma_t and sma_inf, as the framework writes them, cancellation and all."""
+        beta, one, two = self.beta_2(w), w.scalar(1), w.scalar(2)
+        longest = two / (one - beta) - one
+        power = beta ** w.scalar(w.t)
+        return longest - two * w.scalar(w.t) * power / (one - power), longest
+
+    def rectifies(self, w: Work, length: Scalar) -> bool:
+        return bool(length >= w.scalar(w.h.sma_threshold))
+
+    def step_size(self, w: Work) -> Scalar:
+        """learning_rate / (1 - beta_1^t), times r_t where it rectifies."""
+        size = self.learning_rate(w) / self.bias_correction(w, self.beta_1(w))
+        length, longest = self.lengths(w)
+        if not self.rectifies(w, length):
+            return size
+        two, four = w.scalar(2), w.scalar(4)
+        factors = (length - four) / (longest - four) * (length - two) / (longest - two) * longest / length
+        return size * np.sqrt(factors)
+
+    def second(self, w: Work) -> Any:
+        """v / (1 - beta_2^t), which makes epsilon the paper's."""
+        return TensorFlowTwin.second(self, w) / w.element(self.bias_correction(w, self.beta_2(w)))
+
+    def direction(self, w: Work) -> Any:
+        """Not divided by anything where it does not rectify."""
+        length, _ = self.lengths(w)
+        step = w.element(self.step_size(w)) * self.numerator(w)
+        return step / self.denominator(w) if self.rectifies(w, length) else step
+
+    def moving_rows(self, w: Work) -> Any:
+        """The moments of all rows decay, but only the rows that are named move."""
+        return ... if w.rows is None else w.rows
+
+    def move(self, w: Work, direction: Any) -> Any:
+        rows = self.moving_rows(w)
+        if w.h.weight_decay:
+            direction = direction + self.decay(w)
+        theta = np.array(w.theta)
+        theta[rows] = (w.theta - direction)[rows]
+        return theta
+
+
+class TorchTwin(Twin):
+    """torch-adam, the single-tensor loop (torch/optim/adam.py)."""
+
+    name = "twin-torch"
+    claim = Claim(dialect="torch-adam", hyperparameters=_ADAM | {"amsgrad", "l2", "weight_decay"}, gradients=_DENSE)
+    required = Twin.required | {"add_l2", "amsgrad_maximum"}
+    excluded = frozenset({"sum_duplicates", "place_rows"})
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        return Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp")
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        _count_each(slots, gradients)
+
+    def prepare_gradient(self, w: Work) -> Array:
+        return self.add_l2(w)
+
+    def add_l2(self, w: Work) -> Array:
+        return np.asarray(w.g + w.element(w.h.l2) * w.theta) if w.h.l2 else np.asarray(w.g)
+
+    def first_moment(self, w: Work) -> Any:
+        """m + (1 - beta_1) (g - m)."""
+        return w.m + w.element(w.scalar(1) - self.beta_1(w)) * (w.g - w.m)
+
+    def step_size(self, w: Work) -> Scalar:
+        """learning_rate / (1 - beta_1^t)."""
+        return self.learning_rate(w) / self.bias_correction(w, self.beta_1(w))
+
+    def second(self, w: Work) -> Any:
+        """v / (1 - beta_2^t), which makes epsilon the paper's."""
+        return Twin.second(self, w) / w.element(self.bias_correction(w, self.beta_2(w)))
+
+    def move(self, w: Work, direction: Any) -> Any:
+        kept = w.element(w.scalar(1) - self.learning_rate(w) * w.scalar(w.h.weight_decay))
+        return kept * w.theta - direction
+
+
+class Mxnet2Twin(Twin):
+    """mxnet2-adam (mxnet/optimizer/adam.py, version 2): rescale, clip, then weight decay."""
+
+    name = "twin-mxnet2"
+    claim = Claim(
+        dialect="mxnet2-adam",
+        hyperparameters=_ADAM | {"l2", "rescale_grad", "clip_gradient"},
+        gradients=_UNIQUE_ROWS,
+    )
+    required = Twin.required | {"rescale", "clip", "add_l2", "place_rows"}
+    excluded = frozenset({"take_rows"})
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        _count_each(slots, gradients)
+
+    def rescale(self, w: Work, g: Any) -> Any:
+        return w.element(w.h.rescale_grad) * g
+
+    def clip(self, w: Work, g: Any) -> Any:
+        """0 clips everything to 0."""
+        if w.h.clip_gradient is None:
+            return g
+        bound = w.element(w.h.clip_gradient)
+        return np.minimum(np.maximum(g, -bound), bound)
+
+    def add_l2(self, w: Work, g: Any) -> Any:
+        return g + w.element(w.h.l2) * w.theta
+
+    def prepare_gradient(self, w: Work) -> Array:
+        return np.asarray(self.add_l2(w, self.clip(w, self.rescale(w, w.g))))
+
+    def take_rows(self, w: Work) -> None:
+        """Lazy: nothing but the named rows takes part in the step."""
+        w.theta, w.m, w.v = w.theta[w.rows], w.m[w.rows], w.v[w.rows]
+
+
+class Mxnet2LazyTwin(Mxnet2Twin):
+    """mxnet2-adam-lazy (``lazy_update=True``)."""
+
+    name = "twin-mxnet2-lazy"
+    claim = Claim(dialect="mxnet2-adam-lazy", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    required = Twin.required | {"rescale", "clip", "add_l2", "take_rows"}
+    excluded = frozenset()
+
+    def place_rows(self, w: Work) -> None:
+        self.take_rows(w)
+
+    def store(self, slot: Slot, w: Work) -> None:
+        rows: NDArray[np.int64] | Any = ... if w.rows is None else w.rows
+        write(slot.theta, w.theta, rows)
+        write(slot.m, w.m, rows)
+        write(slot.v, w.v, rows)
+
+
+class Mxnet1Twin(Mxnet2Twin):
+    """mxnet1-adam (mxnet/optimizer/optimizer.py, version 1.9): weight decay, then clip."""
+
+    name = "twin-mxnet1"
+    claim = Claim(dialect="mxnet1-adam", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+
+    def prepare_gradient(self, w: Work) -> Array:
+        return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
+
+
+class Mxnet1LazyTwin(Mxnet2LazyTwin):
+    """mxnet1-adam-lazy, what ``Adam`` of MXNet 1.9 is by default."""
+
+    name = "twin-mxnet1-lazy"
+    claim = Claim(dialect="mxnet1-adam-lazy", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+
+    def prepare_gradient(self, w: Work) -> Array:
+        return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
+
+
+def _count_each(slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+    """Every parameter has its own t, which a step without gradient does not advance."""
+    for slot, gradient in zip(slots, gradients, strict=True):
+        slot.t += gradient is not None
+
+
+def _with_increments(a: Arithmetic) -> Arithmetic:
+    return Arithmetic(**{**vars(a), "first_moment": "lerp", "second_moment": "lerp"})
+
+
+TWINS: tuple[type[Twin], ...] = (
+    KerasV2Twin,
+    TfKerasTwin,
+    Mxnet2Twin,
+    Mxnet2LazyTwin,
+    Mxnet1Twin,
+    Mxnet1LazyTwin,
+    RectifiedTwin,
+    TorchTwin,
+)
