@@ -108,13 +108,19 @@ class Child:
                 failing[check.name] += bool(outcome.findings)
                 kept = len(outcomes[check.name].findings)
                 room = outcome.findings[: MAX_FINDINGS - kept]
-                numbered = [replace(finding, problem=number) for finding in room]
+                again = self._again(check.name, number)
+                numbered = [replace(finding, problem=number, again=again) for finding in room]
                 outcomes[check.name].add(replace(outcome, findings=numbered))
         self.say("problem", set=set_name, number=len(drawn))
         for name, outcome in outcomes.items():
             judged = 1 if self.order["only"] is not None else len(drawn)
             self._result(name, outcome, judged, failing[name])
         return outcomes
+
+    def _again(self, check: str, number: int) -> str:
+        order = self.order
+        which = f"--adapter {order['adapter']} --check {check} --problem {number}"
+        return f"python -m conformance run {which} --problems {order['problems']} --seed {order['seed']}"
 
     def _result(self, check: str, outcome: Outcome, number: int = 0, failing: int | None = None) -> None:
         failing = len(outcome.findings) if failing is None else failing

@@ -37,6 +37,8 @@ class Finding:
     """Number of the problem in its set; None for a finding about the whole run."""
     description: str = ""
     """The problem in words."""
+    again: str = ""
+    """The command that repeats it."""
 
 
 @dataclass

@@ -90,18 +90,17 @@ def explain(result: Result, limit: int = 3) -> list[str]:
     texts = [f"{result.verdict}: {result.reason}"]
     for check in result.checks:
         for finding in check["outcome"]["findings"][:limit]:
-            texts.append(_finding(result, check, finding))
+            texts.append(_finding(check, finding))
         if check["failing"] > 1:
             texts.append(f"{check['check']} fails on {check['failing']} of {check['problems']} problems")
     return texts
 
 
-def _finding(result: Result, check: dict[str, Any], finding: dict[str, Any]) -> str:
+def _finding(check: dict[str, Any], finding: dict[str, Any]) -> str:
     text = f"{check['check']}: {finding['message']}"
     if finding["problem"] is None:
         return text
-    again = f"--adapter {result.adapter} --check {check['check']} --problem {finding['problem']}"
-    return f"{text} [{finding['description']}; again: {again}]"
+    return f"{text} [{finding['description']}]; again: {finding['again']}"
 
 
 def _md_row(row: Sequence[str]) -> str:
