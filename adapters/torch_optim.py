@@ -7,6 +7,7 @@ one calls ``aten/src/ATen/native/cpu/FusedAdamKernel.cpp``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -70,6 +71,7 @@ class _Run:
         self._amsgrad = amsgrad
 
     def step(self, gradients: Sequence[Gradient]) -> State:
+        """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
         for i, (parameter, gradient) in enumerate(zip(self._parameters, gradients, strict=True)):
             if isinstance(gradient, Rows):
                 raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
@@ -116,7 +118,7 @@ class _Adam:
         observed: set[str] = set()
         for hyperparameters in _IDENTITY_PROBLEMS:
             run = self.start([theta], hyperparameters)
-            _observe(lambda run=run: run.step([theta]), observed)
+            _observe(partial(run.step, [theta]), observed)
         return Identity(
             framework="torch",
             version=self._torch.__version__,
