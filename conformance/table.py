@@ -70,12 +70,16 @@ def terminal(results: Sequence[Result], title: str) -> Table:
 
 
 def markdown(results: Sequence[Result], title: str, notes: Sequence[str] = ()) -> str:
-    """The table, the reasons and the arguments not claimed, as a Markdown document."""
+    """The table, the reasons, what was seen running, and the arguments not claimed, as a Markdown document."""
     lines = [f"# {title}", "", _md_row(HEADINGS), _md_row(["---"] * len(HEADINGS))]
     lines += [_md_row(cells(result)) for result in results]
     details = [f"- **{result.adapter}**: {text}" for result in results for text in explain(result)]
     if details or notes:
         lines += ["", "## Findings", "", *details, *(f"- {note}" for note in notes)]
+    seen = [(r, r.identity) for r in results if r.identity]
+    if seen:
+        lines += ["", "## Observed operations", ""]
+        lines += [f"- {r.adapter}: {', '.join(identity['observed'])}" for r, identity in seen]
     not_claimed = [r for r in results if r.not_claimed]
     if not_claimed:
         lines += ["", "## Not claimed", ""]
@@ -88,6 +92,8 @@ def explain(result: Result, limit: int = 3) -> list[str]:
     if result.verdict is Verdict.CONFORMS:
         return []
     texts = [f"{result.verdict}: {result.reason}"]
+    if result.verdict is Verdict.DEVIATES:
+        return texts
     for check in result.checks:
         for finding in check["outcome"]["findings"][:limit]:
             texts.append(_finding(check, finding))
