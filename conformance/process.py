@@ -38,7 +38,12 @@ def run_child(order: dict[str, Any], *, time_limit: float, on_event: Callable[[d
     """Run `conformance.child` with `order`; kill it when it says nothing for `time_limit` seconds."""
     began = time.monotonic()
     reader, writer = os.pipe()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    # Two children share the cores: OpenMP threads that spin while they wait would stall each other.
+    environment = (
+        {"OMP_WAIT_POLICY": "PASSIVE"}
+        | os.environ
+        | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    )
     command = [sys.executable, "-m", "conformance.child", str(writer), json.dumps(order)]
     with tempfile.TemporaryFile() as output, os.fdopen(reader, "rb", buffering=0) as pipe:
         child = subprocess.Popen(

@@ -1,0 +1,263 @@
+"""MXNet 2 behind the contract: the four code paths of ``mxnet.optimizer.Adam``.
+
+``mxnet/optimizer/adam.py`` has two paths: ``Adam.step`` composes NDArray operators, ``Adam.fused_step`` calls
+the operator ``adam_update``. The kernel of the latter follows from ``lazy_update`` and the storage types of
+its operands (``src/operator/optimizer_op-inl.h``, ``AdamUpdate`` and ``AdamUpdateEx``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from adapters.contract import (
+    CONTRACT_VERSION,
+    Arithmetic,
+    Array,
+    Claim,
+    Gradient,
+    Hyperparameters,
+    Identity,
+    Precision,
+    Rows,
+    State,
+)
+
+
+def _claim(dialect: str) -> Claim:
+    return Claim(
+        dialect=dialect,
+        hyperparameters=frozenset(
+            {"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient"}
+        ),
+        # Unsorted and duplicate rows are outside MXNet's own definition of row_sparse (RowSparseNDArray):
+        # the standard kernel gives their values to the wrong rows, the lazy one repeats its update.
+        gradients=frozenset({"dense", "none", "rows", "empty rows"}),
+        not_claimed=(
+            "lr_scheduler",
+            "learning_rate=None",
+            "set_learning_rate",
+            "set_lr_mult and set_wd_mult",
+            "begin_num_update",
+            "param_dict",
+            "param_idx2name",
+            "sym",
+            "aggregate_num",
+            "multi_precision",
+            "step counts per device",
+            "get_updater, set_states and kvstore",
+            "float16 weights",
+        ),
+    )
+
+
+class _Run:
+    """One ``mxnet.optimizer.Adam`` over one list of weights."""
+
+    def __init__(self, mxnet: Any, optimizer: Any, weights: list[Any]) -> None:
+        self._mxnet = mxnet
+        self._optimizer = optimizer
+        self._weights = weights
+        self._states = [optimizer.create_state(i, weight) for i, weight in enumerate(weights)]
+
+    def step(self, gradients: Sequence[Gradient]) -> State:
+        """``Optimizer.update`` with the parameters that have a gradient."""
+        present = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        given = [self._ndarray(gradients[i], self._weights[i].shape) for i in present]
+        with warnings.catch_warnings():
+            # Adam.step writes 0-d arrays in a way that MXNet warns of.
+            warnings.filterwarnings("ignore", "You are attempting to copy an array to itself", RuntimeWarning)
+            self._optimizer.update(
+                present, [self._weights[i] for i in present], given, [self._states[i] for i in present]
+            )
+        self._mxnet.nd.waitall()  # the engine reports an error late; it belongs to this step
+        # The public num_update is the largest count alone; the bias correction reads these.
+        counts = self._optimizer._index_update_count
+        return State(
+            parameters=tuple(weight.asnumpy() for weight in self._weights),
+            m=tuple(mean.asnumpy() for mean, _ in self._states),
+            v=tuple(var.asnumpy() for _, var in self._states),
+            v_max=None,
+            t=tuple(counts.get(i, 0) for i in range(len(self._weights))),
+        )
+
+    def _ndarray(self, gradient: Any, shape: tuple[int, ...]) -> Any:
+        """A copy: ``Adam.step`` rescales and decays its gradient in place."""
+        if isinstance(gradient, Rows):
+            return _row_sparse(self._mxnet, gradient.values, gradient.indices, shape)
+        return self._mxnet.nd.array(gradient, dtype=gradient.dtype)
+
+
+class _Adam:
+    contract_version: int = CONTRACT_VERSION
+    name: str
+    claim: Claim
+    arguments: Mapping[str, bool]
+    weight_storage: str = "default"
+    required: frozenset[str]
+    excluded: frozenset[str]
+
+    def __init__(self) -> None:
+        # A row_sparse weight with a dense gradient logs 15 lines per step otherwise.
+        os.environ.setdefault("MXNET_STORAGE_FALLBACK_LOG_VERBOSE", "0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecated NumPy aliases; the caller may raise for warnings
+            import mxnet
+
+        if not mxnet.__version__.startswith("2."):
+            raise ImportError(f"mxnet is {mxnet.__version__}, accepted: 2.x")
+        self._mxnet = mxnet
+
+    def identity(self) -> Identity:
+        """A dense step and a step with one of three rows under the profiler."""
+        theta = np.ones((3, 2), np.float32)
+        run = self.start([theta], Hyperparameters())
+        states: list[State] = []
+
+        def steps() -> None:
+            states.append(run.step([theta]))
+            states.append(run.step([Rows(np.array([0]), theta[:1])]))
+
+        observed = _observed(self._mxnet, steps)
+        kept = np.array_equal(states[0].m[0][1:], states[1].m[0][1:])
+        return Identity(
+            framework="mxnet",
+            version=self._mxnet.__version__,
+            required=self.required,
+            excluded=self.excluded,
+            observed=observed | {"untouched rows kept" if kept else "untouched rows decay"},
+        )
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Python corrects the learning rate; the operator's parameters (``AdamParam``) are float32.
+
+        They reach it as decimal text, which ``dmlc::stof`` does not always round to the nearest float32:
+        numbers of one digit it does, longer ones below 1e-4 or above 1 may be a unit or two off.
+        """
+        return Arithmetic(
+            storage=dtype,
+            compute=dtype,
+            moment_betas="float32",
+            step_size="float32",
+            epsilon="float32",
+            decay="float32",
+            rescale_grad="float32",
+            clip_gradient="float32",
+        )
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
+        """A new optimizer over new weights."""
+        h = hyperparameters
+        optimizer = self._mxnet.optimizer.Adam(
+            learning_rate=h.learning_rate,
+            beta1=h.beta_1,
+            beta2=h.beta_2,
+            epsilon=h.epsilon,
+            wd=h.l2,
+            rescale_grad=h.rescale_grad,
+            clip_gradient=h.clip_gradient,
+            **self.arguments,
+        )
+        return _Run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
+
+    def _weight(self, theta: Array) -> Any:
+        if self.weight_storage == "default" or theta.ndim == 0 or theta.size == 0:
+            return self._mxnet.nd.array(theta, dtype=theta.dtype)
+        # Every row is stored, a zero one too: adam_update refuses a row_sparse weight that lacks rows.
+        return _row_sparse(self._mxnet, theta, np.arange(len(theta)), theta.shape)
+
+
+class Fused(_Adam):
+    """``use_fused_step=True``: ``AdamUpdateKernel``, and ``AdamStdDnsRspDnsKernel`` for rows."""
+
+    name = "mxnet2-fused"
+    claim = _claim("mxnet2-adam")
+    arguments = MappingProxyType({"use_fused_step": True, "lazy_update": False})
+    required = frozenset({"adam_update", "lazy_update=False", "weight default", "untouched rows decay"})
+    excluded = frozenset({"square", "lazy_update=True", "weight row_sparse", "untouched rows kept"})
+
+
+class Step(_Adam):
+    """``use_fused_step=False``: ``Adam.step``, one NDArray operator after the other."""
+
+    name = "mxnet2-step"
+    claim = _claim("mxnet2-adam")
+    arguments = MappingProxyType({"use_fused_step": False, "lazy_update": False})
+    required = frozenset({"_mul_scalar", "square", "sqrt", "broadcast_div", "untouched rows decay"})
+    excluded = frozenset({"adam_update", "untouched rows kept"})
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Operators take their scalars in double, except ``clip``, whose bounds are float32."""
+        return Arithmetic(storage=dtype, compute=dtype, clip_gradient="float32")
+
+
+class Lazy(_Adam):
+    """``lazy_update=True`` on dense weights: ``AdamDnsRspDnsKernel`` for rows, else ``AdamUpdateKernel``."""
+
+    name = "mxnet2-lazy"
+    claim = _claim("mxnet2-adam-lazy")
+    arguments = MappingProxyType({"use_fused_step": True, "lazy_update": True})
+    required = frozenset({"adam_update", "lazy_update=True", "weight default", "untouched rows kept"})
+    excluded = frozenset({"square", "lazy_update=False", "weight row_sparse", "untouched rows decay"})
+
+
+class LazyRowSparse(_Adam):
+    """``lazy_update=True`` on row_sparse weights and states: ``AdamLazyUpdateRspImpl`` for rows.
+
+    A dense gradient makes MXNet fall back to dense copies and ``AdamUpdateKernel``. Parameters of no
+    dimension or no element, for which there is no row_sparse storage, are dense weights here too.
+    """
+
+    name = "mxnet2-lazy-row-sparse"
+    claim = _claim("mxnet2-adam-lazy")
+    arguments = Lazy.arguments
+    weight_storage = "row_sparse"
+    required = frozenset({"adam_update", "lazy_update=True", "weight row_sparse", "untouched rows kept"})
+    excluded = frozenset({"square", "lazy_update=False", "weight default", "untouched rows decay"})
+
+
+def _row_sparse(mxnet: Any, values: Array, indices: Array, shape: tuple[int, ...]) -> Any:
+    return mxnet.nd.sparse.row_sparse_array((values, indices), shape=shape, dtype=values.dtype)
+
+
+def _observed(mxnet: Any, steps: Callable[[], None]) -> frozenset[str]:
+    """Operators that the engine executed, by ``mx.profiler``, and with what ``adam_update`` was called.
+
+    The profiler names an operator but not its kernel, which the operands' storage types decide.
+    """
+    operands: set[str] = set()
+    module = mxnet.optimizer.adam
+    adam_update = module.adam_update
+
+    def spy(weight: Any, grad: Any, *states: Any, **arguments: Any) -> Any:
+        lazy_update = arguments["lazy_update"]
+        operands.update({f"weight {weight.stype}", f"gradient {grad.stype}", f"lazy_update={lazy_update}"})
+        return adam_update(weight, grad, *states, **arguments)
+
+    # MXNet deletes what is at `filename`, be it a device, and writes it again: below, and at exit.
+    with tempfile.TemporaryDirectory() as folder:
+        profiler = mxnet.profiler
+        profiler.set_config(
+            profile_imperative=True,
+            profile_api=False,
+            aggregate_stats=True,
+            filename=str(Path(folder, "trace.json")),
+        )
+        profiler.set_state("run")
+        module.adam_update = spy
+        try:
+            steps()
+            mxnet.nd.waitall()
+        finally:
+            module.adam_update = adam_update
+            profiler.set_state("stop")  # a process that ends with a running profiler hangs
+            table = json.loads(profiler.dumps(reset=True, format="json"))
+    return frozenset(operands).union(table["Time"]["operator"])
