@@ -7,10 +7,9 @@ and regimes are drawn.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import hypothesis
 import numpy as np
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from adapters.contract import Array, Claim, Gradient, Hyperparameters, Precision, Problem, Rows
 
 Shapes = tuple[tuple[int, ...], ...]
+Value = TypeVar("Value")
 
 # Few lists and no equal shapes in one of them: Keras' non-fused Adam compiles per list of shapes and
 # shares moments between equal shapes, which a check of its own is for.
@@ -57,13 +57,23 @@ class Draft:
     steps: int
     hyperparameters: Hyperparameters
     regime: str
-    scale: int
-    """Decimal exponent of the gradients."""
+    scale: float
+    """Factor of the gradients."""
     rows: str
     """Kind of row-sparse gradients, or "dense"."""
     absent: bool
     """Whether parameters are without gradient in some steps."""
-    seed: int
+
+
+def one_of(values: Sequence[Value]) -> st.SearchStrategy[Value]:
+    """One of `values`, the first being the simplest.
+
+    Made of booleans, because Hypothesis seeds its integers with the constants of whichever modules are
+    loaded: the problems would change with any line of code, and from one environment to the other.
+    """
+    bits = (len(values) - 1).bit_length() + 2
+    drawn = st.tuples(*[st.booleans()] * bits)
+    return drawn.map(lambda digits: values[sum(digit << k for k, digit in enumerate(digits)) % len(values)])
 
 
 def drafts(claim: Claim, shapes: tuple[Shapes, ...] = SHAPES) -> st.SearchStrategy[Draft]:
@@ -71,20 +81,19 @@ def drafts(claim: Claim, shapes: tuple[Shapes, ...] = SHAPES) -> st.SearchStrate
     row_kinds = sorted(kind for kind in claim.gradients if kind.endswith("rows"))
     return st.builds(
         Draft,
-        dtype=st.sampled_from(claim.dtypes),
-        shapes=st.sampled_from(shapes),
-        steps=st.sampled_from(_STEPS),
+        dtype=one_of(claim.dtypes),
+        shapes=one_of(shapes),
+        steps=one_of(_STEPS),
         hyperparameters=_hyperparameters(claim),
-        regime=st.sampled_from(tuple(REGIMES)),
-        scale=st.sampled_from((0, -2, 2, -4, -6)),
-        rows=st.sampled_from(("dense", *row_kinds)),
+        regime=one_of(tuple(REGIMES)),
+        scale=one_of((1.0, 1e-2, 1e2, 1e-4, 1e-6)),
+        rows=one_of(("dense", *row_kinds)),
         absent=st.booleans() if "none" in claim.gradients else st.just(False),
-        seed=st.integers(0, 2**32 - 1),
     )
 
 
 def draw(strategy: st.SearchStrategy[Draft], number: int, seed: int) -> list[Problem]:
-    """`number` problems, the same ones for the same seed and version of Hypothesis."""
+    """`number` problems: the same for the same strategy, number, seed and version of Hypothesis."""
     drawn: list[Draft] = []
 
     @hypothesis.seed(seed)
@@ -100,19 +109,21 @@ def draw(strategy: st.SearchStrategy[Draft], number: int, seed: int) -> list[Pro
         drawn.append(draft)
 
     collect()
-    return [build(draft) for draft in drawn[:number]]
+    return [build(draft, seed, k) for k, draft in enumerate(drawn[:number])]
 
 
-def build(draft: Draft) -> Problem:
-    """The problem of a draft: arrays of its dtype, from its seed alone."""
-    random = np.random.Generator(np.random.Philox(draft.seed))
-    exponents = random.uniform(-2, 1, len(draft.shapes))
+def build(draft: Draft, seed: int, number: int) -> Problem:
+    """The problem of a draft: arrays of its dtype, from the seed and the problem's number alone.
+
+    Hypothesis likes to repeat what it has drawn; the arrays of two equal drafts differ.
+    """
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))
     parameters = tuple(
-        np.asarray(random.standard_normal(shape) * 10**e).astype(draft.dtype)
-        for shape, e in zip(draft.shapes, exponents, strict=True)
+        np.asarray(_bell(random, shape) * _powers_of_two(random, (), -9, 2)).astype(draft.dtype)
+        for shape in draft.shapes
     )
     regime = REGIMES[draft.regime]
-    series = [regime(random, draft.steps, shape, draft.dtype) * 10.0**draft.scale for shape in draft.shapes]
+    series = [regime(random, draft.steps, shape, draft.dtype) * draft.scale for shape in draft.shapes]
     present = _present(draft, random)
     gradients = tuple(
         tuple(
@@ -131,7 +142,7 @@ def build(draft: Draft) -> Problem:
 
 def _hyperparameters(claim: Claim) -> st.SearchStrategy[Hyperparameters]:
     names = [name for name in _VALUES if name in claim.hyperparameters]
-    drawn = st.fixed_dictionaries({name: st.sampled_from(_VALUES[name]) for name in names})
+    drawn = st.fixed_dictionaries({name: one_of(_VALUES[name]) for name in names})
 
     def make(values: dict[str, Any]) -> Hyperparameters:
         if values.get("l2"):  # torch has one number for both decays
@@ -147,7 +158,7 @@ def _present(draft: Draft, random: np.random.Generator) -> Array:
     if not draft.absent:
         return np.ones(shape, dtype=bool)
     present = random.random(shape) < 0.7
-    present[np.arange(draft.steps), random.integers(0, shape[1], draft.steps)] = True
+    present[np.arange(draft.steps), _whole(random, (draft.steps,), shape[1])] = True
     return present
 
 
@@ -158,14 +169,36 @@ def _gradient(draft: Draft, random: np.random.Generator, dense: Array) -> Gradie
     if draft.rows == "empty rows" and random.random() < 0.5:
         rows = np.zeros(0, dtype=np.int64)
     elif draft.rows == "duplicate rows":
-        rows = np.sort(random.integers(0, n, random.integers(1, 2 * n + 1)))
+        rows = np.sort(_whole(random, (1 + int(_whole(random, (), 2 * n)),), n))
     else:
-        rows = np.sort(random.permutation(n)[: random.integers(1, n + 1)])
-    if draft.rows == "unsorted rows":
-        rows = random.permutation(rows)
+        shuffled = np.argsort(random.random(n), kind="stable")[: 1 + int(_whole(random, (), n))]
+        rows = shuffled if draft.rows == "unsorted rows" else np.sort(shuffled)
     # Duplicates get values of their own.
     values = dense[rows] * (1 + np.arange(len(rows))).reshape(-1, *[1] * (dense.ndim - 1)).astype(dense.dtype)
     return Rows(indices=rows.astype(np.int64), values=values.astype(dense.dtype))
+
+
+# Random arrays out of uniform numbers by + - * and powers of two, so that they are the same on every
+# machine and under every NumPy, whose pow, log and normal variates are not.
+
+
+def _bell(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Bell-shaped, within +-3.5, of variance about 1."""
+    return np.asarray(1.75 * (random.random((4, *shape)).sum(axis=0) - 2.0))
+
+
+def _whole(random: np.random.Generator, shape: tuple[int, ...], n: int) -> Array:
+    """Whole numbers from 0 to n - 1."""
+    return np.asarray(np.floor(n * random.random(shape)), dtype=np.int64)
+
+
+def _powers_of_two(random: np.random.Generator, shape: tuple[int, ...], low: int, high: int) -> Array:
+    """Between 2^low and 2^high, as many in every octave."""
+    return np.asarray(np.ldexp(1.0 + random.random(shape), low + _whole(random, shape, high - low)))
+
+
+def _signs(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.where(random.random(shape) < 0.5, -1.0, 1.0)
 
 
 # Regimes: float64 arrays [steps, *shape] of magnitude about 1
@@ -174,39 +207,39 @@ Regime = Callable[[np.random.Generator, int, tuple[int, ...], Precision], Array]
 
 
 def _normal(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    return random.standard_normal((steps, *shape))
+    return _bell(random, (steps, *shape))
 
 
 def _decades(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
     """Ten decades in one tensor."""
-    return _signs(random, (steps, *shape)) * 10 ** random.uniform(-8, 2, (steps, *shape))
+    return _signs(random, (steps, *shape)) * _powers_of_two(random, (steps, *shape), -27, 7)
 
 
 def _alternating(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    size = np.abs(random.standard_normal(shape)) + 0.1
+    size = np.abs(_bell(random, shape)) + 0.1
     sign = (-1.0) ** np.arange(steps).reshape(-1, *[1] * len(shape))
     return sign * size
 
 
 def _constant(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    return np.broadcast_to(random.standard_normal(shape), (steps, *shape))
+    return np.broadcast_to(_bell(random, shape), (steps, *shape))
 
 
 def _seldom(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
     """Zero most of the time."""
-    return _normal(random, steps, shape, dtype) * (random.random((steps, *shape)) < 0.2)
+    return _bell(random, (steps, *shape)) * (random.random((steps, *shape)) < 0.2)
 
 
 def _spike(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
     """One spike, then small gradients: where AMSGrad differs."""
-    g = 1e-3 * _normal(random, steps, shape, dtype)
-    g[random.integers(0, steps)] *= 1e5
+    g = 1e-3 * _bell(random, (steps, *shape))
+    g[_whole(random, (), steps)] *= 1e5
     return g
 
 
 def _late(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
     """Zeros from the start."""
-    g = _normal(random, steps, shape, dtype)
+    g = _bell(random, (steps, *shape))
     g[: steps // 2] = 0
     return g
 
@@ -214,12 +247,8 @@ def _late(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype
 def _range(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
     """From squares that underflow to squares that, seldom, overflow: such an element is frozen from then on."""
     info = np.finfo(dtype)
-    low, high = math.log10(info.tiny) * 0.8, math.log10(info.max) * 0.49
-    return _signs(random, (steps, *shape)) * 10 ** random.uniform(low, high, (steps, *shape))
-
-
-def _signs(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    return np.where(random.random(shape) < 0.5, -1.0, 1.0)
+    low, high = int(0.8 * info.minexp), int(0.49 * info.maxexp)
+    return _signs(random, (steps, *shape)) * _powers_of_two(random, (steps, *shape), low, high)
 
 
 REGIMES: dict[str, Regime] = {

@@ -115,7 +115,7 @@ def write_reports(done: Run, *, ndjson_file: Path | None, report: Path | None) -
 def title(header: dict[str, Any]) -> str:
     """One line that says what was run."""
     where = f", environment {header['environment']}" if header["environment"] else ""
-    return f"Conformance: profile {header['profile']}, seed {header['seed']}{where}"
+    return f"Conformance: {header['problems']} problems (profile {header['profile']}), seed {header['seed']}{where}"
 
 
 def _header(plan: Plan) -> dict[str, Any]:
