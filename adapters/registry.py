@@ -18,32 +18,39 @@ class Entry:
     name: str
     module: str
     cls: str
-    environment: str
-    """tox environment whose packages it needs."""
+    environments: tuple[str, ...]
+    """tox environments whose packages it needs; it runs in each of them."""
     distribution: str
     """Distribution that ships the implementation; deviations are judged by its version."""
 
 
+_EVERY = ("keras", "mxnet", "torch")
 _TABLE = (
-    Entry("keras-v2-fused", "adapters.keras_v2", "Fused", "keras", "keras"),
-    Entry("keras-v2-nonfused", "adapters.keras_v2", "NonFused", "keras", "keras"),
-    Entry("tf-keras", "adapters.tf_keras_adam", "TfKeras", "keras", "keras"),
-    Entry("tfa-rectified-adam", "adapters.tfa_rectified", "Rectified", "keras", "tensorflow-addons"),
-    Entry("mxnet2-fused", "adapters.mxnet2", "Fused", "mxnet", "mxnet"),
-    Entry("mxnet2-step", "adapters.mxnet2", "Step", "mxnet", "mxnet"),
-    Entry("mxnet2-lazy", "adapters.mxnet2", "Lazy", "mxnet", "mxnet"),
-    Entry("mxnet2-lazy-row-sparse", "adapters.mxnet2", "LazyRowSparse", "mxnet", "mxnet"),
-    Entry("torch-loop", "adapters.torch_optim", "Loop", "torch", "torch"),
-    Entry("torch-foreach", "adapters.torch_optim", "Foreach", "torch", "torch"),
-    Entry("torch-fused", "adapters.torch_optim", "Fused", "torch", "torch"),
+    Entry("keras-v2-fused", "adapters.keras_v2", "Fused", ("keras",), "keras"),
+    Entry("keras-v2-nonfused", "adapters.keras_v2", "NonFused", ("keras",), "keras"),
+    Entry("tf-keras", "adapters.tf_keras_adam", "TfKeras", ("keras",), "keras"),
+    Entry("tfa-rectified-adam", "adapters.tfa_rectified", "Rectified", ("keras",), "tensorflow-addons"),
+    Entry("mxnet2-fused", "adapters.mxnet2", "Fused", ("mxnet",), "mxnet"),
+    Entry("mxnet2-step", "adapters.mxnet2", "Step", ("mxnet",), "mxnet"),
+    Entry("mxnet2-lazy", "adapters.mxnet2", "Lazy", ("mxnet",), "mxnet"),
+    Entry("mxnet2-lazy-row-sparse", "adapters.mxnet2", "LazyRowSparse", ("mxnet",), "mxnet"),
+    Entry("torch-loop", "adapters.torch_optim", "Loop", ("torch",), "torch"),
+    Entry("torch-foreach", "adapters.torch_optim", "Foreach", ("torch",), "torch"),
+    Entry("torch-fused", "adapters.torch_optim", "Fused", ("torch",), "torch"),
+    Entry("fused-adam-keras-v2", "adapters.fused_adam_numpy", "KerasV2", _EVERY, "adam-conformance"),
+    Entry("fused-adam-tf-keras", "adapters.fused_adam_numpy", "TfKeras", _EVERY, "adam-conformance"),
+    Entry("fused-adam-tfa-rectified", "adapters.fused_adam_numpy", "TfaRectified", _EVERY, "adam-conformance"),
+    Entry("fused-adam-mxnet2", "adapters.fused_adam_numpy", "Mxnet2", _EVERY, "adam-conformance"),
+    Entry("fused-adam-mxnet1", "adapters.fused_adam_numpy", "Mxnet1", _EVERY, "adam-conformance"),
+    Entry("fused-adam-torch", "adapters.fused_adam_numpy", "Torch", _EVERY, "adam-conformance"),
 )
 
 ADAPTERS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _TABLE})
-ENVIRONMENTS: tuple[str, ...] = tuple(dict.fromkeys(entry.environment for entry in _TABLE))
+ENVIRONMENTS: tuple[str, ...] = tuple(dict.fromkeys(name for entry in _TABLE for name in entry.environments))
 
 
 def of_environment(environment: str) -> tuple[str, ...]:
     """Names of the adapters that `environment` must run; ValueError naming the known environments."""
     if environment not in ENVIRONMENTS:
         raise ValueError(f"environment is {environment!r}; accepted: {', '.join(ENVIRONMENTS)}")
-    return tuple(entry.name for entry in _TABLE if entry.environment == environment)
+    return tuple(entry.name for entry in _TABLE if environment in entry.environments)

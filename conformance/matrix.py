@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from adapters.registry import ENVIRONMENTS, of_environment
+from adapters.registry import ADAPTERS, ENVIRONMENTS, of_environment
 from conformance import ndjson, provenance
 from conformance.ndjson import Report, ReportError
 from conformance.verdict import ExitCode, Result, exit_code
@@ -63,7 +63,7 @@ def merge(files: Sequence[Path], environments: Sequence[str] = ENVIRONMENTS) -> 
     _agree(matrix, list(reports.values()))
     for environment in environments:
         if environment in reports:
-            matrix.results += reports[environment].results
+            matrix.results += [_named(result, environment) for result in reports[environment].results]
             matrix.complaints += reports[environment].complaints
     return matrix
 
@@ -95,6 +95,13 @@ def _agree(matrix: Matrix, reports: Sequence[Report]) -> None:
     if kinds:
         profile, problems, seed = next(iter(kinds))
         matrix.title = f"Conformance matrix: profile {profile}, {problems} problems per implementation, seed {seed}"
+
+
+def _named(result: Result, environment: str) -> Result:
+    """An adapter that runs in several environments is a row in each, so its environment is part of its name."""
+    entry = ADAPTERS.get(result.adapter)
+    several = entry is not None and len(entry.environments) > 1
+    return replace(result, adapter=f"{result.adapter} ({environment})") if several else result
 
 
 def _command(environment: str | None) -> str:

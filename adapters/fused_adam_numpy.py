@@ -1,0 +1,171 @@
+"""The production optimizer behind the contract: ``fused_adam.numpy.Adam``, one class per dialect.
+
+What ran is read from the engine: the driver that it called, and the compiled variants whose address stood
+in the rows of the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adapters.contract import (
+    CONTRACT_VERSION,
+    Arithmetic,
+    Array,
+    Claim,
+    ContractError,
+    Gradient,
+    Hyperparameters,
+    Identity,
+    Precision,
+    Rows,
+    State,
+)
+
+_ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
+_MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
+_NOT_YET = (
+    "row-sparse gradients",
+    "lazy updates",
+    "clipping by norm",
+    "averages (EMA, Lookahead)",
+    "learning-rate schedules as objects",
+    "float16 and bfloat16 parameters",
+    "options changed between steps",
+    "state_dict and load_state_dict",
+)
+
+
+class _Run:
+    """One ``fused_adam.numpy.Adam`` over arrays of its own."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer = optimizer
+
+    def step(self, gradients: Sequence[Gradient]) -> State:
+        """``Adam.step``; `ContractError` for rows."""
+        for i, gradient in enumerate(gradients):
+            if isinstance(gradient, Rows):
+                raise ContractError(f"gradients[{i}]", "Rows", "an array or None: fused_adam takes no rows yet")
+        self.optimizer.step(gradients)
+        o = self.optimizer
+        return State(
+            parameters=_copies(o.parameters),
+            m=_copies(o.m),
+            v=_copies(o.v),
+            v_max=None if o.v_max is None else _copies(o.v_max),
+            t=o.t,
+        )
+
+
+class _Adam:
+    contract_version: int = CONTRACT_VERSION
+    name: str
+    claim: Claim
+    probe: Hyperparameters = Hyperparameters()
+    """Hyper-parameters of the step that shows which code runs."""
+    variant: str
+
+    def __init__(self) -> None:
+        import fused_adam
+        import fused_adam.cpu_driver  # Numba missing shows here
+        import fused_adam.numpy
+
+        self._version = fused_adam.__version__
+        self._adam = fused_adam.numpy.Adam
+
+    def identity(self) -> Identity:
+        """Steps on a small and on a large parameter, in both dtypes; the engine's record of what ran."""
+        observed: set[str] = set()
+        for dtype, size in (("float32", 3), ("float32", 100_000), ("float64", 3)):
+            theta = np.ones(size, dtype)
+            run = self.start([theta], self.probe)
+            run.step([theta])
+            observed |= run.optimizer.ran
+        variants = {f"{dtype}{self.variant}" for dtype in ("float32", "float64")}
+        return Identity(
+            framework="adam-conformance",
+            version=self._version,
+            required=frozenset({"cpu-numba serial", *variants}),
+            observed=frozenset(observed),
+        )
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Scalars are formed in double and rounded to the parameters' dtype; m as a lerp, v as a sum."""
+        return Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp")
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
+        """A new optimizer over copies."""
+        given = {name: getattr(hyperparameters, name) for name in self.claim.hyperparameters}
+        copies = [np.array(theta) for theta in parameters]
+        return _Run(self._adam(copies, dialect=self.claim.dialect, **given))
+
+
+def _copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return tuple(a.copy() for a in arrays)
+
+
+def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
+    return Claim(dialect=dialect, hyperparameters=hyperparameters, not_claimed=(*_NOT_YET, *more))
+
+
+class KerasV2(_Adam):
+    """``dialect="keras-v2-adam"``."""
+
+    name = "fused-adam-keras-v2"
+    claim = _claim("keras-v2-adam", _ADAM | {"amsgrad"}, "decay")
+    probe = Hyperparameters(amsgrad=True)
+    variant = "_amsgrad"
+
+
+class TfKeras(_Adam):
+    """``dialect="tf-keras-adam"``."""
+
+    name = "fused-adam-tf-keras"
+    claim = _claim("tf-keras-adam", _ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"})
+    probe = Hyperparameters(amsgrad=True, weight_decay=0.1)
+    variant = "_amsgrad_decay_before"
+
+
+class Mxnet2(_Adam):
+    """``dialect="mxnet2-adam"``."""
+
+    name = "fused-adam-mxnet2"
+    claim = _claim("mxnet2-adam", _MXNET, "lr_mult and wd_mult")
+    probe = Hyperparameters(l2=0.1, rescale_grad=0.5, clip_gradient=1.0)
+    variant = "_rescale_l2_clip_before_l2"
+
+
+class Mxnet1(_Adam):
+    """``dialect="mxnet1-adam"``."""
+
+    name = "fused-adam-mxnet1"
+    claim = _claim("mxnet1-adam", _MXNET, "lr_mult and wd_mult")
+    probe = Hyperparameters(l2=0.1, rescale_grad=0.5, clip_gradient=1.0)
+    variant = "_rescale_l2_clip_after_l2"
+
+
+class TfaRectified(_Adam):
+    """``dialect="tfa-rectified-adam"``."""
+
+    name = "fused-adam-tfa-rectified"
+    claim = _claim(
+        "tfa-rectified-adam",
+        _ADAM | {"amsgrad", "weight_decay", "sma_threshold"},
+        "total_steps, warmup_proportion and min_lr (the contract has none of them yet)",
+        "decay",
+    )
+    probe = Hyperparameters(amsgrad=True, weight_decay=0.1)
+    variant = "_amsgrad_decay_inside_undivided"
+
+
+class Torch(_Adam):
+    """``dialect="torch-adam"``."""
+
+    name = "fused-adam-torch"
+    claim = _claim("torch-adam", _ADAM | {"amsgrad", "l2", "weight_decay"}, "maximize")
+    probe = Hyperparameters(amsgrad=True, l2=0.1)
+    variant = "_l2_amsgrad"

@@ -1,0 +1,15 @@
+"""How this package says no: argument, value, what is accepted."""
+
+from __future__ import annotations
+
+
+def refused(argument: str, value: object, accepted: str, kind: type[Exception] = ValueError) -> Exception:
+    """An exception to raise; the value is cut where it is long."""
+    text = repr(value)
+    text = text if len(text) <= 120 else f"{text[:117]}..."
+    return kind(f"{argument} is {text}; accepted: {accepted}")
+
+
+def missing(package: str, purpose: str, error: ImportError) -> ImportError:
+    """What to raise where `package` cannot be imported."""
+    return ImportError(f"{purpose} needs {package}, which cannot be imported here: {error}", name=package)

@@ -1,0 +1,304 @@
+"""Adam for NumPy arrays, in any dialect, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+try:
+    import numpy as np
+except ImportError as _error:
+    from fused_adam.errors import missing
+
+    raise missing("numpy", "fused_adam.numpy", _error) from _error
+
+from fused_adam import options as opts
+from fused_adam.engine import Engine, Tensor
+from fused_adam.errors import refused
+from fused_adam.planner import refuse_overlap
+
+_DTYPES = ("float32", "float64")
+
+
+class Adam:
+    r"""Adam over NumPy arrays, which it updates in place.
+
+    Every step forms, for each parameter :math:`\theta` with gradient :math:`g`,
+
+    .. math::
+        m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
+        \theta \leftarrow \theta - \alpha_t \frac{m}{\sqrt{v} + \epsilon_t}
+
+    where the dialect says what :math:`\alpha_t` and :math:`\epsilon_t` are and what happens around it.
+
+    Args:
+        parameters: arrays of float32 or float64, writable, each once; any strides, any shape.
+        dialect: one of ``fused_adam.options.DIALECTS``: "torch-adam", "torch-radam", "keras-v2-adam", "tf-keras-adam",
+            "mxnet2-adam", "mxnet1-adam", "tfa-rectified-adam".
+        learning_rate, beta_1, beta_2, epsilon: of Adam. epsilon None is the framework's default.
+        amsgrad: divide by the largest v so far. (Keras, TF-Addons, torch)
+        l2: coupled decay, l2 * theta is added to the gradient. (MXNet's wd, torch's weight_decay)
+        weight_decay: decoupled decay, learning_rate * weight_decay * theta is subtracted. (tf_keras, TF-Addons, AdamW)
+        adaptive_epsilon: epsilon is multiplied by sqrt(1 - beta_2^t). (tf_keras)
+        rescale_grad, clip_gradient: the gradient's factor, and the bound on its elements after it. (MXNet)
+        sma_threshold, total_steps, warmup_proportion, min_lr: of RectifiedAdam. (TF-Addons)
+
+    An option that the dialect does not have is refused; so is everything that is not implemented yet.
+
+    Example:
+        >>> import numpy as np, fused_adam.numpy
+        >>> w = np.ones(3, np.float32)
+        >>> optimizer = fused_adam.numpy.Adam([w], dialect="keras-v2-adam", learning_rate=0.1)
+        >>> optimizer.step([np.array([1, 2, -1], np.float32)])
+        >>> w.round(3).tolist()
+        [0.8999999761581421, 0.8999999761581421, 1.100000023841858]
+
+    Raises:
+        ValueError, TypeError: naming the argument, its value and what is accepted; nothing has been written then.
+        ImportError: at the first step, where Numba is missing.
+    """
+
+    def __init__(self, parameters: Sequence[Any], dialect: str = "torch-adam", **hyperparameters: Any) -> None:
+        self._dialect = opts.dialect(dialect)
+        if hyperparameters.get("epsilon", 0) is None:
+            del hyperparameters["epsilon"]
+        self._options = opts.make(self._dialect, hyperparameters)
+        self._given = dict(hyperparameters)
+        if isinstance(parameters, np.ndarray):
+            raise refused("parameters", type(parameters).__name__, "a list of arrays", TypeError)
+        self.parameters: tuple[Any, ...] = tuple(parameters)
+        for i, theta in enumerate(self.parameters):
+            _check_parameter(f"parameters[{i}]", theta)
+        bounds = [np.lib.array_utils.byte_bounds(a) if a.size else (0, 0) for a in self.parameters]
+        names = [f"parameters[{i}]" for i in range(len(self.parameters))]
+        refuse_overlap(names, [low for low, _ in bounds], [high - low for low, high in bounds])
+        # Where the elements of an array do not lie densely in memory, a copy does the work.
+        self._work = tuple(a if _is_dense(a) else np.empty(a.shape, a.dtype) for a in self.parameters)
+        self._seen = [_signature(a) for a in self.parameters]
+        self._m = tuple(_zeros(a) for a in self._work)
+        self._v = tuple(_zeros(a) for a in self._work)
+        self._v_max = tuple(_zeros(a) for a in self._work) if self._options.amsgrad else None
+        self._counts = [0] * len(self.parameters)
+        self._engine: Engine | None = None
+
+    # Hyper-parameters
+
+    @property
+    def dialect(self) -> str:
+        """Name of the dialect."""
+        return self._dialect.name
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        """All options and their values."""
+        return {name: getattr(self._options, name) for name in ("epsilon", *opts.DEFAULTS)}
+
+    def set(self, **hyperparameters: Any) -> None:
+        """Change options for the steps to come, for example ``set(learning_rate=1e-4)``. amsgrad cannot change."""
+        if "amsgrad" in hyperparameters and hyperparameters["amsgrad"] is not self._options.amsgrad:
+            raise refused("amsgrad", hyperparameters["amsgrad"], f"{self._options.amsgrad}; it is set at construction")
+        given = {**self._given, **hyperparameters}
+        self._options = opts.make(self._dialect, given)
+        self._given = given
+
+    # State
+
+    @property
+    def m(self) -> tuple[Any, ...]:
+        """First moments: live arrays, of the shapes of the parameters."""
+        return self._m
+
+    @property
+    def v(self) -> tuple[Any, ...]:
+        """Second raw moments: live arrays."""
+        return self._v
+
+    @property
+    def v_max(self) -> tuple[Any, ...] | None:
+        """AMSGrad maxima: live arrays, or None."""
+        return self._v_max
+
+    @property
+    def t(self) -> tuple[int, ...]:
+        """Step count of every parameter."""
+        return tuple(self._counts if self._engine is None else self._engine.counts)
+
+    @property
+    def ran(self) -> frozenset[str]:
+        """Drivers and compiled variants that have computed something, as the engine saw them."""
+        return frozenset() if self._engine is None else frozenset(self._engine.ran)
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of the state and the options: plain Python and NumPy arrays."""
+
+        def copies(arrays: Sequence[Any]) -> list[Any]:
+            return [a.copy() for a in arrays]
+
+        return {
+            "dialect": self.dialect,
+            "hyperparameters": dict(self.hyperparameters),
+            "t": list(self.t),
+            "m": copies(self._m),
+            "v": copies(self._v),
+            "v_max": None if self._v_max is None else copies(self._v_max),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict` of the same dialect, shapes and dtypes. All of it is checked first."""
+        if state["dialect"] != self.dialect:
+            raise refused("state['dialect']", state["dialect"], self.dialect)
+        options = opts.make(self._dialect, {k: v for k, v in state["hyperparameters"].items()})
+        if options.amsgrad != self._options.amsgrad:
+            raise refused("state['hyperparameters']['amsgrad']", options.amsgrad, str(self._options.amsgrad))
+        pairs = [("m", self._m), ("v", self._v)] + ([("v_max", self._v_max)] if self._v_max is not None else [])
+        for name, mine in pairs:
+            theirs = state[name]
+            if theirs is None or len(theirs) != len(mine):
+                raise refused(f"len(state[{name!r}])", 0 if theirs is None else len(theirs), str(len(mine)))
+            for i, (a, b) in enumerate(zip(mine, theirs, strict=True)):
+                if not isinstance(b, np.ndarray) or a.shape != b.shape or a.dtype != b.dtype:
+                    found = f"{getattr(b, 'dtype', type(b).__name__)} {getattr(b, 'shape', '')}"
+                    raise refused(f"state[{name!r}][{i}]", found, f"{a.dtype} {a.shape}")
+        counts = list(state["t"])
+        if len(counts) != len(self._m) or any(isinstance(t, bool) or not isinstance(t, int) or t < 0 for t in counts):
+            raise refused("state['t']", state["t"], f"{len(self._m)} integers >= 0")
+        for name, mine in pairs:
+            for a, b in zip(mine, state[name], strict=True):
+                a[...] = b
+        self._options = options
+        self._given = dict(state["hyperparameters"])
+        self._counts = counts
+        self._engine = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        values = dict(self.__dict__)
+        values.update(_engine=None, _counts=list(self.t), _dialect=self._dialect.name, _options=None)
+        return values
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update(values)
+        self._dialect = opts.dialect(values["_dialect"])
+        self._options = opts.make(self._dialect, self._given)
+        # A copied array is dense; what was dense before shares its memory with the parameters again.
+        self._work = tuple(a if _is_dense(a) else np.empty(a.shape, a.dtype) for a in self.parameters)
+        self._m, self._v = (tuple(map(_relaid, s, self._work)) for s in (self._m, self._v))
+        self._v_max = None if self._v_max is None else tuple(map(_relaid, self._v_max, self._work))
+        self._seen = [_signature(a) for a in self.parameters]
+
+    # Steps
+
+    def step(self, gradients: Sequence[Any]) -> None:
+        """One step; gradients[i] is an array of the dtype and shape of parameters[i], or None."""
+        if len(gradients) != len(self.parameters):
+            raise refused("len(gradients)", len(gradients), f"{len(self.parameters)}, one per parameter")
+        for i, (theta, seen) in enumerate(zip(self.parameters, self._seen, strict=True)):
+            if _signature(theta) != seen:
+                raise refused(f"parameters[{i}]", _words(theta), "the array that was given, neither resized nor re-typed")
+        laid = [
+            None if g is None else self._gradient(f"gradients[{i}]", g, i) for i, g in enumerate(gradients)
+        ]
+        engine = self._engine or self._bind()
+        engine_addresses = [0 if g is None else (_address(g) or 1) for g in laid]
+        staged = [
+            (theta, work)
+            for theta, work, g in zip(self.parameters, self._work, laid, strict=True)
+            if g is not None and work is not theta
+        ]
+        for theta, work in staged:
+            work[...] = theta
+        engine.step(engine_addresses, (self._options,))
+        for theta, work in staged:
+            theta[...] = work
+
+    def _bind(self) -> Engine:
+        from fused_adam.cpu_driver import DRIVER
+
+        v_max = self._v_max or (None,) * len(self._m)
+        tensors = [
+            Tensor(_address(p), _address(m), _address(v), 0 if x is None else _address(x), p.size, p.dtype.name, 0)
+            for p, m, v, x in zip(self._work, self._m, self._v, v_max, strict=True)
+        ]
+        together = self._dialect.step_count == "optimizer"
+        self._engine = Engine(DRIVER, tensors, self._counts, together=together)
+        return self._engine
+
+    def _gradient(self, name: str, g: Any, i: int) -> Any:
+        """`g`, or a copy of it that lies in memory as the parameter does."""
+        theta, work = self.parameters[i], self._work[i]
+        if not isinstance(g, np.ndarray):
+            accepted = f"an array of {theta.dtype} {theta.shape} or None; row-sparse gradients are not implemented yet"
+            raise refused(name, type(g).__name__, accepted, TypeError)
+        if g.dtype != theta.dtype or not g.dtype.isnative:
+            raise refused(f"{name}.dtype", str(g.dtype), str(theta.dtype))
+        if g.shape != theta.shape:
+            raise refused(f"{name}.shape", g.shape, str(theta.shape))
+        if g.flags.aligned and (g.strides == work.strides or (g.flags.c_contiguous and work.flags.c_contiguous)):
+            return g
+        laid = np.empty_like(work)
+        laid[...] = g
+        return laid
+
+
+def _check_parameter(name: str, theta: Any) -> None:
+    def no(what: str, value: object, accepted: str) -> NoReturn:
+        raise refused(f"{name}{what}", value, accepted, TypeError if what in ("", ".dtype") else ValueError)
+
+    if not isinstance(theta, np.ndarray):
+        no("", type(theta).__name__, "a NumPy array")
+    if theta.dtype.name not in _DTYPES or not theta.dtype.isnative:
+        no(".dtype", str(theta.dtype), f"{' or '.join(_DTYPES)} in native byte order; others are not implemented yet")
+    if not theta.flags.writeable:
+        no(".flags.writeable", False, "True, it is updated in place")
+    if not theta.flags.aligned:
+        no(".flags.aligned", False, "True")
+    if _overlaps_itself(theta):
+        no(".strides", theta.strides, "strides under which no two elements share memory")
+
+
+def _relaid(state: Any, like: Any) -> Any:
+    """`state` in the memory layout of `like`."""
+    if state.strides == like.strides:
+        return state
+    laid = np.empty_like(like)
+    laid[...] = state
+    return laid
+
+
+def _zeros(like: Any) -> Any:
+    return np.zeros_like(like, subok=False)
+
+
+def _address(a: Any) -> int:
+    return int(a.__array_interface__["data"][0])
+
+
+def _signature(a: Any) -> tuple[Any, ...]:
+    return a.__array_interface__["data"], a.shape, a.strides, a.dtype
+
+
+def _words(a: Any) -> str:
+    return f"{a.dtype} {a.shape} at {_address(a):#x}"
+
+
+def _is_dense(a: Any) -> bool:
+    """Whether the elements fill their memory without a hole, in whatever order of axes."""
+    if a.flags.c_contiguous or a.flags.f_contiguous:
+        return True
+    expected = a.itemsize
+    for stride, length in sorted((s, n) for s, n in zip(a.strides, a.shape, strict=True) if n != 1):
+        if stride != expected:
+            return False
+        expected *= length
+    return True
+
+
+def _overlaps_itself(a: Any) -> bool:
+    if a.size < 2:
+        return False
+    axes = sorted((abs(s), n) for s, n in zip(a.strides, a.shape, strict=True) if n != 1)
+    reach = 0
+    for stride, length in axes:
+        if stride <= reach:
+            return True
+        reach += stride * (length - 1)
+    return axes[0][0] < a.itemsize
