@@ -42,6 +42,7 @@ _TABLE = (
     Entry("fused-adam-tfa-rectified", "adapters.fused_adam_numpy", "TfaRectified", _EVERY, "adam-conformance"),
     Entry("fused-adam-mxnet2", "adapters.fused_adam_numpy", "Mxnet2", _EVERY, "adam-conformance"),
     Entry("fused-adam-mxnet1", "adapters.fused_adam_numpy", "Mxnet1", _EVERY, "adam-conformance"),
+    Entry("fused-adam-torch-face", "adapters.fused_adam_torch", "TorchFace", ("torch",), "adam-conformance"),
     Entry("fused-adam-torch", "adapters.fused_adam_numpy", "Torch", _EVERY, "adam-conformance"),
 )
 

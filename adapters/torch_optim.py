@@ -27,7 +27,7 @@ from adapters.contract import (
     State,
 )
 
-_CLAIM = Claim(
+CLAIM = Claim(
     dialect="torch-adam",
     hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "l2", "weight_decay"}),
     not_claimed=(
@@ -47,11 +47,11 @@ _CLAIM = Claim(
     ),
 )
 
-_LOOP = frozenset({"aten.lerp_", "aten.addcmul_", "aten.addcdiv_", "aten.maximum"})
-_FOREACH = frozenset(
+LOOP = frozenset({"aten.lerp_", "aten.addcmul_", "aten.addcdiv_", "aten.maximum"})
+FOREACH = frozenset(
     {"aten._foreach_lerp_", "aten._foreach_addcmul_", "aten._foreach_addcdiv_", "aten._foreach_maximum_"}
 )
-_FUSED = frozenset({"aten._fused_adam_", "aten._fused_adamw_"})
+FUSED = frozenset({"aten._fused_adam_", "aten._fused_adamw_"})
 """The second one is decoupled decay."""
 
 _IDENTITY_PROBLEMS = (
@@ -61,40 +61,44 @@ _IDENTITY_PROBLEMS = (
 )
 
 
-class _Run:
+class TorchRun:
     """One ``torch.optim.Adam`` over one list of parameters."""
 
     def __init__(self, torch: Any, optimizer: Any, parameters: list[Any], *, amsgrad: bool) -> None:
         self._torch = torch
-        self._optimizer = optimizer
-        self._parameters = parameters
+        self.optimizer = optimizer
+        self.parameters = parameters
         self._amsgrad = amsgrad
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
-        for i, (parameter, gradient) in enumerate(zip(self._parameters, gradients, strict=True)):
+        for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
             if isinstance(gradient, Rows):
                 raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
             parameter.grad = None if gradient is None else _tensor(self._torch, gradient)
-        self._optimizer.step()
+        self.optimizer.step()
         return State(
-            parameters=tuple(_copy(parameter) for parameter in self._parameters),
+            parameters=tuple(_copy(parameter) for parameter in self.parameters),
             m=self._moments("exp_avg"),
             v=self._moments("exp_avg_sq"),
             v_max=self._moments("max_exp_avg_sq") if self._amsgrad else None,
-            t=tuple(int(self._state(parameter).get("step", 0)) for parameter in self._parameters),
+            t=self.counts(),
         )
+
+    def counts(self) -> tuple[int, ...]:
+        """t of every parameter, 0 before its first gradient."""
+        return tuple(int(self._state(parameter).get("step", 0)) for parameter in self.parameters)
 
     def _state(self, parameter: Any) -> Mapping[str, Any]:
         """Empty until the first gradient; `get`, because indexing ``state`` would create an entry."""
-        state: Mapping[str, Any] = self._optimizer.state.get(parameter, {})
+        state: Mapping[str, Any] = self.optimizer.state.get(parameter, {})
         return state
 
     def _moments(self, name: str) -> tuple[Array, ...]:
         zeros = self._torch.zeros_like
         return tuple(
             _copy(state[name]) if name in state else _copy(zeros(parameter))
-            for parameter in self._parameters
+            for parameter in self.parameters
             for state in [self._state(parameter)]
         )
 
@@ -102,7 +106,7 @@ class _Run:
 class _Adam:
     contract_version: int = CONTRACT_VERSION
     name: str
-    claim: Claim = _CLAIM
+    claim: Claim = CLAIM
     arguments: Mapping[str, bool]
     required: frozenset[str]
     excluded: frozenset[str]
@@ -118,7 +122,7 @@ class _Adam:
         observed: set[str] = set()
         for hyperparameters in _IDENTITY_PROBLEMS:
             run = self.start([theta], hyperparameters)
-            _observe(partial(run.step, [theta]), observed)
+            observe(partial(run.step, [theta]), observed)
         return Identity(
             framework="torch",
             version=self._torch.__version__,
@@ -134,27 +138,20 @@ class _Adam:
         """
         return Arithmetic(storage=dtype, compute=dtype)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
         """A new optimizer; `ContractError` where both l2 and weight_decay are asked for."""
         h = hyperparameters
-        if h.l2 and h.weight_decay:
-            raise ContractError(
-                "l2, weight_decay",
-                (h.l2, h.weight_decay),
-                "at most one above 0: torch.optim.Adam has one argument for both",
-            )
-        leaves = [self._torch.nn.Parameter(_tensor(self._torch, theta)) for theta in parameters]
+        tensors = leaves(self._torch, parameters)
         optimizer = self._torch.optim.Adam(
-            leaves,
+            tensors,
             lr=h.learning_rate,
             betas=(float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
             eps=h.epsilon,
             amsgrad=h.amsgrad,
-            weight_decay=h.l2 or h.weight_decay,
-            decoupled_weight_decay=h.weight_decay > 0,
+            **decay_arguments(h),
             **self.arguments,
         )
-        return _Run(self._torch, optimizer, leaves, amsgrad=h.amsgrad)
+        return TorchRun(self._torch, optimizer, tensors, amsgrad=h.amsgrad)
 
 
 class Loop(_Adam):
@@ -162,8 +159,8 @@ class Loop(_Adam):
 
     name = "torch-loop"
     arguments = MappingProxyType({"foreach": False, "fused": False})
-    required = _LOOP
-    excluded = _FOREACH | _FUSED
+    required = LOOP
+    excluded = FOREACH | FUSED
 
 
 class Foreach(_Adam):
@@ -171,8 +168,8 @@ class Foreach(_Adam):
 
     name = "torch-foreach"
     arguments = MappingProxyType({"foreach": True, "fused": False})
-    required = _FOREACH
-    excluded = _LOOP | _FUSED
+    required = FOREACH
+    excluded = LOOP | FUSED
 
 
 class Fused(_Adam):
@@ -180,8 +177,24 @@ class Fused(_Adam):
 
     name = "torch-fused"
     arguments = MappingProxyType({"foreach": False, "fused": True})
-    required = _FUSED
-    excluded = _LOOP | _FOREACH
+    required = FUSED
+    excluded = LOOP | FOREACH
+
+
+def leaves(torch: Any, parameters: Sequence[Array]) -> list[Any]:
+    """New leaf tensors that hold `parameters`."""
+    return [torch.nn.Parameter(_tensor(torch, theta)) for theta in parameters]
+
+
+def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
+    """torch's one argument for both decays; `ContractError` where both are asked for."""
+    if h.l2 and h.weight_decay:
+        raise ContractError(
+            "l2, weight_decay",
+            (h.l2, h.weight_decay),
+            "at most one above 0: torch.optim.Adam has one argument for both",
+        )
+    return {"weight_decay": h.l2 or h.weight_decay, "decoupled_weight_decay": h.weight_decay > 0}
 
 
 def _tensor(torch: Any, array: Array) -> Any:
@@ -193,7 +206,7 @@ def _copy(tensor: Any) -> Array:
     return np.array(tensor.detach().numpy())
 
 
-def _observe(step: Callable[[], object], seen: set[str]) -> None:
+def observe(step: Callable[[], object], seen: set[str]) -> None:
     """Add the name of every operator that PyTorch's dispatcher sees during `step`."""
     from torch.utils._python_dispatch import TorchDispatchMode
 

@@ -83,6 +83,10 @@ class Engine:
         self.ran: set[str] = set()
         """Drivers and variants that have computed something here."""
 
+    def place(self, i: int, m: int, v: int, v_max: int = 0) -> None:
+        """Where the moments of tensor `i` lie, if that was not known from the start."""
+        self._step.pointers[i, 2:] = (m, v, v_max)
+
     @property
     def counts(self) -> list[int]:
         """t of every tensor."""

@@ -1,0 +1,70 @@
+"""The production optimizer's torch face behind the contract: ``fused_adam.Adam``, dialect "torch-adam".
+
+What ran is read from the engine, and from PyTorch's dispatcher, which must not see torch's own Adam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from adapters.contract import CONTRACT_VERSION, Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
+from adapters.torch_optim import CLAIM, FOREACH, FUSED, LOOP, TorchRun, decay_arguments, leaves, observe
+
+_PROBES = (Hyperparameters(), Hyperparameters(amsgrad=True, l2=0.1), Hyperparameters(weight_decay=0.1))
+
+
+class TorchFace:
+    """``fused_adam.Adam`` on CPU tensors."""
+
+    contract_version: int = CONTRACT_VERSION
+    name = "fused-adam-torch-face"
+    claim: Claim = CLAIM
+
+    def __init__(self) -> None:
+        import fused_adam
+        import fused_adam.cpu_driver  # Numba missing shows here
+        import torch
+
+        self._fused_adam = fused_adam
+        self._torch = torch
+
+    def identity(self) -> Identity:
+        """One step each of Adam, AMSGrad with an L2 term, and decoupled decay, under ``TorchDispatchMode``."""
+        theta = np.ones(3, np.float32)
+        observed: set[str] = set()
+        for hyperparameters in _PROBES:
+            run = self.start([theta], hyperparameters)
+            observe(partial(run.step, [theta]), observed)
+            observed |= run.optimizer.ran
+        return Identity(
+            framework="adam-conformance",
+            version=self._fused_adam.__version__,
+            required=frozenset({"cpu-numba serial", "float32", "float32_l2_amsgrad", "float32_decay_before"}),
+            excluded=LOOP | FOREACH | FUSED,
+            observed=frozenset(observed),
+        )
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Scalars are formed in double and rounded to the parameters' dtype; m as a lerp, v as a sum."""
+        return Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp")
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
+        """A new optimizer over new leaves."""
+        h = hyperparameters
+        tensors = leaves(self._torch, parameters)
+        optimizer = self._fused_adam.Adam(
+            tensors, lr=h.learning_rate, betas=(h.beta_1, h.beta_2), eps=h.epsilon, amsgrad=h.amsgrad, **decay_arguments(h)
+        )
+        return _Run(self._torch, optimizer, tensors, amsgrad=h.amsgrad)
+
+
+class _Run(TorchRun):
+    """Step counts of this optimizer stand in its ``state_dict``."""
+
+    def counts(self) -> tuple[int, ...]:
+        """From ``state_dict``, as torch would load them."""
+        states = self.optimizer.state_dict()["state"]
+        return tuple(int(states.get(i, {}).get("step", 0)) for i in range(len(self.parameters)))
