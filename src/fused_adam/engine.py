@@ -7,6 +7,7 @@ and the device; it sees the tables of `layout` and `planner`.
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -95,10 +96,12 @@ class Engine:
     def step(self, gradients: list[int], options: Sequence[Options]) -> None:
         """One step with gradients at these addresses (0: none), group k under options[k].
 
+        The list of the last step, the very object, says that no address has changed.
+
         Everything that can fail does so before anything is written.
         """
         step = self._step
-        if gradients != self._gradients:
+        if gradients is not self._gradients:
             self._take(gradients)
         for r, (group, dtype, member) in enumerate(self._classes):
             o = options[group]
@@ -117,7 +120,7 @@ class Engine:
     def _take(self, gradients: list[int]) -> None:
         self._gradients = None
         pointers = self._step.pointers
-        pointers[:, 1] = gradients
+        pointers[:, 1] = array("q", gradients)
         active = pointers[:, 1] != 0
         if self._active is None or not np.array_equal(active, self._active):
             self._classify(active)

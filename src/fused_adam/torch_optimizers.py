@@ -32,8 +32,8 @@ _DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 _Base: Any = torch._C.TensorBase
 _grad = operator.attrgetter("grad")
-_data_ptr, _is_contiguous, _numel = _Base.data_ptr, _Base.is_contiguous, _Base.numel
-_dtype = operator.attrgetter("dtype")
+_nbytes = operator.attrgetter("nbytes")
+_data_ptr, _is_contiguous = _Base.data_ptr, _Base.is_contiguous
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 _REFUSED_IF_TRUE = ("maximize", "capturable", "differentiable")
@@ -63,9 +63,8 @@ class _Bound:
         self.staged = [i for i, (p, w) in enumerate(zip(params, work, strict=True)) if p is not w]
         self.empty = [i for i, p in enumerate(params) if p.numel() == 0]
         self.addresses = list(map(_data_ptr, params))
-        self.sizes = list(map(_numel, params))
+        self.sizes = list(map(_nbytes, params))
         self.contiguous = list(map(_is_contiguous, params))
-        self.dtypes = list(map(_dtype, params))
         self.all_contiguous = all(self.contiguous)
         self.waiting = list(range(len(params)))
         """Parameters without state yet."""
@@ -174,7 +173,7 @@ class _Fused(Optimizer):
                 self._change_options(bound, k, group, fingerprint)
         if (
             list(map(_data_ptr, params)) != bound.addresses
-            or list(map(_numel, params)) != bound.sizes
+            or list(map(_nbytes, params)) != bound.sizes
             or list(map(_is_contiguous, params)) != bound.contiguous
         ):
             bound = self._moved()
@@ -186,15 +185,15 @@ class _Fused(Optimizer):
                 pointers = list(map(_data_ptr, gradients))
                 if not all(map(_is_contiguous, gradients)):
                     pointers = None
-                elif pointers != bound.pointers and (
-                    list(map(_numel, gradients)) != bound.sizes or list(map(_dtype, gradients)) != bound.dtypes
-                ):
+                elif pointers == bound.pointers:
+                    pointers = bound.pointers
+                elif list(map(_nbytes, gradients)) != bound.sizes:
                     pointers = None
             except (TypeError, RuntimeError):  # None, or a tensor that has no memory of its own
                 pointers = None
         if pointers is None:
             pointers = [self._gradient(bound, i, g, kept) for i, g in enumerate(gradients)]
-        if pointers != bound.pointers:
+        if pointers is not bound.pointers:
             bound.pointers = None
             bound.active = params
             if 0 in pointers:
