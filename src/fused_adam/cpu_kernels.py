@@ -64,35 +64,38 @@ def _at(builder: Any, address: Any, index: Any, element: Any) -> Any:
     return builder.gep(builder.inttoptr(address, element.as_pointer()), [index])
 
 
-def _loader(array: str, real: Any) -> Any:
+def _loader(array: str) -> Any:
     @intrinsic  # type: ignore[untyped-decorator]
-    def load(typingctx: Any, address: Any, index: Any) -> Any:
+    def load(typingctx: Any, address: Any, index: Any, like: Any) -> Any:
+        """Element `index` of the array at `address`, which holds numbers of the type of `like`."""
+
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            value = builder.load(_at(builder, *arguments, context.get_data_type(real)))
+            value = builder.load(_at(builder, arguments[0], arguments[1], context.get_data_type(like)))
             _mark(context, builder, value, array)
             return value
 
-        return real(types.int64, types.int64), codegen
+        return like(types.int64, types.int64, like), codegen
 
     return load
 
 
-def _storer(array: str, real: Any) -> Any:
+def _storer(array: str) -> Any:
     @intrinsic  # type: ignore[untyped-decorator]
     def store(typingctx: Any, address: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            address_, index_, value_ = arguments
-            done = builder.store(value_, _at(builder, address_, index_, context.get_data_type(real)))
+            done = builder.store(arguments[2], _at(builder, arguments[0], arguments[1], context.get_data_type(value)))
             _mark(context, builder, done, array)
             return context.get_dummy_value()
 
-        return types.void(types.int64, types.int64, real), codegen
+        return types.void(types.int64, types.int64, value), codegen
 
     return store
 
 
-_LOADERS = {(a, r): _loader(a, r) for a in _ARRAYS for r in (types.float32, types.float64)}
-_STORERS = {(a, r): _storer(a, r) for a in _ARRAYS for r in (types.float32, types.float64)}
+# Globals of this module: in the closure of a kernel they would differ from process to process, and the
+# cache would never hit.
+_load_p, _load_g, _load_m, _load_v, _load_x = (_loader(a) for a in _ARRAYS)
+_store_p, _, _store_m, _store_v, _store_x = (_storer(a) for a in _ARRAYS)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -118,10 +121,7 @@ def kernel_source(variant: Variant) -> Callable[..., None]:
     element at infinity instead of turning it into NaN. The comparisons of clipping and of the maximum
     are written so that NaN goes through.
     """
-    real = types.float32 if variant.dtype == "float32" else types.float64
     number = np.float32 if variant.dtype == "float32" else np.float64
-    load_p, load_g, load_m, load_v, load_x = (_LOADERS[a, real] for a in _ARRAYS)
-    store_p, store_m, store_v, store_x = (_STORERS[a, real] for a in ("p", "m", "v", "x"))
     rescale, l2, amsgrad, divide = variant.rescale, variant.l2, variant.amsgrad, variant.divide
     clip_before, clip_after = variant.clip == "before l2", variant.clip == "after l2"
     decay_before, decay_inside = variant.decay == "before", variant.decay == "inside"
@@ -137,8 +137,8 @@ def kernel_source(variant: Variant) -> Callable[..., None]:
         rescale_grad = number(_scalar(row, RESCALE))
         bound = number(_scalar(row, CLIP))
         for i in range(first, first + count):
-            theta = load_p(p, i)
-            gradient = load_g(g, i)
+            theta = _load_p(p, i, step_size)
+            gradient = _load_g(g, i, step_size)
             if decay_before:
                 theta = theta - decay * theta
             if rescale:
@@ -151,21 +151,21 @@ def kernel_source(variant: Variant) -> Callable[..., None]:
             if clip_after:
                 gradient = bound if gradient > bound else gradient
                 gradient = -bound if gradient < -bound else gradient
-            mean = load_m(m, i)
+            mean = _load_m(m, i, step_size)
             mean = mean + one_minus_beta_1 * (gradient - mean)
-            store_m(m, i, mean)
-            second = beta_2 * load_v(v, i) + one_minus_beta_2 * (gradient * gradient)
-            store_v(v, i, second)
+            _store_m(m, i, mean)
+            second = beta_2 * _load_v(v, i, step_size) + one_minus_beta_2 * (gradient * gradient)
+            _store_v(v, i, second)
             if amsgrad:
-                largest = load_x(x, i)
+                largest = _load_x(x, i, step_size)
                 second = second if second > largest or second != second else largest  # noqa: PLR0124
-                store_x(x, i, second)
+                _store_x(x, i, second)
             update = step_size * mean
             if divide:
                 update = update / (np.sqrt(second) + epsilon)
             if decay_inside:
                 update = update + decay * theta
-            store_p(p, i, theta - update)
+            _store_p(p, i, theta - update)
 
     kernel.__name__ = kernel.__qualname__ = f"kernel_{variant.key}"
     return kernel

@@ -1,0 +1,72 @@
+"""Scalar rows against 60 digits, with Python's own decimal arithmetic."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+import pytest
+
+from fused_adam import options, scalars
+
+BETAS = (0.0, 0.1, 0.5, 0.6, 0.9, 0.99, 0.999, 0.9999, 0.999999)
+STEPS = (1, 2, 3, 5, 6, 7, 10, 33, 100, 1000, 12345, 10**6)
+
+
+def relative(obtained: float, expected: Decimal) -> float:
+    return float(abs(Decimal(obtained) - expected) / abs(expected)) if expected else abs(obtained)
+
+
+@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize("t", STEPS)
+def test_scalars_do_not_cancel(beta: float, t: int) -> None:
+    with localcontext(prec=60):
+        b = Decimal(beta)
+        power = b**t
+        assert relative(scalars.one_minus_power(beta, t), 1 - power) < 4 * 2.0**-53
+        sma = (1 + b) / (1 - b) - 2 * t * power / (1 - power)
+        assert relative(scalars.sma(beta, t), sma) < 8 * 2.0**-53
+
+
+def test_rectification() -> None:
+    with localcontext(prec=60):
+        b, t = Decimal(0.999), 7
+        rho, limit = scalars.sma(0.999, t), (1 + b) / (1 - b)
+        r = Decimal(rho)
+        expected = ((r - 4) * (r - 2) * limit / ((limit - 4) * (limit - 2) * r)).sqrt()
+        assert relative(scalars.rectification(rho, 0.999), expected) < 1e-15
+
+
+def test_warm_up_is_linear_twice_and_constant_after() -> None:
+    o = options.make(
+        options.dialect("tfa-rectified-adam"),
+        {"learning_rate": 0.1, "total_steps": 10, "warmup_proportion": 0.2, "min_lr": 0.02},
+    )
+    rates = [scalars.warmed_up(o, t) for t in range(1, 13)]
+    assert rates == pytest.approx([0.05, 0.1, 0.09, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03, 0.02, 0.02, 0.02])
+
+
+def test_the_warmed_up_rate_reaches_step_size_and_decay() -> None:
+    d = options.dialect("tfa-rectified-adam")
+    warm = options.make(d, {"learning_rate": 0.1, "total_steps": 10, "warmup_proportion": 0.2, "weight_decay": 0.5})
+    plain = options.make(d, {"learning_rate": 0.05, "weight_decay": 0.5})
+    assert scalars.row(warm, "float32", 1) == scalars.row(plain, "float32", 1)
+
+
+def test_threshold_is_met_at_equality_by_tfa_and_not_by_torch() -> None:
+    rho = scalars.sma(0.999, 7)
+    tfa = options.make(options.dialect("tfa-rectified-adam"), {"sma_threshold": rho})
+    assert scalars.row(tfa, "float64", 7)[0] is True
+    assert scalars.row(options.make(options.dialect("torch-radam"), {}), "float64", 5)[0] is False
+    assert scalars.row(options.make(options.dialect("torch-radam"), {}), "float64", 6)[0] is True
+
+
+def test_epsilon_does_not_underflow_to_zero() -> None:
+    o = options.make(options.dialect("torch-adam"), {"epsilon": 1e-60})
+    assert scalars.row(o, "float32", 1)[1][4] == 2.0**-126
+
+
+def test_a_scalar_beyond_the_dtype_is_refused() -> None:
+    o = options.make(options.dialect("torch-adam"), {"learning_rate": 1e42})
+    with pytest.raises(ValueError, match=r"learning_rate is .*accepted: a number that float32 holds"):
+        scalars.row(o, "float32", 1)
+    scalars.row(o, "float64", 1)
