@@ -24,9 +24,10 @@ class TorchFace:
     claim: Claim = CLAIM
 
     def __init__(self) -> None:
+        import torch
+
         import fused_adam
         import fused_adam.cpu_driver  # Numba missing shows here
-        import torch
 
         self._fused_adam = fused_adam
         self._torch = torch
@@ -56,7 +57,12 @@ class TorchFace:
         h = hyperparameters
         tensors = leaves(self._torch, parameters)
         optimizer = self._fused_adam.Adam(
-            tensors, lr=h.learning_rate, betas=(h.beta_1, h.beta_2), eps=h.epsilon, amsgrad=h.amsgrad, **decay_arguments(h)
+            tensors,
+            lr=h.learning_rate,
+            betas=(h.beta_1, h.beta_2),
+            eps=h.epsilon,
+            amsgrad=h.amsgrad,
+            **decay_arguments(h),
         )
         return _Run(self._torch, optimizer, tensors, amsgrad=h.amsgrad)
 

@@ -118,7 +118,9 @@ def _adapters(options: argparse.Namespace) -> int:
         here = result.verdict is Verdict.CONFORMS
         entry = ADAPTERS[result.adapter]
         state = "here" if here else ("missing" if result.verdict is Verdict.COULD_NOT_TEST else "broken")
-        rows.append({"adapter": result.adapter, "environments": entry.environments, "state": state, "why": result.reason})
+        rows.append(
+            {"adapter": result.adapter, "environments": entry.environments, "state": state, "why": result.reason}
+        )
         why = f": {escape(result.reason)}" if result.reason else f", claims {result.dialect}"
         console.print(f"{result.adapter:24} tox environment {', '.join(entry.environments):20} {state}{why}")
     if options.json:

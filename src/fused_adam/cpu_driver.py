@@ -79,9 +79,7 @@ class CpuDriver:
             step.counts,
             step.together,
         )
-        if threads == 1:
-            walk(*arguments)
-        elif self._exclusive is False:
+        if threads == 1 or self._exclusive is False:
             walk(*arguments)
         else:
             self._run_exclusively(walk, arguments)
@@ -128,7 +126,7 @@ class CpuDriver:
                     result = compiled(True)
                 self.cache_folder = folder
                 return result
-            except Exception:  # noqa: BLE001 whatever is wrong with the files there, compiling anew helps
+            except Exception:
                 pass
         return compiled(False)
 

@@ -65,7 +65,7 @@ def _at(builder: Any, address: Any, index: Any, element: Any) -> Any:
 
 
 def _loader(array: str) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def load(typingctx: Any, address: Any, index: Any, like: Any) -> Any:
         """Element `index` of the array at `address`, which holds numbers of the type of `like`."""
 
@@ -80,7 +80,7 @@ def _loader(array: str) -> Any:
 
 
 def _storer(array: str) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def store(typingctx: Any, address: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             done = builder.store(arguments[2], _at(builder, arguments[0], arguments[1], context.get_data_type(value)))
@@ -98,12 +98,12 @@ _load_p, _load_g, _load_m, _load_v, _load_x = (_loader(a) for a in _ARRAYS)
 _store_p, _, _store_m, _store_v, _store_x = (_storer(a) for a in _ARRAYS)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _scalar(typingctx: Any, row: Any, column: Any) -> Any:
     """Number `column` of the scalar row at address `row`."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_at(builder, *arguments, ir.DoubleType()))
+        return builder.load(_at(builder, arguments[0], arguments[1], ir.DoubleType()))
 
     return types.float64(types.int64, types.int64), codegen
 
@@ -158,7 +158,7 @@ def kernel_source(variant: Variant) -> Callable[..., None]:
             _store_v(v, i, second)
             if amsgrad:
                 largest = _load_x(x, i, step_size)
-                second = second if second > largest or second != second else largest  # noqa: PLR0124
+                second = second if second > largest or second != second else largest
                 _store_x(x, i, second)
             update = step_size * mean
             if divide:
@@ -174,7 +174,7 @@ def kernel_source(variant: Variant) -> Callable[..., None]:
 # Drivers
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _call(typingctx: Any, kernel: Any, p: Any, g: Any, m: Any, v: Any, x: Any, row: Any, first: Any, count: Any) -> Any:
     """Call the kernel at an address."""
 
@@ -187,7 +187,7 @@ def _call(typingctx: Any, kernel: Any, p: Any, g: Any, m: Any, v: Any, x: Any, r
     return types.void(*[types.int64] * 9), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _flush_subnormals(typingctx: Any) -> Any:
     """Flush subnormals to zero on this thread; the control word to restore. Elsewhere than on x86-64: nothing.
 
@@ -214,7 +214,7 @@ def _flush_subnormals(typingctx: Any) -> Any:
     return types.int32(), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _restore_subnormals(typingctx: Any, old: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if _X86:
@@ -230,7 +230,7 @@ def _restore_subnormals(typingctx: Any, old: Any) -> Any:
     return types.void(types.int32), codegen
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable
 def _walk(begin: int, end: int, segments: Any, pointers: Any, row_of: Any, rows: Any, kernels: Any) -> None:
     """Call the kernel of every segment from `begin` to `end`; a tensor without gradient has pointer 0."""
     table = rows.ctypes.data
@@ -254,7 +254,7 @@ def _walk(begin: int, end: int, segments: Any, pointers: Any, row_of: Any, rows:
     _restore_subnormals(old)
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable
 def _count(pointers: Any, counts: Any, together: int) -> None:
     """Advance t in the same call that moves the parameters, so that no interrupt comes between them."""
     for tensor in range(counts.size):

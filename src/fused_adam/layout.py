@@ -47,7 +47,7 @@ class Variant(NamedTuple):
     @property
     def key(self) -> str:
         """A name for files, symbols and reports."""
-        words = [self.dtype]
+        words: list[str] = [self.dtype]
         words += [name for name in ("rescale", "l2", "amsgrad") if getattr(self, name)]
         words += [f"clip {self.clip}"] if self.clip else []
         words += [f"decay {self.decay}"] if self.decay else []

@@ -147,7 +147,7 @@ class Adam:
         """Continue from a `state_dict` of the same dialect, shapes and dtypes. All of it is checked first."""
         if state["dialect"] != self.dialect:
             raise refused("state['dialect']", state["dialect"], self.dialect)
-        options = opts.make(self._dialect, {k: v for k, v in state["hyperparameters"].items()})
+        options = opts.make(self._dialect, dict(state["hyperparameters"]))
         if options.amsgrad != self._options.amsgrad:
             raise refused("state['hyperparameters']['amsgrad']", options.amsgrad, str(self._options.amsgrad))
         pairs = [("m", self._m), ("v", self._v)] + ([("v_max", self._v_max)] if self._v_max is not None else [])
@@ -193,10 +193,10 @@ class Adam:
             raise refused("len(gradients)", len(gradients), f"{len(self.parameters)}, one per parameter")
         for i, (theta, seen) in enumerate(zip(self.parameters, self._seen, strict=True)):
             if _signature(theta) != seen:
-                raise refused(f"parameters[{i}]", _words(theta), "the array that was given, neither resized nor re-typed")
-        laid = [
-            None if g is None else self._gradient(f"gradients[{i}]", g, i) for i, g in enumerate(gradients)
-        ]
+                raise refused(
+                    f"parameters[{i}]", _words(theta), "the array that was given, neither resized nor re-typed"
+                )
+        laid = [None if g is None else self._gradient(f"gradients[{i}]", g, i) for i, g in enumerate(gradients)]
         engine = self._engine or self._bind()
         engine_addresses = [0 if g is None else (_address(g) or 1) for g in laid]
         staged = [
@@ -301,4 +301,4 @@ def _overlaps_itself(a: Any) -> bool:
         if stride <= reach:
             return True
         reach += stride * (length - 1)
-    return axes[0][0] < a.itemsize
+    return bool(axes[0][0] < a.itemsize)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -112,7 +112,7 @@ def dialect(name: str) -> Dialect:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Hyper-parameters of one parameter group, in Keras spelling, as floats. Checked; the rest of the package relies on it."""
+    """Hyper-parameters of one parameter group, in Keras spelling, as `make` has checked them."""
 
     dialect: Dialect
     learning_rate: float = 1e-3
@@ -162,36 +162,55 @@ def _plain(value: object) -> object:
     return int(value) if isinstance(value, int) else float(value)  # type: ignore[arg-type]
 
 
-def _is_number(value: object) -> bool:
-    """A finite Python or NumPy scalar; torch tensors and arrays are not."""
-    if type(value) is float:
-        return math.isfinite(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return type(value).__module__ == "numpy" and getattr(value, "shape", None) == () and _is_real(value)
-    return math.isfinite(value)
+def _number(value: object) -> float | None:
+    """A finite Python or NumPy scalar as a number; None for anything else, tensors and arrays included."""
+    kind = type(value)
+    if isinstance(value, bool) or (kind.__module__ == "numpy" and getattr(value, "shape", None) != ()):
+        return None
+    if not isinstance(value, int | float) and kind.__module__ != "numpy":
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
-def _is_real(value: object) -> bool:
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
-    return kind in "fiu" and not hasattr(value, "setflags_") and math.isfinite(float(value))  # type: ignore[arg-type]
+def _at_least(low: float) -> Callable[[object], bool]:
+    def test(value: object) -> bool:
+        number = _number(value)
+        return number is not None and number >= low
 
-
-def _not_negative(value: object) -> bool:
-    return _is_number(value) and value >= 0  # type: ignore[operator]
+    return test
 
 
 def _is_beta(value: object) -> bool:
-    return _is_number(value) and 0 <= value < 1  # type: ignore[operator]
+    number = _number(value)
+    return number is not None and 0 <= number < 1
+
+
+def _is_share(value: object) -> bool:
+    number = _number(value)
+    return number is not None and 0 <= number <= 1
 
 
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _is_bound(value: object) -> bool:
+    return value is None or _not_negative(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_not_negative = _at_least(0)
 _NUMBER = (_not_negative, "a finite number >= 0")
 _BETA = (_is_beta, "a number in [0, 1)")
 _FLAG = (_is_flag, "True or False")
-_CHECKS = {
+_CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "learning_rate": _NUMBER,
     "beta_1": _BETA,
     "beta_2": _BETA,
@@ -201,12 +220,12 @@ _CHECKS = {
     "l2": _NUMBER,
     "weight_decay": _NUMBER,
     "rescale_grad": _NUMBER,
-    "clip_gradient": (lambda v: v is None or _not_negative(v), "None or a finite number >= 0"),
+    "clip_gradient": (_is_bound, "None or a finite number >= 0"),
     "sma_threshold": (
-        lambda v: _is_number(v) and v >= 4,
+        _at_least(4),
         "a finite number >= 4; the rectification is not a number where sma_t is between 2 and 4",
     ),
-    "total_steps": (lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0, "an int >= 0"),
-    "warmup_proportion": (lambda v: _is_number(v) and 0 <= v <= 1, "a number in [0, 1]"),
+    "total_steps": (_is_count, "an int >= 0"),
+    "warmup_proportion": (_is_share, "a number in [0, 1]"),
     "min_lr": _NUMBER,
 }

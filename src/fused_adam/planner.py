@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,6 @@ def parts(segments: Any, number: int) -> Any:
 def refuse_overlap(names: Sequence[str], addresses: Sequence[int], sizes: Sequence[int]) -> None:
     """ValueError if two of the memory ranges share a byte. Empty ranges share nothing."""
     ranges = sorted((a, a + n, name) for name, a, n in zip(names, addresses, sizes, strict=True) if n)
-    for (_, end, one), (begin, _, other) in zip(ranges, ranges[1:], strict=False):
+    for (_, end, one), (begin, _, other) in pairwise(ranges):
         if begin < end:
             raise refused(f"memory of {other}", f"shared with {one}", "parameters that do not overlap, each once")

@@ -82,6 +82,7 @@ class _Fused(Optimizer):
     """The dialect of torch's own class of this name; its state is torch's."""
     _EXTRA: tuple[str, ...]
     """Group keys that torch's class does not have."""
+    state: Any
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self._dialect: Dialect = opts.dialect(defaults["dialect"])
@@ -250,7 +251,9 @@ class _Fused(Optimizer):
         new = self._group_options(group)
         old = bound.options[k]
         if old is not None and old.amsgrad != new.amsgrad:
-            raise refused(f"param_groups[{k}]['amsgrad']", new.amsgrad, f"{old.amsgrad}; it cannot change between steps")
+            raise refused(
+                f"param_groups[{k}]['amsgrad']", new.amsgrad, f"{old.amsgrad}; it cannot change between steps"
+            )
         bound.options[k] = new
         bound.fingerprints[k] = fingerprint
 
@@ -290,7 +293,7 @@ class _Fused(Optimizer):
         if g.numel() == 0:
             return 1  # nothing is read there, but the parameter has a gradient
         plain = g.is_contiguous() and work.is_contiguous()
-        if not plain and g.stride() != work.stride() or g.is_neg():
+        if (not plain and g.stride() != work.stride()) or g.is_neg():
             with torch.no_grad():
                 g = torch.empty_like(work).copy_(g)
             kept.append(g)
@@ -372,7 +375,9 @@ class _Fused(Optimizer):
             dialect = group.get("dialect", self._TORCH_DIALECT)
             if dialect != self._dialect.name:
                 raise refused(
-                    "dialect of the state", dialect, f"{self._dialect.name!r}; construct with dialect={dialect!r} to go on"
+                    "dialect of the state",
+                    dialect,
+                    f"{self._dialect.name!r}; construct with dialect={dialect!r} to go on",
                 )
             for key, value in self.defaults.items():
                 group.setdefault(key, value)

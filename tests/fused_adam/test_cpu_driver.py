@@ -58,7 +58,7 @@ def test_same_bits_for_any_threads_and_partition(
         numba.set_num_threads(most)
     if most > 1:
         uneven = np.array([0, 1, 1, 2])
-        monkeypatch.setattr("fused_adam.cpu_driver.parts", lambda s, n: np.append(uneven, len(s)))
+        monkeypatch.setattr("fused_adam.cpu_driver.parts", lambda s, _: np.append(uneven, len(s)))
         assert train(dialect, given, dtype) == expected
     original = planner.plan
     monkeypatch.setattr(planner, "plan", lambda sizes: original(sizes, 1001))
@@ -165,7 +165,9 @@ def test_fork_after_a_step(layer: str) -> None:
 
 @pytest.mark.parametrize("layer", ["omp", "workqueue"])
 def test_fork_before_the_first_step(layer: str) -> None:
-    text = WORK + """
+    text = (
+        WORK
+        + """
 started = False
 read, write = os.pipe()
 pid = os.fork()
@@ -179,11 +181,14 @@ with os.fdopen(read, "rb") as got:
 os.waitpid(pid, 0)
 print(theirs == work()[0])
 """
+    )
     assert script(text, NUMBA_THREADING_LAYER=layer) == "True"
 
 
 def test_threads_at_once_under_workqueue() -> None:
-    text = WORK + """
+    text = (
+        WORK
+        + """
 import threading
 expected, _ = work()
 results = []
@@ -192,6 +197,7 @@ threads = [threading.Thread(target=lambda: results.append(work()[0])) for _ in r
 from fused_adam.cpu_driver import DRIVER
 print(results == [expected] * 8, DRIVER.layer)
 """
+    )
     assert script(text, NUMBA_THREADING_LAYER="workqueue") == "True workqueue"
 
 

@@ -31,7 +31,10 @@ def test_every_element_once_in_segments_chunks_and_parts(sizes: list[int], threa
 
 def test_parts_are_balanced() -> None:
     plan = planner.plan([1000] * 1000)
-    loads = [plan.segments[a:b, 2].sum() for a, b in zip(*(lambda p: (p, p[1:]))(planner.parts(plan.segments, 7)), strict=False)]
+    loads = [
+        plan.segments[a:b, 2].sum()
+        for a, b in zip(*(lambda p: (p, p[1:]))(planner.parts(plan.segments, 7)), strict=False)
+    ]
     assert max(loads) - min(loads) <= 2000
 
 

@@ -15,7 +15,12 @@ torch = pytest.importorskip("torch")
 
 import fused_adam  # noqa: E402
 
-PAIRS = [("Adam", {}), ("Adam", {"weight_decay": 0.1, "amsgrad": True}), ("AdamW", {}), ("RAdam", {"weight_decay": 0.1})]
+PAIRS = [
+    ("Adam", {}),
+    ("Adam", {"weight_decay": 0.1, "amsgrad": True}),
+    ("AdamW", {}),
+    ("RAdam", {"weight_decay": 0.1}),
+]
 IDS = ["Adam", "AMSGrad", "AdamW", "RAdam"]
 
 
@@ -107,7 +112,9 @@ def test_going_on_from_a_copy(name: str, given: dict[str, Any], how: str) -> Non
             buffer.seek(0)
             q, other = torch.load(buffer, weights_only=False)
         else:
-            q, other = copy.deepcopy((p, optimizer)) if how == "deepcopy" else pickle.loads(pickle.dumps((p, optimizer)))
+            q, other = (
+                copy.deepcopy((p, optimizer)) if how == "deepcopy" else pickle.loads(pickle.dumps((p, optimizer)))
+            )
         assert other.param_groups[0]["params"][0] is q[0]
     for k in range(6, 9):
         give(p, k)
@@ -324,17 +331,24 @@ def trained() -> tuple[Any, Any, Any]:
 
 
 CHANGES: dict[str, tuple[Any, str]] = {
-    "sparse": (lambda q, o: setattr(q, "grad", torch.ones(4, 2).to_sparse()), "row-sparse gradients are not implemented"),
-    "resized": (lambda q, o: setattr(q, "data", torch.ones(3)), "neither resized nor re-typed"),
-    "cut": (lambda q, o: setattr(q, "data", q.data[:2]), "neither resized nor re-typed|shape"),
-    "re-typed": (lambda q, o: setattr(q, "data", q.data.double()), "neither resized nor re-typed"),
-    "half": (lambda q, o: setattr(q, "data", q.data.half()), "dtype is torch.float16"),
-    "learning rate": (lambda q, o: o.param_groups[0].update(lr=math.nan), "lr is nan"),
-    "betas": (lambda q, o: o.param_groups[0].update(betas=(0.9, 2.0)), r"betas\[1\] is 2.0"),
-    "amsgrad": (lambda q, o: o.param_groups[0].update(amsgrad=True), "amsgrad"),
+    "sparse": (
+        lambda q, _o: setattr(q, "grad", torch.ones(4, 2).to_sparse()),
+        "row-sparse gradients are not implemented",
+    ),
+    "resized": (lambda q, _o: setattr(q, "data", torch.ones(3)), "neither resized nor re-typed"),
+    "cut": (lambda q, _o: setattr(q, "data", q.data[:2]), "neither resized nor re-typed|shape"),
+    "re-typed": (lambda q, _o: setattr(q, "data", q.data.double()), "neither resized nor re-typed"),
+    "half": (lambda q, _o: setattr(q, "data", q.data.half()), "dtype is torch.float16"),
+    "learning rate": (lambda _q, o: o.param_groups[0].update(lr=math.nan), "lr is nan"),
+    "betas": (lambda _q, o: o.param_groups[0].update(betas=(0.9, 2.0)), r"betas\[1\] is 2.0"),
+    "amsgrad": (lambda _q, o: o.param_groups[0].update(amsgrad=True), "amsgrad"),
     "tied": (lambda q, o: setattr(q, "data", o.param_groups[0]["params"][0].data), "do not overlap"),
     "dtype of gradient": (
-        lambda q, o: (setattr(q, "grad", None), setattr(q, "grad_dtype", None), setattr(q, "grad", torch.ones(4, 2).double())),
+        lambda q, _o: (
+            setattr(q, "grad", None),
+            setattr(q, "grad_dtype", None),
+            setattr(q, "grad", torch.ones(4, 2).double()),
+        ),
         "dtype is torch.float64; accepted: torch.float32",
     ),
 }
