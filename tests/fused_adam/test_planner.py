@@ -26,7 +26,7 @@ def test_every_element_once_in_segments_chunks_and_parts(sizes: list[int], threa
     assert len(planner.parts(plan.segments, threads)) == threads + 1
     loads = [plan.segments[a:b, 2].sum() for a, b in zip(plan.chunks, plan.chunks[1:], strict=False)]
     assert all(0 < load <= chunk for load in loads)
-    assert all(a + b > chunk for a, b in zip(loads, loads[1:], strict=False) if a < chunk and b == chunk)
+    assert all(a + b > chunk for a, b in pairwise(loads) if a < chunk and b == chunk)
 
 
 def test_parts_are_balanced() -> None:

@@ -29,7 +29,8 @@ def test_scalars_do_not_cancel(beta: float, t: int) -> None:
 
 def test_rectification() -> None:
     with localcontext(prec=60):
-        b, t = Decimal(0.999), 7
+        beta, t = 0.999, 7
+        b = Decimal(beta)
         rho, limit = scalars.sma(0.999, t), (1 + b) / (1 - b)
         r = Decimal(rho)
         expected = ((r - 4) * (r - 2) * limit / ((limit - 4) * (limit - 2) * r)).sqrt()
