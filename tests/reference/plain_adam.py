@@ -28,13 +28,9 @@ class Arithmetic:
     powers: Literal["pow", "product", "host"] = "pow"
     """beta^t in float32 by a power function or as a running product, or on the host in double."""
     moments: Literal["sum", "lerp"] = "sum"
-    """m as beta_1 m + (1 - beta_1) g, or as m + (1 - beta_1)(g - m); v too, but with host powers, as torch, a sum."""
+    """m as beta_1 m + (1 - beta_1) g, or as m + (1 - beta_1)(g - m); v likewise."""
     flush: bool = False
     """Whether subnormal results become zero."""
-
-    @property
-    def second_moment(self) -> Literal["sum", "lerp"]:
-        return "sum" if self.powers == "host" else self.moments
 
     @property
     def declared(self) -> Rounding:
@@ -44,7 +40,7 @@ class Arithmetic:
             step_size="float32",
             power_form="product" if self.powers == "product" else "pow",
             first_moment=self.moments,
-            second_moment=self.second_moment,
+            second_moment=self.moments,
         )
 
     def received(self, h: Hyperparameters) -> Hyperparameters:
@@ -92,9 +88,9 @@ def plain_adam(
     def f(array: Any) -> Any:
         return np.where(abs(array) < SMALLEST_NORMAL, F(0), array).astype(F) if a.flush else array
 
-    def moment(old: Array, new: Array, beta: Any, form: str) -> Any:
+    def moment(old: Array, new: Array, beta: Any) -> Any:
         kept, taken = F(beta), F(one - beta)
-        return f(f(kept * old) + f(taken * new)) if form == "sum" else f(old + f(taken * f(new - old)))
+        return f(f(kept * old) + f(taken * new)) if a.moments == "sum" else f(old + f(taken * f(new - old)))
 
     for count, g in enumerate(gradients, start=1):
         t = t_0 + count
@@ -102,8 +98,8 @@ def plain_adam(
             power_1, power_2 = power_1 * beta_1, power_2 * beta_2
         else:
             power_1, power_2 = beta_1 ** scalar(t), beta_2 ** scalar(t)
-        m = moment(m, g, beta_1, a.moments)
-        v = moment(v, f(g * g), beta_2, a.second_moment)
+        m = moment(m, g, beta_1)
+        v = moment(v, f(g * g), beta_2)
         bias_1, bias_2 = one - power_1, one - power_2
         rectified = False
         if form in ("hat", "minus", "inside"):

@@ -18,7 +18,7 @@ from reference import stages as s
 
 Array = npt.NDArray[Any]
 
-LAW = settings(derandomize=True, database=None, deadline=None, max_examples=50)
+LAW = settings(derandomize=True, database=None, deadline=None, max_examples=30)
 """How every law of this folder runs."""
 
 GRADIENTS = ("normal", "decades", "alternating", "zeros first", "spike", "constant", "rare")

@@ -13,7 +13,7 @@ from random_problems import LAW, Array, Problem, problems
 
 from reference import DIALECTS, Hyperparameters, State, dialect, initial_state, step
 from reference import stages as s
-from reference.namespace import FLOAT64
+from reference.namespace import FLOAT64, quotient
 from reference.step import Watch
 
 NOT_REAL = {"t", "rows", "rectified"}
@@ -147,3 +147,12 @@ def test_the_namespace_returns_float64() -> None:
     assert FLOAT64.log(0.0) == -np.inf
     assert FLOAT64.expm1(1e4) == np.inf
     assert initial_state([np.ones(2, "float32")], Hyperparameters()).theta[0].dtype == np.float64
+
+
+@pytest.mark.parametrize(("numerator", "wanted"), [(1.0, np.inf), (-1.0, -np.inf), (0.0, np.nan)])
+def test_the_quotient_is_that_of_ieee(numerator: float, wanted: float) -> None:
+    for one in (numerator, np.float64(numerator), np.array([numerator]), np.array(numerator)):
+        got = quotient(one, one * 0.0)
+        assert not not_float64(got)
+        np.testing.assert_array_equal(got, np.full(np.shape(one), wanted))
+    assert quotient(1.0, 4.0) == 0.25
