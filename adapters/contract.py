@@ -205,6 +205,10 @@ class Claim:
         _subset("claim.hyperparameters", self.hyperparameters, HYPERPARAMETERS)
         _subset("claim.dtypes", self.dtypes, PRECISIONS)
         _subset("claim.gradients", self.gradients, GRADIENT_KINDS)
+        if not self.dtypes:
+            raise ContractError("claim.dtypes", self.dtypes, f"at least one of {', '.join(PRECISIONS)}")
+        if not {"dense", "rows"} & self.gradients:
+            raise ContractError("claim.gradients", set(self.gradients), "dense or rows among them")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from conformance.findings import to_json
 from conformance.ndjson import lines, write
 from conformance.problems import PROFILES
 from conformance.progress import progress
-from conformance.verdict import ExitCode, Result, Verdict, judge
+from conformance.verdict import ExitCode, Result, Verdict
 
 _EXIT_CODES = """exit codes:
   0  everything conforms, or deviates as declared
@@ -32,6 +33,7 @@ _EXIT_CODES = """exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit kills the children
     try:
         return int(options.command(options))
     except (DeviationsError, OSError) as error:
@@ -107,17 +109,16 @@ def _adapters(options: argparse.Namespace) -> int:
         profile="smoke",
         problems=1,
         seed=0,
-        checks=("none",),
         jobs=options.jobs,
         time_limit=120,
     )
     with progress(console) as reporter:
-        results = run.in_parallel(lambda name: judge(name, run.child(plan, name, reporter)), plan.adapters, plan.jobs)
+        results = run.in_parallel(lambda name: run.look(plan, name, reporter), plan.adapters, plan.jobs)
+    states = {Verdict.CONFORMS: "here", Verdict.COULD_NOT_TEST: "missing"}
     rows = []
     for result in results:
-        here = result.verdict is Verdict.CONFORMS
         entry = ADAPTERS[result.adapter]
-        state = "here" if here else ("missing" if result.verdict is Verdict.COULD_NOT_TEST else "broken")
+        state = states.get(result.verdict, "broken")
         rows.append(
             {"adapter": result.adapter, "environments": entry.environments, "state": state, "why": result.reason}
         )
@@ -192,21 +193,24 @@ def _matrix_options(command: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from 1 on")
-    return value
+    return _whole(text, 1)
 
 
 def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from 0 on")
-    return value
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from {least} on")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"{text!r}; accepted: a finite number of seconds above 0")
     return value
@@ -224,7 +228,7 @@ def _writable(text: str) -> Path:
     """A file that can be written, so that a long run does not end with nothing."""
     path = Path(text)
     folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    if (path.exists() and not path.is_file()) or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be written; accepted: a file in a writable folder")
     return path
 

@@ -23,6 +23,8 @@ INFORMATIVE_BELOW = 0.01
 """A comparison informs when its bound is below this share of the movement."""
 INFORMATIVE_SHARE = 0.5
 """Share of moving elements that must inform, over the problem set as a whole."""
+INFORMATIVE_FROM = 40
+"""Problems from which on a set is large enough to have a share."""
 
 
 def contract(implementation: Implementation, problem: Problem) -> Outcome:

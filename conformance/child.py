@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, TextIO
 
-from adapters.contract import Implementation
+from adapters.contract import Arithmetic, Identity, Implementation
 from conformance import checks, problems
-from conformance.findings import Outcome, to_json
+from conformance.findings import Outcome, short_text, to_json
 from conformance.load import CannotTest, load
-from conformance.observe import ImplementationFailed, guarded
+from conformance.observe import ImplementationFailed, answered
 
 MAX_FINDINGS = 5
 """Findings kept per check; the number of failing problems is counted in full."""
@@ -51,15 +52,15 @@ class Child:
         try:
             self._judge(implementation)
         except ImplementationFailed as failure:
-            self.say("crashed", reason=str(failure), traceback=traceback.format_exc())
+            self.say("crashed", reason=str(failure))
         except Exception as error:
-            self.say("suite-failed", reason=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
+            self.say("suite-failed", reason=short_text(error), traceback=traceback.format_exc()[-5000:])
         else:
             self.say("done")
 
     def _judge(self, implementation: Implementation) -> None:
         claim = implementation.claim
-        arithmetic = {dtype: guarded(implementation.arithmetic, dtype) for dtype in claim.dtypes}
+        arithmetic = {dtype: answered(implementation.arithmetic, Arithmetic, dtype) for dtype in claim.dtypes}
         self.say(
             "claim",
             name=implementation.name,
@@ -69,13 +70,14 @@ class Child:
         )
         wanted = self.order["checks"] or list(checks.NAMES)
         if "identity" in wanted:
-            seen = guarded(implementation.identity)
+            seen = answered(implementation.identity, Identity)
             self.say("identity", identity=seen)
             self._result("identity", checks.identity(seen))
         merged: dict[str, Outcome] = {}
         for set_name, chosen in self._chosen(implementation, wanted):
             merged |= self._judge_set(implementation, set_name, chosen)
-        if "informative" in wanted and "one-step" in merged and self.order["only"] is None:
+        enough = self.order["only"] is None and self.order["problems"] >= checks.INFORMATIVE_FROM
+        if "informative" in wanted and "one-step" in merged and enough:
             self._result("informative", checks.informative(merged["one-step"]))
 
     def _chosen(self, implementation: Implementation, wanted: list[str]) -> Iterator[tuple[str, list[checks.Check]]]:
@@ -111,15 +113,17 @@ class Child:
                 again = self._again(check.name, number)
                 numbered = [replace(finding, problem=number, again=again) for finding in room]
                 outcomes[check.name].add(replace(outcome, findings=numbered))
+        only = self.order["only"]
+        judged = len(drawn) if only is None else int(only < len(drawn))
         self.say("problem", set=set_name, number=len(drawn))
         for name, outcome in outcomes.items():
-            judged = 1 if self.order["only"] is not None else len(drawn)
-            self._result(name, outcome, judged, failing[name])
+            if judged:
+                self._result(name, outcome, judged, failing[name])
         return outcomes
 
     def _again(self, check: str, number: int) -> str:
         order = self.order
-        which = f"--adapter {order['adapter']} --check {check} --problem {number}"
+        which = f"--adapter {shlex.quote(order['adapter'])} --check {check} --problem {number}"
         return f"python -m conformance run {which} --problems {order['problems']} --seed {order['seed']}"
 
     def _result(self, check: str, outcome: Outcome, number: int = 0, failing: int | None = None) -> None:

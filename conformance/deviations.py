@@ -63,10 +63,17 @@ def read(path: Path = DEFAULT_FILE) -> tuple[Deviation, ...]:
     return entries
 
 
-def apply(result: Result, entries: Sequence[Deviation], version_of: Callable[[str], str | None]) -> list[str]:
+def apply(
+    result: Result,
+    entries: Sequence[Deviation],
+    version_of: Callable[[str], str | None],
+    *,
+    all_problems: bool = True,
+) -> list[str]:
     """Change the verdict of `result` where entries explain it; return the complaints about entries.
 
     version_of: the installed version of a distribution, None if it is not installed.
+    all_problems: False if a single problem was run, on which nothing can be said to have healed.
     """
     complaints = []
     explained: set[str] = set()
@@ -77,7 +84,7 @@ def apply(result: Result, entries: Sequence[Deviation], version_of: Callable[[st
         explained |= failing
         if failing:
             result.deviations.append(entry.id)
-        for name in sorted(set(entry.checks) - failing):
+        for name in sorted(set(entry.checks) - failing) if all_problems else ():
             complaints.append(
                 f"deviation {entry.id}: check {name} of {entry.implementation} passes; it has healed or never"
                 " was: remove the entry or narrow its versions"

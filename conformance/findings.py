@@ -72,6 +72,16 @@ class Outcome:
         return self.informative / self.moving if self.moving else math.nan
 
 
+def short_text(error: BaseException, limit: int = 2000) -> str:
+    """Type and message of an exception, whatever its message is: raising, endless, or not encodable."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = f"{type(error).__name__}, whose message cannot be printed"
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= limit else f"{text[:limit]} ..."
+
+
 def to_json(value: Any) -> Any:
     """Dataclasses and tuples as JSON's objects and arrays; non-finite numbers as strings."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import reference
-from adapters.contract import CONTRACT_VERSION, Claim, Implementation
+from adapters.contract import CONTRACT_VERSION, Claim, Implementation, Precision
 from adapters.registry import ADAPTERS
+from conformance.findings import short_text
+
+SERVED: tuple[Precision, ...] = ("float32", "float64")
+"""The dtypes that problems are drawn in."""
 
 
 class CannotTest(Exception):
@@ -29,9 +33,9 @@ def load(name: str) -> Implementation:
     except (CannotTest, KeyboardInterrupt):
         raise
     except ImportError as error:
-        raise CannotTest(f"{name} needs a package that is not installed: {error}") from error
+        raise CannotTest(f"{name} needs a package that is not installed: {short_text(error)}") from error
     except BaseException as error:  # SystemExit too: it would end the suite without a word
-        raise CannotTest(f"{name} cannot be constructed: {type(error).__name__}: {error}") from error
+        raise CannotTest(f"{name} cannot be constructed: {short_text(error)}") from error
     _check(name, implementation)
     return implementation  # type: ignore[no-any-return]
 
@@ -61,7 +65,7 @@ def _from_file(name: str) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise CannotTest(f"{file} does not import: {type(error).__name__}: {error}") from error
+        raise CannotTest(f"{file} does not import: {short_text(error)}") from error
     if not callable(getattr(module, attribute, None)):
         own = [n for n, value in vars(module).items() if isinstance(value, type) and value.__module__ == spec.name]
         accepted = ", ".join(own) or "a class defined there"
@@ -83,6 +87,11 @@ def _check(name: str, implementation: Any) -> None:
         raise CannotTest(f"{name}.contract_version is {version!r}; accepted: {CONTRACT_VERSION}")
     if not isinstance(implementation.claim, Claim):
         raise CannotTest(f"{name}.claim is a {type(implementation.claim).__name__}; accepted: adapters.contract.Claim")
+    if not isinstance(implementation.name, str):
+        raise CannotTest(f"{name}.name is a {type(implementation.name).__name__}; accepted: a str")
+    unserved = [dtype for dtype in implementation.claim.dtypes if dtype not in SERVED]
+    if unserved:
+        raise CannotTest(f"{name}.claim.dtypes has {', '.join(unserved)}; accepted so far: {', '.join(SERVED)}")
     try:
         dialect = reference.dialect(implementation.claim.dialect)
     except ValueError as error:

@@ -79,6 +79,8 @@ def _problem(report: Report, environment: object, tree: str, environments: Seque
         return f"{report.path} lacks {', '.join(sorted(expected - present))}"
     if report.header.get("checks"):
         return f"{report.path} holds only the checks {', '.join(report.header['checks'])}; accepted: all"
+    if report.header.get("only") is not None:
+        return f"{report.path} holds only problem {report.header['only']}; accepted: all"
     return None
 
 

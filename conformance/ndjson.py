@@ -25,6 +25,13 @@ FORMAT = "adam-conformance report"
 VERSION = 1
 
 
+_KEYS = {
+    "header": frozenset({"environment", "tree", "profile", "problems", "seed", "checks", "only", "expected", "run_id"}),
+    "check": frozenset({"implementation", "check", "problems", "failing", "outcome", "informative_share"}),
+    "not claimed": frozenset({"implementation", "argument"}),
+}
+
+
 class ReportError(ValueError):
     """A report that cannot be used; the message says why."""
 
@@ -43,13 +50,11 @@ def lines(header: dict[str, Any], results: Sequence[Result], complaints: Sequenc
     """The lines of a report, without newlines."""
     records = [record for result in results for record in _records(result)]
     records += [{"record": "complaint", "text": text} for text in complaints]
-    verdicts = Counter(str(result.verdict) for result in results)
-    not_claimed = sum(len(result.not_claimed) for result in results)
     footer = {
         "record": "footer",
         "run_id": header["run_id"],
         "records": len(records),
-        "verdicts": dict(verdicts) | {"not claimed": not_claimed},
+        "verdicts": _counts(results),
         "exit_code": int(code),
     }
     for record in ({"record": "header", "format": FORMAT, "version": VERSION, **header}, *records, footer):
@@ -88,15 +93,34 @@ def read(path: Path) -> Report:
         raise ReportError(f"{path} is half a report: it has no footer of its run")
     if footer.get("records") != len(records) - 2:
         raise ReportError(f"{path} has {len(records) - 2} records where its footer counts {footer.get('records')}")
+    for record in records:
+        lacking = _KEYS.get(record["record"], frozenset()) - set(record)
+        if lacking:
+            raise ReportError(
+                f"{path} has a record that is not of this format: {record['record']} lacks {', '.join(sorted(lacking))}"
+            )
     try:
         results = tuple(_result(record, records) for record in records if record["record"] == "implementation")
         complaints = tuple(record["text"] for record in records if record["record"] == "complaint")
         missing = set(header["expected"]) - {result.adapter for result in results}
     except (KeyError, TypeError, ValueError) as error:
         raise ReportError(f"{path} has a record that is not of this format: {error!r}") from error
+    names = [result.adapter for result in results]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ReportError(f"{path} has {', '.join(twice)} twice")
+    counted = _counts(results)
+    if footer.get("verdicts") != counted:
+        raise ReportError(f"{path} holds verdicts {counted} where its footer counts {footer.get('verdicts')}")
     if missing:
         raise ReportError(f"{path} lacks {', '.join(sorted(missing))}, which its header expects")
     return Report(path, header, results, complaints)
+
+
+def _counts(results: Sequence[Result]) -> dict[str, int]:
+    """How often each verdict stands, and the framework arguments that are not claimed."""
+    verdicts = Counter(str(result.verdict) for result in results)
+    return dict(verdicts) | {"not claimed": sum(len(result.not_claimed) for result in results)}
 
 
 def _records(result: Result) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from conformance.findings import short_text
 
 
 class ImplementationFailed(Exception):
@@ -34,7 +35,17 @@ def guarded(call: Callable[..., Answer], *arguments: Any) -> Answer:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: an implementation does not end the suite
-        raise ImplementationFailed(f"{type(error).__name__}: {error}") from error
+        raise ImplementationFailed(short_text(error)) from error
+
+
+def answered(call: Callable[..., Any], kind: type[Answer], *arguments: Any) -> Answer:
+    """As `guarded`, and the answer must be of `kind`."""
+    answer = guarded(call, *arguments)
+    if not isinstance(answer, kind):
+        name = getattr(call, "__name__", "the answer")
+        accepted = f"adapters.contract.{kind.__name__}"
+        raise ImplementationFailed(f"{name}() returned a {type(answer).__name__}; accepted: {accepted}")
+    return answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,20 +85,22 @@ def _observe(implementation: Implementation, problem: Problem) -> Observation:
     live: list[State] = []
     run = guarded(implementation.start, given, problem.hyperparameters)
     overwritten += _changed("parameters", given, problem.parameters)
-    for k, gradients in enumerate(problem.gradients):
-        passed = tuple(copy.deepcopy(g) for g in gradients)
-        state = guarded(run.step, passed)
+    passed = [tuple(copy.deepcopy(g) for g in gradients) for gradients in problem.gradients]
+    for k in range(len(problem.gradients)):
+        state = guarded(run.step, passed[k])
         _check_state(state, problem, k)
         live.append(state)
         states.append(_copy(state))
-        overwritten += _changed(f"gradients[{k}]", passed, gradients)
         overwritten += _changed("parameters", given, problem.parameters)
+    for k, gradients in enumerate(problem.gradients):
+        overwritten += _changed(f"gradients[{k}]", passed[k], gradients)
     changed_later = [
         f"step {k + 1}: {name}"
         for k, (now, then) in enumerate(zip(live, states, strict=True))
         for name in ("parameters", "m", "v", "v_max")
         if _changed(name, getattr(now, name) or (), getattr(then, name) or ())
     ]
+    changed_later += [f"step {k + 1}: t" for k, state in enumerate(states) if tuple(live[k].t) != state.t]
     return Observation(
         states=tuple(states),
         overwritten=tuple(dict.fromkeys(overwritten)),

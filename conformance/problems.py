@@ -78,7 +78,11 @@ def one_of(values: Sequence[Value]) -> st.SearchStrategy[Value]:
 
 def drafts(claim: Claim, shapes: tuple[Shapes, ...] = SHAPES) -> st.SearchStrategy[Draft]:
     """Drafts inside `claim`."""
-    row_kinds = sorted(kind for kind in claim.gradients if kind.endswith("rows"))
+    kinds = sorted(kind for kind in claim.gradients if kind.endswith("rows"))
+    if "dense" in claim.gradients:
+        kinds.insert(0, "dense")
+    else:  # every parameter must have rows
+        shapes = tuple(row for row in shapes if all(shape and 0 not in shape for shape in row))
     return st.builds(
         Draft,
         dtype=one_of(claim.dtypes),
@@ -87,7 +91,7 @@ def drafts(claim: Claim, shapes: tuple[Shapes, ...] = SHAPES) -> st.SearchStrate
         hyperparameters=_hyperparameters(claim),
         regime=one_of(tuple(REGIMES)),
         scale=one_of((1.0, 1e-2, 1e2, 1e-4, 1e-6)),
-        rows=one_of(("dense", *row_kinds)),
+        rows=one_of(kinds),
         absent=st.booleans() if "none" in claim.gradients else st.just(False),
     )
 
@@ -273,8 +277,7 @@ def general(claim: Claim) -> st.SearchStrategy[Draft]:
 
 def with_equal_shapes(claim: Claim) -> st.SearchStrategy[Draft]:
     """Several parameters of one shape, each with a gradient in every step."""
-    dense = replace(claim, gradients=frozenset({"dense"}))
-    return drafts(dense, EQUAL_SHAPES)
+    return drafts(replace(claim, gradients=claim.gradients - {"none"}), EQUAL_SHAPES)
 
 
 def with_clip_gradient_zero(claim: Claim) -> st.SearchStrategy[Draft]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ TAIL = 2000
 """Characters of the child's own output that are kept."""
 _TICK = 0.2
 _RUNNING: set[subprocess.Popen[bytes]] = set()
+_STOPPED = threading.Event()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +59,11 @@ def run_child(order: dict[str, Any], *, time_limit: float, on_event: Callable[[d
             start_new_session=True,
         )
         _RUNNING.add(child)
+        if _STOPPED.is_set():
+            _kill(child)
         os.close(writer)
         try:
-            events, timed_out = _listen(child, pipe.fileno(), time_limit, on_event)
+            events, trouble = _listen(child, pipe.fileno(), time_limit, on_event)
         finally:
             _kill(child)
             _RUNNING.discard(child)
@@ -66,20 +71,21 @@ def run_child(order: dict[str, Any], *, time_limit: float, on_event: Callable[[d
         output.seek(max(0, output.tell() - TAIL))
         tail = output.read().decode(errors="replace")
     finished = bool(events) and events[-1]["event"] in ("done", "cannot-test", "suite-failed", "crashed")
-    failure = None if finished else _failure(child.returncode, timed_out, time_limit)
+    failure = None if finished else trouble or _failure(child.returncode)
     return ChildEnd(events=tuple(events), failure=failure, output=tail, seconds=time.monotonic() - began)
 
 
 def kill_all() -> None:
-    """Kill every running child, for an interrupted run."""
+    """Kill every running child and start none any more, for an interrupted run."""
+    _STOPPED.set()
     for child in tuple(_RUNNING):
         _kill(child)
 
 
 def _listen(
     child: subprocess.Popen[bytes], fd: int, time_limit: float, on_event: Callable[[dict[str, Any]], None]
-) -> tuple[list[dict[str, Any]], bool]:
-    """The child's events, until it closes the pipe, ends, or is silent for too long."""
+) -> tuple[list[dict[str, Any]], str | None]:
+    """The child's events until it closes the pipe or ends; what is wrong if it has to be stopped before."""
     events: list[dict[str, Any]] = []
     rest = b""
     last = time.monotonic()
@@ -91,16 +97,28 @@ def _listen(
                 chunk = os.read(fd, 1 << 16)
                 if not chunk:
                     _wait(child, time_limit)
-                    return events, False
+                    return events, None
                 last = time.monotonic()
                 *lines, rest = (rest + chunk).split(b"\n")
-                for event in map(json.loads, lines):
+                for line in lines:
+                    event = _parsed(line)
+                    if event is None:
+                        return events, "wrote into the suite's own pipe"
                     events.append(event)
                     on_event(event)
             elif ended:  # a grandchild may still hold the pipe open
-                return events, False
+                return events, None
             elif time.monotonic() - last > time_limit:
-                return events, True
+                return events, f"hung: no progress for {time_limit:g} s"
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """An event, None for anything else."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _wait(child: subprocess.Popen[bytes], time_limit: float) -> None:
@@ -112,14 +130,13 @@ def _wait(child: subprocess.Popen[bytes], time_limit: float) -> None:
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
+    """The child and whatever it has started."""
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
 
-def _failure(status: int, timed_out: bool, time_limit: float) -> str:
-    if timed_out:
-        return f"hung: no progress for {time_limit:g} s"
+def _failure(status: int) -> str:
     if status < 0:
         return f"died by {signal.Signals(-status).name}"
     return f"ended with exit status {status} before the checks did"

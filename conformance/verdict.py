@@ -105,6 +105,8 @@ def judge(adapter: str, end: ChildEnd) -> Result:
         tail = end.output.strip().splitlines()[-1:]
         said = f"; its last words: {tail[0]}" if tail else ""
         result.verdict, result.reason = Verdict.CRASHED, f"{end.failure} {where}{said}"
+    if result.verdict is Verdict.CONFORMS and not result.checks:
+        result.verdict, result.reason = Verdict.COULD_NOT_TEST, "no check ran: none that was asked for applies"
     failing = [c["check"] for c in result.checks if c["failing"]]
     if result.verdict is Verdict.CONFORMS and failing:
         result.verdict, result.reason = Verdict.DOES_NOT_CONFORM, ", ".join(failing)

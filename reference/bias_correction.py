@@ -6,10 +6,9 @@ beta = 0.999999, and sma_t nearly all digits.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from reference.namespace import Namespace
+from reference.namespace import Namespace, quotient
 
 
 def one_minus_power(beta: Any, t: int, x: Namespace) -> Any:
@@ -34,12 +33,7 @@ def sma(beta_2: Any, t: int, x: Namespace) -> Any:
 
 def rectification(rho_t: Any, rho_inf: Any, x: Namespace) -> Any:
     """r_t = sqrt((rho_t - 4)(rho_t - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho_t)); NaN between 2 and 4."""
-    return x.sqrt(_ratio(rho_t - 4, rho_inf - 4) * _ratio(rho_t - 2, rho_inf - 2) * (rho_inf / rho_t))
-
-
-def _ratio(numerator: Any, denominator: Any) -> Any:
-    """As IEEE divides: Python's numbers raise where the denominator is 0 (beta_2 = 0.6 makes rho_inf 4)."""
-    return numerator / denominator if denominator != 0 else numerator * math.inf
+    return x.sqrt(quotient(rho_t - 4, rho_inf - 4) * quotient(rho_t - 2, rho_inf - 2) * (rho_inf / rho_t))
 
 
 def _langevin(y: Any, x: Namespace) -> Any:

@@ -8,6 +8,7 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     m:          E_m <- beta_1 E_m + (1 - beta_1) E_g + C u (beta_1 |m| + (1 - beta_1) |g|) + C eta
                 with |m| for beta_1 |m| where m is formed as m + (1 - beta_1)(g - m)
     v:          E_v <- beta_2 E_v + (1 - beta_2)(2 |g| + E_g) E_g + C u (beta_2 v + (1 - beta_2) g^2) + C eta
+                with v for beta_2 v, and C + 1 for C, where v is formed as v + (1 - beta_2)(g^2 - v)
     beta^t:     relative error (C + t |log beta|) u by a power function, (C + t) u as a running product
     step size:  rho = C u + e_1 + e_2 / 2, with e_i = u + beta_i^t / (1 - beta_i^t) times the error of beta_i^t
     D:          E_D = E_v / sqrt(v) + C u D + eta   (sqrt(v + E_v) for v < E_v)
@@ -222,10 +223,11 @@ def _first_moment(before: Working, after: Working, e: Errors, h: Hyperparameters
 def _second_moment(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     square = before.g * before.g
     e.out_of_range = e.out_of_range | (square > a.largest * (1 - C * a.u))
-    kept = 1 if a.second_moment == "lerp" else h.beta_2
+    # v + w (g g - v) rounds w, the square, the difference, the product and the sum: one more than `C`.
+    kept, roundings = (1, C + 1) if a.second_moment == "lerp" else (h.beta_2, C)
     magnitude = kept * before.v + (1 - h.beta_2) * square
     from_g = (2 * abs(before.g) + e.g) * e.g
-    e.v = h.beta_2 * e.v + (1 - h.beta_2) * from_g + C * a.u * magnitude + C * a.tiny
+    e.v = h.beta_2 * e.v + (1 - h.beta_2) * from_g + roundings * a.u * magnitude + roundings * a.tiny
 
 
 def _amsgrad_maximum(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:

@@ -30,12 +30,26 @@ class Namespace(Protocol):
         """exp(value) - 1 without cancellation."""
 
 
+def quotient(numerator: Any, denominator: Any) -> Any:
+    """numerator / denominator as IEEE divides, in every arithmetic and for scalars and arrays alike.
+
+    Python's and mpmath's numbers raise where the denominator is 0.
+    """
+    if isinstance(denominator, np.ndarray | np.generic) and denominator.dtype.kind == "f":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return numerator / denominator
+    return _ieee_quotient(numerator, denominator)
+
+
+_ieee_quotient = np.frompyfunc(lambda n, d: n / d if d != 0 else n * math.inf, 2, 1)
+
+
 class Float64:
     """IEEE 754 binary64."""
 
     def number(self, value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            return value.astype(np.float64)
+            return value.astype(np.float64, copy=False)
         return float(value)
 
     def sqrt(self, value: Any) -> Any:

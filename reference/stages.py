@@ -15,7 +15,7 @@ import numpy as np
 
 from reference.bias_correction import one_minus_power, rectification, sma, sma_inf
 from reference.hyperparameters import Hyperparameters
-from reference.namespace import Namespace
+from reference.namespace import Namespace, quotient
 
 
 @dataclass
@@ -230,14 +230,6 @@ def rectified(p: Working, h: Hyperparameters, x: Namespace) -> None:
 def subtract(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """theta <- theta - direction. (Kingma & Ba, Algorithm 1)"""
     p.theta = p.theta - p.direction
-
-
-def quotient(numerator: Any, denominator: Any) -> Any:
-    """numerator / denominator by IEEE rules, in every arithmetic: 0 / 0 is NaN and raises nothing."""
-    if isinstance(denominator, np.ndarray) and denominator.dtype.kind == "O":  # mpmath raises instead
-        denominator = np.where(denominator == 0, np.nan, denominator)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return numerator / denominator
 
 
 def _second(p: Working) -> Any:

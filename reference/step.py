@@ -11,7 +11,7 @@ import numpy as np
 from reference.dialects import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64, Namespace
-from reference.stages import Stage, Working
+from reference.stages import Stage, Working, sum_duplicate_rows
 
 Gradient = Any
 """An array of the parameter's shape, a pair (row numbers ``[k]``, values ``[k, ...]``), or None."""
@@ -33,7 +33,7 @@ class State:
 
 def initial_state(theta: Sequence[Any], h: Hyperparameters, x: Namespace = FLOAT64) -> State:
     """theta as given, m = v = v_max = 0, t = 0."""
-    numbers = tuple(x.number(np.asarray(array)) for array in theta)
+    numbers = tuple(x.number(np.array(array)) for array in theta)
     zeros = tuple(x.number(np.zeros(array.shape)) for array in numbers)
     return State(numbers, zeros, zeros, zeros if h.amsgrad else None, (0,) * len(numbers))
 
@@ -77,13 +77,14 @@ def _one(
     watch: Watch | None,
     rectify: bool | None,
 ) -> Working:
-    v_max = None if state.v_max is None else state.v_max[i]
-    p = Working(state.theta[i], state.m[i], state.v[i], v_max, state.t[i], g=None, rectified=rectify)
+    theta, m, v = (x.number(np.asarray(group[i])) for group in (state.theta, state.m, state.v))
+    v_max = None if state.v_max is None else x.number(np.asarray(state.v_max[i]))
+    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify)
     if gradient is not None or d.step_count == "optimizer":
         p.t += 1
     if gradient is None:
         return p
-    p.rows, values = gradient if isinstance(gradient, tuple) else (None, gradient)
+    p.rows, values = _split(gradient)
     p.g = x.number(np.asarray(values))
     for stage in d.stages:
         before = replace(p)
@@ -103,13 +104,30 @@ def _check(d: Dialect, h: Hyperparameters, state: State, gradients: Sequence[Gra
     for i, (theta, gradient) in enumerate(zip(state.theta, gradients, strict=True)):
         if gradient is None:
             continue
-        rows, values = gradient if isinstance(gradient, tuple) else (None, gradient)
-        shape = theta.shape if rows is None else (len(rows), *theta.shape[1:])
+        rows, values = _split(gradient)
+        if rows is not None:
+            _check_rows(d, f"gradients[{i}]", rows, np.shape(theta))
+        shape = np.shape(theta) if rows is None else (len(rows), *np.shape(theta)[1:])
         if np.shape(values) != shape:
             raise ValueError(f"gradients[{i}] has shape {np.shape(values)}; accepted: {shape}")
-        if rows is None:
-            continue
-        if not d.takes_rows:
-            raise ValueError(f"gradients[{i}] is row-sparse; accepted: a dense one, {d.name} has no sparse form")
-        if len(rows) and not (np.min(rows) >= 0 and np.max(rows) < theta.shape[0]):
-            raise ValueError(f"gradients[{i}] names rows {list(rows)}; accepted: 0 to {theta.shape[0] - 1}")
+
+
+def _split(gradient: Gradient) -> tuple[Any, Any]:
+    """Row numbers, None for a dense gradient, and values."""
+    if not isinstance(gradient, tuple):
+        return None, gradient
+    rows = np.asarray(gradient[0])
+    return (rows if rows.size else rows.astype(np.int64)), gradient[1]
+
+
+def _check_rows(d: Dialect, name: str, rows: Any, shape: tuple[int, ...]) -> None:
+    if not d.takes_rows:
+        raise ValueError(f"{name} is row-sparse; accepted: a dense one, {d.name} has no sparse form")
+    if not shape:
+        raise ValueError(f"{name} is row-sparse; accepted: a dense one, a 0-d parameter has no rows")
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise ValueError(f"{name} names rows {rows.tolist()}; accepted: a list of integers")
+    if rows.size and not (rows.min() >= 0 and rows.max() < shape[0]):
+        raise ValueError(f"{name} names rows {rows.tolist()}; accepted: 0 to {shape[0] - 1}")
+    if sum_duplicate_rows not in d.stages and len(np.unique(rows)) < len(rows):
+        raise ValueError(f"{name} names rows {rows.tolist()}; accepted: every row once, {d.name} does not sum them")

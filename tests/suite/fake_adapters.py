@@ -1,0 +1,211 @@
+"""Adapters that misbehave, beyond those of conformance.mutants.harness. Used as FILE.py:NAME; no tests in here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from adapters.contract import Array, Hyperparameters
+from conformance.mutants.twin import Slot, TwinRun
+from conformance.mutants.twins import KerasV2Twin, TorchTwin
+
+ACT_ON = 3
+"""Problems are started before a fake acts: its number in the report."""
+
+
+class Fake(KerasV2Twin):
+    """Correct until `act` is called, at the start of problem number `ACT_ON`."""
+
+    started = -1
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TwinRun:
+        self.started += 1
+        if self.started == ACT_ON:
+            self.act()
+        return super().start(parameters, hyperparameters)
+
+    def act(self) -> None:
+        """What this fake is about."""
+
+
+# Crashes
+
+
+class RaisesImportError(Fake):
+    def act(self) -> None:
+        raise ImportError("lazily imported and not there")
+
+
+class RaisesUnprintable(Fake):
+    def act(self) -> None:
+        class Unprintable(Exception):
+            def __str__(self) -> str:
+                raise ValueError
+
+        raise Unprintable
+
+
+class RaisesUnencodable(Fake):
+    def act(self) -> None:
+        raise RuntimeError("file \udcff [bold]not markup[/] [/]")
+
+
+class RaisesMegabytes(Fake):
+    def act(self) -> None:
+        raise RuntimeError("x" * 10_000_000)
+
+
+class Recurses(Fake):
+    def act(self) -> None:
+        self.act()
+
+
+class Interrupts(Fake):
+    def act(self) -> None:
+        raise KeyboardInterrupt
+
+
+class ClosesEverything(Fake):
+    def act(self) -> None:
+        os.closerange(0, 1000)
+
+
+class WritesIntoPipes(Fake):
+    def act(self) -> None:
+        for fd in range(3, 50):
+            with contextlib.suppress(OSError):
+                if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                    os.write(fd, b"{}\nneither JSON nor UTF-8: \xff\n")
+
+
+# Other processes
+
+
+class LeavesGrandchild(Fake):
+    """The grandchild inherits every descriptor, the pipe as well."""
+
+    def act(self) -> None:
+        for fd in range(3, 50):
+            with contextlib.suppress(OSError):
+                os.set_inheritable(fd, True)
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], close_fds=False)
+
+
+class DiesBesideGrandchild(LeavesGrandchild):
+    def act(self) -> None:
+        super().act()
+        os._exit(7)
+
+
+# Noise
+
+
+class Shouts(Fake):
+    def act(self) -> None:
+        os.write(1, b"\xff\x00 no text\n" * 100_000)
+        print('{"event": "done"}', flush=True)
+        os.close(1)
+        os.close(2)
+
+
+# Constructors
+
+
+class ConstructorExits(Fake):
+    def __init__(self) -> None:
+        sys.exit(0)
+
+
+class ConstructorRaises(Fake):
+    def __init__(self) -> None:
+        raise RuntimeError("needs a GPU")
+
+
+class ConstructorHangs(Fake):
+    def __init__(self) -> None:
+        time.sleep(3600)
+
+
+class ConstructorDies(Fake):
+    def __init__(self) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+# Not the contract
+
+
+class AnotherVersion(Fake):
+    contract_version = 0
+
+
+class NoMembers:
+    pass
+
+
+class ClaimIsNone(Fake):
+    claim: Any = None
+
+
+class UnknownDialect(Fake):
+    claim = replace(Fake.claim, dialect="keras-v3-adam")
+
+
+class ForeignHyperparameter(Fake):
+    claim = replace(Fake.claim, hyperparameters=Fake.claim.hyperparameters | {"l2"})
+
+
+class RowsWhereThereAreNone(TorchTwin):
+    claim = replace(TorchTwin.claim, gradients=frozenset({"dense", "rows"}))
+
+
+class ArithmeticRaises(Fake):
+    def arithmetic(self, dtype: str) -> Any:
+        raise KeyError(dtype)
+
+
+class ArithmeticIsNone(Fake):
+    def arithmetic(self, dtype: str) -> Any:
+        return None
+
+
+class IdentityRaises(Fake):
+    def identity(self) -> Any:
+        raise RuntimeError("no profiler")
+
+
+class IdentityIsNone(Fake):
+    def identity(self) -> Any:
+        return None
+
+
+class NameIsNoText(Fake):
+    name: Any = object()
+
+
+class StepIsMissing(Fake):
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> Any:
+        return object()
+
+
+class StateIsNone(Fake):
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> Any:
+        return None
+
+
+class Float16(Fake):
+    claim = replace(Fake.claim, dtypes=("float16",))
+
+
+class Bfloat16(Fake):
+    claim = replace(Fake.claim, dtypes=("bfloat16",))
+
+
+not_a_class = 3

@@ -1,0 +1,99 @@
+"""The suite bites: it accepts every twin, rejects every mutant, and each of its checks is needed."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+from suite_cli import ROOT, run
+
+from conformance import checks, mutants
+from conformance.mutants import breaches, formula, state
+from conformance.mutants.twin import Twin
+
+
+def named(implementation: type[Twin]) -> str:
+    """FILE.py:NAME."""
+    return f"{Path(inspect.getfile(implementation)).relative_to(ROOT)}:{implementation.__name__}"
+
+
+def name_of(implementation: type[Twin]) -> str:
+    return implementation.__name__
+
+
+@pytest.mark.parametrize("twin", mutants.TWINS, ids=name_of)
+def test_a_correct_implementation_conforms(twin: type[Twin]) -> None:
+    ended = run(named(twin), options=("--profile", "quick"))
+    record = ended.implementation(named(twin))
+    assert (ended.code, record["verdict"], record["reason"]) == (0, "conforms", "")
+    assert 0.1 < record["worst_fraction"] < 1, "a bound that is never half used may be too wide"
+    assert record["informative_share"] > checks.INFORMATIVE_SHARE
+    assert record["problems"] == 300
+
+
+@pytest.mark.parametrize("number", [1, 8])
+def test_correct_implementations_conform_in_a_run_of_few_problems(number: int) -> None:
+    adapters = [named(twin) for twin in mutants.TWINS]
+    ended = run(*adapters, options=("--problems", number))
+    assert [adapter for adapter in adapters if ended.failing(adapter)] == []
+    assert ended.code == 0
+
+
+@pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=name_of)
+def test_a_wrong_implementation_is_rejected(mutant: type[Twin]) -> None:
+    ended = run(named(mutant), options=("--profile", "smoke"))
+    record = ended.implementation(named(mutant))
+    assert (ended.code, record["verdict"]) == (1, "does not conform")
+    assert record["reason"]
+    assert ended.failing(named(mutant))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_another_seed_rejects_the_rarest_mutant_as_well(seed: int) -> None:
+    """Wrong in one step only, while beta_2 is near 1."""
+    assert run(named(formula.RectifiesTooLate), options=("--profile", "smoke", "--seed", seed)).code == 1
+
+
+FOUND_ONLY_BY: dict[str, type[Twin]] = {
+    "contract": breaches.WrongShape,
+    "step-count": state.CountNotReported,
+    "caller-arrays": state.LiveViews,
+    "equal-shapes": state.SharedMoments,
+    "clip-gradient-zero": formula.ZeroClipIgnored,
+    "identity": breaches.AnotherCodePath,
+    "informative": breaches.CoarseArithmetic,
+}
+"""A mutant that this check finds and no other."""
+
+
+@pytest.mark.parametrize("check", FOUND_ONLY_BY)
+def test_without_this_check_a_mutant_would_pass(check: str) -> None:
+    adapter = named(FOUND_ONLY_BY[check])
+    assert run(adapter, options=("--profile", "smoke")).failing(adapter) == {check}
+
+
+@pytest.mark.parametrize("check", ["one-step", "free-running"])
+def test_each_of_the_two_comparisons_finds_a_mutant_by_itself(check: str) -> None:
+    adapter = named(formula.EpsilonInsideRoot)
+    ended = run(adapter, options=("--profile", "smoke", "--check", check))
+    assert (ended.code, ended.failing(adapter)) == (1, {check})
+
+
+def test_every_check_is_shown_to_fail_on_a_mutant() -> None:
+    assert set(checks.NAMES) == {*FOUND_ONLY_BY, "one-step", "free-running"}
+
+
+def test_mutants_and_twins_have_names_and_explanations_of_their_own() -> None:
+    everyone = (*mutants.MUTANTS, *mutants.TWINS, *mutants.FAKES)
+    assert len({implementation.name for implementation in everyone}) == len(everyone)
+    assert all(inspect.getdoc(implementation) for implementation in everyone)
+
+
+def test_no_mutant_is_weaker_than_its_twin() -> None:
+    """A mutant claims dialect and arithmetic of the twin that it was planted in, unless that is what is wrong."""
+    for mutant in mutants.MUTANTS:
+        twin = next(base for base in mutant.__mro__ if base in mutants.TWINS)
+        assert mutant.claim == twin.claim
+        if mutant is not breaches.CoarseArithmetic:
+            assert mutant().arithmetic("float32") == twin().arithmetic("float32")

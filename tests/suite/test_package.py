@@ -1,0 +1,120 @@
+"""The package that pip installs, and the files that say how everything is run."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import stat
+import sys
+import tomllib
+from collections import defaultdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from suite_cli import ROOT
+
+from conformance.provenance import version_of
+
+DISTRIBUTION = "adam-conformance"
+installed = pytest.mark.skipif(
+    version_of(DISTRIBUTION) is None and "TOX_ENV_NAME" not in os.environ,
+    reason="the wheel is not installed here; `tox run -e suite` installs it",
+)
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def tox() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "tox.ini", encoding="utf-8")
+    return parser
+
+
+# The wheel
+
+
+@installed
+def test_the_wheel_holds_fused_adam_and_nothing_of_the_harness() -> None:
+    files = metadata.files(DISTRIBUTION)
+    assert files
+    tops = {file.parts[0] for file in files}
+    assert tops == {"fused_adam", f"adam_conformance-{metadata.version(DISTRIBUTION)}.dist-info"}
+    assert {"__init__.py", "py.typed"} <= {file.name for file in files if file.parts[0] == "fused_adam"}
+
+
+@installed
+def test_fused_adam_is_imported_from_where_it_was_installed() -> None:
+    import fused_adam
+
+    found = Path(fused_adam.__file__).resolve()
+    assert not found.is_relative_to(ROOT / "src")
+    assert found.is_relative_to(Path(sys.prefix).resolve())
+    assert fused_adam.__version__ == metadata.version(DISTRIBUTION)
+
+
+@installed
+def test_the_package_needs_nothing_of_the_harness() -> None:
+    required = metadata.requires(DISTRIBUTION) or []
+    assert not [name for name in required if re.match(r"hypothesis|pytest|rich|keras|tensorflow|mxnet", name)]
+
+
+# Environments
+
+
+def test_the_gate_is_the_three_frameworks_and_the_matrix() -> None:
+    labels = dict(line.split(" = ") for line in tox()["tox"]["labels"].strip().splitlines())
+    assert labels["gate"] == "keras, mxnet, torch, matrix"
+
+
+def test_every_environment_of_the_gate_writes_the_report_that_the_matrix_reads() -> None:
+    frameworks = tox()["testenv:{keras, mxnet, torch}"]["commands"]
+    assert "conformance run --environment {env_name} --profile quick" in frameworks
+    assert "--ndjson {tox_root}/.reports/{env_name}.ndjson" in frameworks
+    matrix = tox()["testenv:matrix"]
+    assert "python -m conformance matrix" in matrix["commands"]
+    assert matrix["depends"] == "keras, mxnet, torch"
+
+
+def test_every_dependency_is_pinned_exactly() -> None:
+    for group, entries in project()["dependency-groups"].items():
+        for entry in entries:
+            if isinstance(entry, str):
+                assert re.fullmatch(r"[a-z0-9-]+==[0-9][a-z0-9.]*", entry), f"{group}: {entry}"
+            else:
+                assert set(entry) == {"include-group"}
+    assert all("==" in entry for entry in project()["build-system"]["requires"])
+
+
+def test_a_package_has_the_same_version_in_every_environment() -> None:
+    """NumPy alone differs, because the frameworks do not run with the same one."""
+    versions: dict[str, set[str]] = defaultdict(set)
+    for entries in project()["dependency-groups"].values():
+        for entry in entries:
+            if isinstance(entry, str):
+                name, version = entry.split("==")
+                versions[name].add(version)
+    assert {name for name, found in versions.items() if len(found) > 1} <= {"numpy"}
+
+
+def test_every_environment_with_a_dependency_group_of_its_name_has_one() -> None:
+    environments = re.split(r",\s*", tox()["tox"]["env_list"])
+    groups = set(project()["dependency-groups"])
+    named = {tox()[f"testenv:{e}"].get("dependency_groups", e) if f"testenv:{e}" in tox() else e for e in environments}
+    assert named <= groups
+
+
+# The gate
+
+
+def test_the_gates_script_ends_with_the_test_command_of_the_readme() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & stat.S_IXUSR
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert "set -euo pipefail" in lines
+    assert re.search(r"\btox\b", lines[-1])
+    assert lines[-1] in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
