@@ -47,7 +47,7 @@ class Child:
         try:
             implementation = load(self.order["adapter"])
         except CannotTest as reason:
-            self.say("cannot-test", reason=str(reason))
+            self.say("cannot-test", reason=str(reason), missing=reason.missing)
             return
         try:
             self._judge(implementation)
