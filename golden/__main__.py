@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from golden import files, format, show
+from golden import files, layout, show
 from golden.case import Case, GoldenError
-from golden.format import File
+from golden.layout import File
 from golden.regenerate import regenerate
 from golden.verify import verify
 
@@ -99,7 +99,7 @@ def _files(folder: Path) -> Iterator[tuple[File, dict[str, list[object]]]]:
         raise GoldenError(complaint)
     for path in paths:
         data = files.read_json(path)
-        yield format.parse(data, path), data
+        yield layout.parse(data, path), data
 
 
 def _row(case: Case) -> dict[str, object]:

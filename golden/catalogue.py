@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from golden.case import Case, Generator
-from golden.format import File
+from golden.layout import File
 from reference import Dialect, Hyperparameters
 from reference import stages as s
 
@@ -159,54 +159,64 @@ def first_steps(d: Dialect, topic: str) -> Made:
     yield _case(d, topic, "plain", "dense gradients of two parameters", ("bias-correction", "tail"), theta, dense)
 
     absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
-    flags = ("absent-gradient", "step-count")
+    flags: tuple[str, ...] = ("absent-gradient", "step-count")
     yield _case(d, topic, "absent-gradients", "no gradient in steps 1 and 4, or in step 2", flags, theta, absent)
 
     if "l2" in d.hyperparameters:
-        yield _case(d, topic, "l2", "coupled decay", ("l2",), theta, dense, l2=0.125)
+        yield _case(d, topic, "l2", "coupled decay", ("l2",), theta, dense, {"l2": 0.125})
     if "weight_decay" in d.hyperparameters:
-        yield _case(d, topic, "weight-decay", "decoupled decay", ("decoupled-decay",), theta, dense, weight_decay=0.125)
+        yield _case(
+            d, topic, "weight-decay", "decoupled decay", ("decoupled-decay",), theta, dense, {"weight_decay": 0.125}
+        )
     if "clip_gradient" in d.hyperparameters:
         text, h = "theta 10, g 1, l2 1, clip 0.5", {"l2": 1.0, "clip_gradient": 0.5}
         ten, one = (np.full((2,), 10.0),), [(np.full((2,), 1.0),)] * 3
-        yield _case(d, topic, "clip-and-l2", text, ("clip-order", "l2"), ten, one, at=(1, 3), **h)
+        yield _case(d, topic, "clip-and-l2", text, ("clip-order", "l2"), ten, one, h, at=(1, 3))
         h = {"l2": 0.125, "rescale_grad": 0.25, "clip_gradient": 0.0625}
-        yield _case(d, topic, "rescale-clip-l2", "all stages of the gradient", ("clip-order",), theta, dense, **h)
+        yield _case(d, topic, "rescale-clip-l2", "all stages of the gradient", ("clip-order",), theta, dense, h)
 
     if d.takes_rows:
-        flags, h = ("rows",), {}
-        if "l2" in d.hyperparameters:
-            flags, h = ("rows", "l2"), {"l2": 0.125}
-        elif "weight_decay" in d.hyperparameters:
-            flags, h = ("rows", "decoupled-decay"), {"weight_decay": 0.125}
-        theta, named = (_wave((4, 2), 1.0),), ([0, 2], [1, 2], [0, 3], [2, 3])
-        sparse = [(_rows(named[k % 4], k),) for k in range(STEPS)]
-        yield _case(d, topic, "rows", "row-sparse gradients, every row once", flags, theta, sparse, **h)
+        yield from _first_rows(d, topic)
+
+
+def _first_rows(d: Dialect, topic: str) -> Made:
+    flags: tuple[str, ...] = ("rows",)
+    h: dict[str, Any] = {}
+    if "l2" in d.hyperparameters:
+        flags, h = ("rows", "l2"), {"l2": 0.125}
+    elif "weight_decay" in d.hyperparameters:
+        flags, h = ("rows", "decoupled-decay"), {"weight_decay": 0.125}
+    theta = (_wave((4, 2), 1.0),)
+
+    def gradients(named: Sequence[Sequence[int]]) -> list[tuple[Any]]:
+        return [(_rows(named[k % len(named)], k),) for k in range(STEPS)]
+
+    once = gradients(([0, 2], [1, 2], [0, 3], [2, 3]))
+    yield _case(d, topic, "rows", "row-sparse gradients, every row once", flags, theta, once, h)
     if s.sum_duplicate_rows in d.stages:
-        named = ([0, 0, 2], [1, 2, 2], [0, 3, 3], [2, 2, 2])
-        sparse = [(_rows(named[k % 4], k),) for k in range(STEPS)]
+        several = gradients(([0, 0, 2], [1, 2, 2], [0, 3, 3], [2, 2, 2]))
         flags = ("rows", "duplicate-rows")
-        yield _case(d, topic, "duplicate-rows", "rows that are named several times", flags, theta, sparse)
+        yield _case(d, topic, "duplicate-rows", "rows that are named several times", flags, theta, several)
 
 
 def large_epsilon(d: Dialect, topic: str) -> Made:
     """Gradients from 2^-20 to 2^-4 beside epsilon 2^-3."""
+    h: dict[str, Any] = {"epsilon": 0.125}
+    scaled, flags = {**h, "adaptive_epsilon": True}, ("epsilon", "adaptive-epsilon")
     scales = np.ldexp(1.0, [-4, -8, -14, -20])
-    theta, h = (_wave((4,), 1.0),), {"epsilon": 0.125}
+    theta = (_wave((4,), 1.0),)
     dense = [(_wave((4,), 1.0, k) * scales,) for k in range(STEPS)]
-    yield _case(d, topic, "dense", "gradients from 2^-20 to 2^-4, epsilon 2^-3", ("epsilon",), theta, dense, **h)
+    yield _case(d, topic, "dense", "gradients from 2^-20 to 2^-4, epsilon 2^-3", ("epsilon",), theta, dense, h)
     if "adaptive_epsilon" in d.hyperparameters:
-        flags = ("epsilon", "adaptive-epsilon")
-        yield _case(d, topic, "adaptive", "epsilon is scaled", flags, theta, dense, adaptive_epsilon=True, **h)
+        yield _case(d, topic, "adaptive", "epsilon is scaled", flags, theta, dense, scaled)
     if d.takes_rows:
         theta = (_wave((4, 2), 1.0),)
         sparse = [(_rows([0, 1, 2, 3], k, 2.0**-8),) for k in range(STEPS)]
-        text = "the same step dense and by rows must agree: all rows are named"
-        yield _case(d, topic, "rows", text, ("epsilon", "rows"), theta, sparse, **h)
+        text = "gradients of 2^-8 by rows, all of which are named"
+        yield _case(d, topic, "rows", text, ("epsilon", "rows"), theta, sparse, h)
         if "adaptive_epsilon" in d.hyperparameters:
-            flags = ("epsilon", "adaptive-epsilon", "rows")
-            h["adaptive_epsilon"] = True
-            yield _case(d, topic, "adaptive-rows", "epsilon is scaled, by rows", flags, theta, sparse, **h)
+            text = "epsilon is scaled, by rows"
+            yield _case(d, topic, "adaptive-rows", text, (*flags, "rows"), theta, sparse, scaled)
 
 
 def sign_alternation(d: Dialect, topic: str) -> Made:
@@ -214,7 +224,7 @@ def sign_alternation(d: Dialect, topic: str) -> Made:
     theta, size = (_wave((4,), 1.0),), np.array([1.0, -0.5, 2.0**-10, 64.0])
     dense = [(size * (-1.0) ** k,) for k in range(STEPS)]
     flags, h = ("momentum", "bias-correction"), {"beta_1": 0.90625}
-    yield _case(d, topic, "dense", "the sign changes in every step, the size never", flags, theta, dense, **h)
+    yield _case(d, topic, "dense", "the sign changes in every step, the size never", flags, theta, dense, h)
 
 
 def spike(d: Dialect, topic: str) -> Made:
@@ -222,10 +232,10 @@ def spike(d: Dialect, topic: str) -> Made:
     theta = (_wave((3,), 1.0),)
     dense = [(_wave((3,), 1024.0 if k == 1 else 2.0**-10, k),) for k in range(STEPS)]
     text, h = "gradients of 2^-10, one of 2^10 in step 2", {"beta_2": 0.875}
-    yield _case(d, topic, "dense", text, ("momentum",), theta, dense, **h)
+    yield _case(d, topic, "dense", text, ("momentum",), theta, dense, h)
     if "amsgrad" in d.hyperparameters:
         flags = ("amsgrad", "momentum")
-        yield _case(d, topic, "amsgrad", f"{text}; with AMSGrad", flags, theta, dense, amsgrad=True, **h)
+        yield _case(d, topic, "amsgrad", f"{text}; with AMSGrad", flags, theta, dense, {**h, "amsgrad": True})
 
 
 def zeros_from_the_start(d: Dialect, topic: str) -> Made:
@@ -243,7 +253,7 @@ def thousand_steps(d: Dialect, topic: str) -> Made:
     h = dict(BETAS) | ({"sma_threshold": 5.5} if "sma_threshold" in d.hyperparameters else {})
     gradients = generator.gradients(tuple(array.shape for array in theta))
     flags, text = ("long-run", "bias-correction"), "1000 steps, gradients of up to 1 and up to 2^-12"
-    yield _case(d, topic, "dense", text, flags, theta, gradients, at=LONG, generator=generator, **h)
+    yield _case(d, topic, "dense", text, flags, theta, gradients, h, at=LONG, generator=generator)
 
 
 TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
@@ -266,14 +276,14 @@ def _case(
     flags: tuple[str, ...],
     parameters: Sequence[Any],
     gradients: Sequence[Sequence[Any]],
+    hyperparameters: Mapping[str, Any] = MappingProxyType({}),
     *,
     at: Sequence[int] = AT,
     generator: Generator | None = None,
-    **hyperparameters: Any,
 ) -> tuple[Case, Sequence[int]]:
     rectified = s.rectified in d.stages
     betas = SHORT_BETAS if rectified else BETAS
-    h = {"learning_rate": 2.0**-7, "epsilon": 2.0**-20} | betas | hyperparameters
+    h = {"learning_rate": 2.0**-7, "epsilon": 2.0**-20, **betas, **hyperparameters}
     case = Case(
         id=f"{d.name}/{topic}/{name}",
         dialect=d.name,

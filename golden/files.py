@@ -16,7 +16,7 @@ from typing import Any
 
 from golden import floats
 from golden.case import Case, GoldenError
-from golden.format import FORMAT, HASH, VERSION, content_hash, parse
+from golden.layout import FORMAT, HASH, VERSION, content_hash, parse
 from reference import DIALECTS
 
 CASES = Path(__file__).resolve().parent / "cases"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import catalogue, files, format
+from golden import catalogue, files, layout
 from golden.case import Case, GoldenError
 from reference import DIALECTS
 
@@ -54,13 +54,13 @@ def regenerate(folder: Path, *, allow_change: bool, say: Callable[[str], None] =
     return done
 
 
-def format_text(made: format.File) -> str:
+def format_text(made: layout.File) -> str:
     """The text of a file."""
-    return files.render(format.to_json(made)) + "\n"
+    return files.render(layout.to_json(made)) + "\n"
 
 
-def _made(folder: Path) -> Iterator[tuple[Path, format.File]]:
-    from golden.trajectory import with_expected  # needs mpmath
+def _made(folder: Path) -> Iterator[tuple[Path, layout.File]]:
+    from golden.fifty_digits import with_expected  # needs mpmath
 
     for dialect in DIALECTS.values():
         for made, at_steps in catalogue.files(dialect):
@@ -68,10 +68,10 @@ def _made(folder: Path) -> Iterator[tuple[Path, format.File]]:
             yield folder / dialect.name / f"{made.topic}.json", replace(made, cases=cases)
 
 
-def _changes(path: Path, made: format.File) -> Iterator[str]:
+def _changes(path: Path, made: layout.File) -> Iterator[str]:
     """What a stored id would no longer stand for."""
     try:
-        stored = format.parse(files.read_json(path), path)
+        stored = layout.parse(files.read_json(path), path)
     except GoldenError as error:
         yield f"cannot be compared: {error}"
         return

@@ -9,7 +9,7 @@ import numpy as np
 
 from golden import floats
 from golden.case import Case
-from golden.format import File
+from golden.layout import File
 from reference import DIALECTS
 
 _STEPS_SHOWN = 8
@@ -45,7 +45,9 @@ def _hyperparameters(case: Case) -> Iterator[str]:
 
 
 def _array(array: Any) -> str:
-    return np.array2string(array, separator=" ", formatter={"float_kind": floats.decimal}, max_line_width=10**6)
+    return np.array2string(
+        array, separator=" ", formatter={"float_kind": lambda x: floats.decimal(float(x))}, max_line_width=10**6
+    )
 
 
 def _gradient(gradient: Any) -> str:

@@ -1,57 +1,41 @@
-"""What a case must give: the reference's own lines at 50 digits, rounded once to float64.
-
-Needs mpmath.
-"""
+"""The float64 reference on a case, and the bound beside it: what stored values are compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from golden.case import Case, Expected
-from reference import State, dialect, initial_state, step
-from reference.fifty_digits import FiftyDigits
+from reference import Bound, Rounding, State, bounded_step, dialect, initial_bound, initial_state
 
 
-def with_expected(case: Case, at_steps: Sequence[int]) -> Case:
-    """The case with its expected trajectory at the steps stated, the first being 1."""
-    return replace(case, expected=tuple(_expected(k, state) for k, state in _states(case, at_steps)))
+def trajectory(case: Case, rounding: Rounding) -> Iterator[tuple[Expected, State, Bound]]:
+    """At the stated steps: what is stored, the float64 reference's own, and how far `rounding` may be from either.
 
-
-def _states(case: Case, at_steps: Sequence[int]) -> list[tuple[int, State]]:
-    fifty, d = FiftyDigits(), dialect(case.dialect)
-    state = initial_state(case.parameters, case.hyperparameters, fifty)
-    found = []
+    The bound's `branch` is whether a rectified branch was ambiguous in this step or an earlier one.
+    """
+    stated = {expected.step: expected for expected in case.expected}
+    d, h = dialect(case.dialect), case.hyperparameters
+    state = initial_state(case.parameters, h)
+    bound = initial_bound(state)
+    ambiguous = False
     for k, gradients in enumerate(case.gradients, 1):
-        state = step(d, case.hyperparameters, state, gradients, x=fifty)
-        if k in at_steps:
-            found.append((k, state))
-    return found
+        state, bound = bounded_step(d, h, rounding, state, bound, gradients)
+        ambiguous = ambiguous or bound.branch
+        if k in stated:
+            yield stated[k], state, _with_branch(bound, ambiguous=ambiguous)
 
 
-def _expected(k: int, state: State) -> Expected:
-    def rounded(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(_rounded(array) for array in arrays)
-
-    v_max = None if state.v_max is None else rounded(state.v_max)
-    return Expected(
-        step=k, t=state.t, parameters=rounded(state.theta), m=rounded(state.m), v=rounded(state.v), v_max=v_max
-    )
+def _with_branch(bound: Bound, *, ambiguous: bool) -> Bound:
+    """Which branch was taken decides theta alone: where that is open, every theta is accepted."""
+    if not ambiguous:
+        return bound
+    theta = tuple(np.full(np.shape(error), np.inf) for error in bound.theta)
+    return Bound(theta, bound.m, bound.v, bound.v_max, bound.update, bound.out_of_range, branch=True)
 
 
-def _rounded(array: Any) -> Any:
-    values = [nearest(number) for number in array.ravel()]
-    return np.array(values, dtype=np.float64).reshape(array.shape)
-
-
-def nearest(number: Any) -> float:
-    """The float64 nearest to an mpmath number, by integer arithmetic: rounded once, subnormals included."""
-    sign, mantissa, exponent, _ = number._mpf_
-    if not mantissa and exponent:
-        raise ValueError(f"number is {number}; accepted: a finite one")
-    size = Fraction(int(mantissa)) * Fraction(2) ** exponent
-    return float(-size if sign else size)
+def bounds(bound: Bound) -> dict[str, tuple[Any, ...]]:
+    """The bound of each quantity, by the name that `Expected` gives it."""
+    return {"parameters": bound.theta, "m": bound.m, "v": bound.v, "v_max": bound.v_max or ()}

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from golden import files, floats, format
+from golden import files, floats, layout
 from golden.case import Case, Expected, GoldenError
-from reference import Bound, Rounding, State, bounded_step, dialect, initial_bound, initial_state
+from golden.trajectory import bounds, trajectory
+from reference import Bound, Rounding, State
 
 SCHEMA = Path(__file__).resolve().parent / "schema.json"
 DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
@@ -80,13 +81,13 @@ def _file(path: Path, seen: dict[str, Path], report: Report) -> Iterator[Complai
     try:
         data = files.read_json(path)
         _check_schema(data, path)
-        file = format.parse(data, path)
+        file = layout.parse(data, path)
     except GoldenError as error:
         yield Complaint(kind=Kind.UNUSABLE, file=str(path), message=str(error))
         return
-    hashed = format.content_hash(data)
-    if data[format.HASH] != hashed:
-        text = f"{path}: {format.HASH} is {data[format.HASH]}; accepted: {hashed}, that of the content (a hand edit?)"
+    hashed = layout.content_hash(data)
+    if data[layout.HASH] != hashed:
+        text = f"{path}: {layout.HASH} is {data[layout.HASH]}; accepted: {hashed}, that of the content (a hand edit?)"
         yield Complaint(kind=Kind.WRONG, file=str(path), message=text)
     for case in file.cases:
         report.cases += 1
@@ -122,36 +123,6 @@ def _check_schema(data: Any, path: Path) -> None:
 # Values
 
 
-def trajectory(case: Case, rounding: Rounding) -> Iterator[tuple[Expected, State, Bound]]:
-    """At the stated steps: what is stored, the float64 reference's own, and how far `rounding` may be from either.
-
-    The bound's `branch` is whether a rectified branch was ambiguous in this step or an earlier one.
-    """
-    stated = {expected.step: expected for expected in case.expected}
-    d, h = dialect(case.dialect), case.hyperparameters
-    state = initial_state(case.parameters, h)
-    bound = initial_bound(state)
-    ambiguous = False
-    for k, gradients in enumerate(case.gradients, 1):
-        state, bound = bounded_step(d, h, rounding, state, bound, gradients)
-        ambiguous = ambiguous or bound.branch
-        if k in stated:
-            yield stated[k], state, _with_branch(bound, ambiguous=ambiguous)
-
-
-def _with_branch(bound: Bound, *, ambiguous: bool) -> Bound:
-    """Which branch was taken decides theta alone: where that is open, every theta is accepted."""
-    if not ambiguous:
-        return bound
-    theta = tuple(np.full(np.shape(error), np.inf) for error in bound.theta)
-    return Bound(theta, bound.m, bound.v, bound.v_max, bound.update, bound.out_of_range, branch=True)
-
-
-def bounds(bound: Bound) -> dict[str, tuple[Any, ...]]:
-    """The bound of each quantity, by the name that `Expected` gives it."""
-    return {"parameters": bound.theta, "m": bound.m, "v": bound.v, "v_max": bound.v_max or ()}
-
-
 def _recomputed(case: Case, path: Path, report: Report) -> Iterator[Complaint]:
     """The first step that differs, each quantity's worst element."""
     for expected, state, bound in trajectory(case, DOUBLE):
@@ -176,8 +147,7 @@ def _values(
     ours = {"parameters": state.theta, "m": state.m, "v": state.v, "v_max": state.v_max or ()}
     for name, arrays in expected.quantities():
         for i, (stored, value, limit) in enumerate(zip(arrays, ours[name], bounds(bound)[name], strict=True)):
-            fraction = fractions(stored, value, limit)
-            fraction = np.where(np.isinf(limit), math.inf, fraction)  # a value that nothing certifies
+            fraction = _fractions(stored, value, limit)
             report.compared += fraction.size
             worst = float(np.max(fraction, initial=0.0))
             if worst <= 1:
@@ -201,8 +171,8 @@ def _values(
             )
 
 
-def fractions(obtained: Any, expected: Any, bound: Any) -> Any:
-    """Difference as a fraction of the bound: 0 where equal, infinite where the bound is 0 and they differ."""
+def _fractions(stored: Any, value: Any, bound: Any) -> Any:
+    """Difference as a fraction of the bound; infinite where nothing certifies the value, or it differs at bound 0."""
     with np.errstate(all="ignore"):
-        error = np.abs(obtained - expected)
-        return np.where(error > 0, error / bound, np.where(np.isnan(error), np.inf, 0.0))
+        error = np.abs(stored - value)
+        return np.where(np.isinf(bound), math.inf, np.where(error > 0, error / bound, 0.0))
