@@ -21,7 +21,7 @@ def lines() -> Iterator[str]:
     for mutant in mutants.MUTANTS:
         ids = killed_by(mutant())
         killed += bool(ids)
-        yield f"{mutant.name:40} {len(ids):3} cases{f', such as {ids[0]}' if ids else ': not by values'}"
+        yield f"{mutant.name:40} {len(ids):3} cases{f', such as {ids[0]}' if ids else ''}"
     yield f"{killed} of {len(mutants.MUTANTS)} mutants"
 
 

@@ -65,6 +65,7 @@ class Report:
 def verify(folder: Path = files.CASES, say: Callable[[str], None] = lambda _: None) -> Report:
     """Look at every file of a folder. Raises `GoldenError` if there is no such folder, or no file in it."""
     report = Report()
+    _validator()  # where it is missing, nothing can be said of any file
     paths, strays = files.entries(folder)
     report.complaints += [Complaint(kind=Kind.UNUSABLE, message=text) for text in strays]
     if not paths:
