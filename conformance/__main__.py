@@ -30,13 +30,17 @@ _EXIT_CODES = """exit codes:
   3  the suite itself failed"""
 
 
+class UsageError(ValueError):
+    """Options that do not go together."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit kills the children
     try:
         return int(options.command(options))
-    except (DeviationsError, OSError) as error:
+    except (DeviationsError, UsageError, OSError) as error:
         table.console(stderr=True).print(f"[red]error:[/] {escape(str(error))}")
         return ExitCode.COULD_NOT_TEST
     except KeyboardInterrupt:
@@ -52,12 +56,15 @@ def _run(options: argparse.Namespace) -> int:
     environments = tuple(dict.fromkeys(options.environment or ()))
     named = [name for environment in environments for name in of_environment(environment)]
     named += options.adapter or []
+    problems = options.problems or profile.problems
+    if options.problem is not None and options.problem >= problems:
+        raise UsageError(f"--problem is {options.problem}; accepted: 0 to {problems - 1}, the run's problems")
     plan = run.Plan(
         adapters=tuple(dict.fromkeys(named)) or tuple(ADAPTERS),
         named=bool(named),
         environment="+".join(environments) or None,
         profile=options.profile,
-        problems=options.problems or profile.problems,
+        problems=problems,
         seed=options.seed,
         checks=tuple(options.check or ()),
         only=options.problem,

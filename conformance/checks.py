@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from adapters.contract import Claim, Identity, Implementation, Problem
-from conformance import oracle
+from conformance import oracle, replay
 from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
 from conformance.observe import ContractBreach, Observation, observe
+from conformance.replay import Replay
 
 WORST_SHOWN = 3
 INFORMATIVE_BELOW = 0.01
@@ -81,6 +82,16 @@ def clip_gradient_zero(implementation: Implementation, problem: Problem) -> Outc
     return _compared(implementation, problem, "free running")
 
 
+def golden(implementation: Implementation, case: Replay) -> Outcome:
+    """A stored case gives the stored parameters and state, within the bound of a free-running trajectory."""
+    outcome = Outcome()
+    observation = _observed(implementation, case.problem)
+    if observation.states:
+        for e in replay.compare(implementation, case, observation.states):
+            _judge(e, outcome, str(case))
+    return outcome
+
+
 def identity(seen: Identity) -> Outcome:
     """The operations observed during one step are the claimed code path's, and no other's."""
     outcome = Outcome()
@@ -112,7 +123,8 @@ class Check:
 
     name: str
     problems: str
-    judge: Callable[[Implementation, Problem], Outcome]
+    judge: Callable[[Implementation, Any], Outcome]
+    """Of a `Problem`, or of a `Replay` in the set of golden cases."""
     applies: Callable[[Claim], bool] = lambda _: True
 
 
@@ -129,6 +141,7 @@ CHECKS: tuple[Check, ...] = (
         judge=clip_gradient_zero,
         applies=lambda claim: "clip_gradient" in claim.hyperparameters,
     ),
+    Check(name="golden", problems="golden", judge=golden),
 )
 RUN_CHECKS: tuple[str, ...] = ("identity", "informative")
 """Checks on a run as a whole: `identity` and `informative`."""
@@ -165,20 +178,24 @@ def _compare(implementation: Implementation, problem: Problem, observation: Obse
         return outcomes
     arithmetic = implementation.arithmetic(problem.dtype)
     for e in oracle.compare(implementation.claim.dialect, arithmetic, problem, observation.states):
-        outcome = outcomes[e.comparison]
-        fraction = _fraction(e.obtained, e.value, e.bound)
-        ambiguous = np.isinf(e.bound)
-        outcome.compared += e.value.size
-        outcome.ambiguous += e.value.size if e.branch else int(np.count_nonzero(ambiguous))
-        if e.quantity == "update":
-            moves = e.value != 0
-            outcome.moving += int(np.count_nonzero(moves))
-            outcome.informative += int(np.count_nonzero(moves & (e.bound < INFORMATIVE_BELOW * np.abs(e.value))))
-        worst = float(np.max(fraction, initial=0.0))
-        outcome.worst_fraction = max(outcome.worst_fraction, worst)
-        if worst > 1 and not outcome.findings:
-            outcome.findings.append(_finding(e, fraction, problem))
+        _judge(e, outcomes[e.comparison], describe(problem))
     return outcomes
+
+
+def _judge(e: oracle.Expected, outcome: Outcome, description: str) -> None:
+    """Compare, measure, and keep the first finding."""
+    fraction = _fraction(e.obtained, e.value, e.bound)
+    ambiguous = np.isinf(e.bound)
+    outcome.compared += e.value.size
+    outcome.ambiguous += e.value.size if e.branch else int(np.count_nonzero(ambiguous))
+    if e.quantity == "update":
+        moves = e.value != 0
+        outcome.moving += int(np.count_nonzero(moves))
+        outcome.informative += int(np.count_nonzero(moves & (e.bound < INFORMATIVE_BELOW * np.abs(e.value))))
+    worst = float(np.max(fraction, initial=0.0))
+    outcome.worst_fraction = max(outcome.worst_fraction, worst)
+    if worst > 1 and not outcome.findings:
+        outcome.findings.append(_finding(e, fraction, description))
 
 
 def _fraction(obtained: Any, expected: Any, bound: Any) -> Any:
@@ -190,7 +207,7 @@ def _fraction(obtained: Any, expected: Any, bound: Any) -> Any:
     return np.where(np.isinf(bound), 0.0, fraction)
 
 
-def _finding(e: oracle.Expected, fraction: Any, problem: Problem) -> Finding:
+def _finding(e: oracle.Expected, fraction: Any, description: str) -> Finding:
     order = np.argsort(fraction, axis=None)[::-1]
     positions = [np.unravel_index(k, fraction.shape) for k in order[:WORST_SHOWN]]
     worst = tuple(
@@ -208,5 +225,11 @@ def _finding(e: oracle.Expected, fraction: Any, problem: Problem) -> Finding:
         f"{e.comparison}, step {e.step}: {e.quantity} of parameter {e.parameter} is off by"
         f" {float(np.max(fraction)):.3g} times the bound, {count} of {fraction.size} elements; worst {worst[0]}"
     )
-    finding = Finding(message=message, quantity=e.quantity, step=e.step, parameter=e.parameter, worst=worst)
-    return replace(finding, description=describe(problem))
+    return Finding(
+        message=message,
+        quantity=e.quantity,
+        step=e.step,
+        parameter=e.parameter,
+        worst=worst,
+        description=description,
+    )

@@ -17,10 +17,11 @@ from dataclasses import replace
 from typing import Any, TextIO
 
 from adapters.contract import Arithmetic, Identity, Implementation
-from conformance import checks, problems
+from conformance import checks
 from conformance.findings import Outcome, short_text, to_json
 from conformance.load import CannotTest, load
 from conformance.observe import ImplementationFailed, answered
+from conformance.subjects import SETS, subjects
 
 MAX_FINDINGS = 5
 """Findings kept per check; the number of failing problems is counted in full."""
@@ -47,7 +48,7 @@ class Child:
         try:
             implementation = load(self.order["adapter"])
         except CannotTest as reason:
-            self.say("cannot-test", reason=str(reason))
+            self.say("cannot-test", reason=str(reason), missing=reason.missing)
             return
         try:
             self._judge(implementation)
@@ -81,7 +82,7 @@ class Child:
             self._result("informative", checks.informative(merged["one-step"]))
 
     def _chosen(self, implementation: Implementation, wanted: list[str]) -> Iterator[tuple[str, list[checks.Check]]]:
-        for set_name in problems.SETS:
+        for set_name in SETS:
             chosen = [
                 check
                 for check in checks.CHECKS
@@ -95,9 +96,7 @@ class Child:
     def _judge_set(
         self, implementation: Implementation, set_name: str, chosen: list[checks.Check]
     ) -> dict[str, Outcome]:
-        strategy, share = problems.SETS[set_name]
-        number = max(1, round(share * self.order["problems"]))
-        drawn = problems.draw(strategy(implementation.claim), number, self.order["seed"])
+        drawn = subjects(implementation, set_name, self.order["problems"], self.order["seed"])
         outcomes = {check.name: Outcome() for check in chosen}
         failing = dict.fromkeys(outcomes, 0)
         self.say("set", set=set_name, problems=len(drawn))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.contract import Implementation, Problem
+from adapters.contract import Implementation
 from conformance import checks, problems
 from conformance.load import CannotTest, load
+from conformance.subjects import Subject, subjects
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,25 +38,24 @@ def implementation(adapter: str) -> Implementation:
         raise pytest.UsageError(str(reason)) from None
 
 
-_drawn: dict[tuple[str, str], list[Problem]] = {}
+_drawn: dict[tuple[str, str], list[Subject]] = {}
 
 
-def _problems(request: pytest.FixtureRequest, implementation: Implementation, set_name: str) -> list[Problem]:
+def _problems(request: pytest.FixtureRequest, implementation: Implementation, set_name: str) -> list[Subject]:
     key = (implementation.name, set_name)
     if key not in _drawn:
-        strategy, share = problems.SETS[set_name]
-        number = max(1, round(share * problems.PROFILES[request.config.getoption("--profile")].problems))
-        _drawn[key] = problems.draw(strategy(implementation.claim), number, request.config.getoption("--seed"))
+        number = problems.PROFILES[request.config.getoption("--profile")].problems
+        _drawn[key] = subjects(implementation, set_name, number, request.config.getoption("--seed"))
     return _drawn[key]
 
 
 @pytest.fixture
-def drawn(request: pytest.FixtureRequest, implementation: Implementation, check: checks.Check) -> list[Problem]:
+def drawn(request: pytest.FixtureRequest, implementation: Implementation, check: checks.Check) -> list[Subject]:
     """The check's problems."""
     return _problems(request, implementation, check.problems)
 
 
 @pytest.fixture
-def general(request: pytest.FixtureRequest, implementation: Implementation) -> list[Problem]:
+def general(request: pytest.FixtureRequest, implementation: Implementation) -> list[Subject]:
     """The general problems."""
     return _problems(request, implementation, "general")

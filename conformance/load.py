@@ -20,6 +20,15 @@ SERVED: tuple[Precision, ...] = ("float32", "float64")
 class CannotTest(Exception):
     """An implementation that was named cannot be had; the message says why and what would be accepted."""
 
+    missing = False
+    """Whether that is so because a package is not installed."""
+
+
+class Missing(CannotTest):
+    """A package that the implementation needs is not installed."""
+
+    missing = True
+
 
 def load(name: str) -> Implementation:
     """The implementation called `name`: one of the registry's, or FILE.py:NAME.
@@ -33,7 +42,9 @@ def load(name: str) -> Implementation:
     except (CannotTest, KeyboardInterrupt):
         raise
     except ImportError as error:
-        raise CannotTest(f"{name} needs a package that is not installed: {short_text(error)}") from error
+        if (error.name or "").startswith("adapters"):
+            raise CannotTest(f"{name} is broken: {short_text(error)}") from error
+        raise Missing(f"{name} needs a package that is not installed: {short_text(error)}") from error
     except BaseException as error:  # SystemExit too: it would end the suite without a word
         raise CannotTest(f"{name} cannot be constructed: {short_text(error)}") from error
     _check(name, implementation)

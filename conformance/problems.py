@@ -276,8 +276,9 @@ def general(claim: Claim) -> st.SearchStrategy[Draft]:
 
 
 def with_equal_shapes(claim: Claim) -> st.SearchStrategy[Draft]:
-    """Several parameters of one shape, each with a gradient in every step."""
-    return drafts(replace(claim, gradients=claim.gradients - {"none"}), EQUAL_SHAPES)
+    """Several parameters of one shape, each with a gradient in every step, a dense one if that is claimed."""
+    kinds = claim.gradients & {"dense"} or claim.gradients - {"none"}
+    return drafts(replace(claim, gradients=kinds), EQUAL_SHAPES)
 
 
 def with_clip_gradient_zero(claim: Claim) -> st.SearchStrategy[Draft]:

@@ -9,7 +9,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -48,16 +47,17 @@ def run_child(order: dict[str, Any], *, time_limit: float, on_event: Callable[[d
         | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     )
     command = [sys.executable, "-m", "conformance.child", str(writer), json.dumps(order)]
-    with tempfile.TemporaryFile() as output, os.fdopen(reader, "rb", buffering=0) as pipe:
+    with os.fdopen(reader, "rb", buffering=0) as pipe:
         child = subprocess.Popen(
             command,
             pass_fds=[writer],
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,
         )
+        output = _Tail(child)
         _RUNNING.add(child)
         if _STOPPED.is_set():
             _kill(child)
@@ -67,12 +67,30 @@ def run_child(order: dict[str, Any], *, time_limit: float, on_event: Callable[[d
         finally:
             _kill(child)
             _RUNNING.discard(child)
-        output.seek(0, os.SEEK_END)
-        output.seek(max(0, output.tell() - TAIL))
-        tail = output.read().decode(errors="replace")
     finished = bool(events) and events[-1]["event"] in ("done", "cannot-test", "suite-failed", "crashed")
     failure = None if finished else trouble or _failure(child.returncode)
-    return ChildEnd(events=tuple(events), failure=failure, output=tail, seconds=time.monotonic() - began)
+    return ChildEnd(events=tuple(events), failure=failure, output=output.text(), seconds=time.monotonic() - began)
+
+
+class _Tail:
+    """The end of what a child prints, which may be without end."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+        self._bytes = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def text(self) -> str:
+        """What was read when the child has ended; a process left behind may still hold the pipe."""
+        self._thread.join(1)
+        return self._bytes.decode(errors="replace")
+
+    def _read(self) -> None:
+        assert self._child.stdout is not None
+        with self._child.stdout as stream:
+            while chunk := os.read(stream.fileno(), 1 << 16):
+                self._bytes = (self._bytes + chunk)[-TAIL:]
 
 
 def kill_all() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _ROOMS = ("reference", "adapters", "conformance", "golden", "src")
+_PINS = ("pyproject.toml", "tox.ini")
 _SHOWN = (
     "numpy",
     "hypothesis",
@@ -25,12 +26,12 @@ _VARIABLES = ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "MXNET_EN
 
 
 def tree_hash() -> str:
-    """SHA-256 of every source file that can change a verdict, by path and content."""
+    """SHA-256 of every file that can change a verdict, the pins among them, by path and content."""
     digest = hashlib.sha256()
-    for room in _ROOMS:
-        for path in sorted((ROOT / room).rglob("*")):
-            if path.is_file() and path.suffix in (".py", ".toml", ".json"):
-                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    sources = [path for room in _ROOMS for path in sorted((ROOT / room).rglob("*"))]
+    for path in [ROOT / name for name in _PINS] + sources:
+        if path.is_file() and path.suffix in (".py", ".toml", ".json", ".ini"):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

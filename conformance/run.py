@@ -69,7 +69,7 @@ def run(plan: Plan, reporter: Reporter) -> Run:
         return result
 
     results = in_parallel(one, plan.adapters, plan.jobs)
-    absent = [r for r in results if not plan.named and r.verdict is Verdict.COULD_NOT_TEST]
+    absent = [r for r in results if not plan.named and r.missing]
     kept = [r for r in results if r not in absent]
     header["expected"] = [r.adapter for r in kept]
     return Run(header=header, results=kept, missing=absent, complaints=sorted(complaints))
@@ -99,13 +99,12 @@ def child(plan: Plan, adapter: str, reporter: Reporter) -> ChildEnd:
 def in_parallel(one: Callable[[str], Result], adapters: Sequence[str], jobs: int) -> list[Result]:
     """Results in the order of `adapters`; an interrupt kills the children."""
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = [pool.submit(one, adapter) for adapter in adapters]
         try:
+            futures = [pool.submit(one, adapter) for adapter in adapters]
             return [future.result() for future in futures]
         except BaseException:
-            for future in futures:
-                future.cancel()
             kill_all()
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 

@@ -97,7 +97,7 @@ def explain(result: Result, limit: int = 3) -> list[str]:
     for check in result.checks:
         for finding in check["outcome"]["findings"][:limit]:
             texts.append(_finding(check, finding))
-        if check["failing"] > 1:
+        if check["failing"] > 1 and check["problems"]:
             texts.append(f"{check['check']} fails on {check['failing']} of {check['problems']} problems")
     return texts
 

@@ -7,9 +7,10 @@ import pytest
 from adapters.contract import Implementation, Problem
 from conformance import checks
 from conformance.findings import Outcome
+from conformance.subjects import Subject
 
 
-def test_check(implementation: Implementation, check: checks.Check, drawn: list[Problem]) -> None:
+def test_check(implementation: Implementation, check: checks.Check, drawn: list[Subject]) -> None:
     """The check finds nothing on any problem."""
     if not check.applies(implementation.claim):
         pytest.skip(f"{check.name} is about an argument that {implementation.name} does not claim")

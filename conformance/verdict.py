@@ -56,6 +56,8 @@ class Result:
     """The child's result events: check, problems, failing, outcome."""
     deviations: list[str] = field(default_factory=list)
     """Ids of the declared deviations that explain failing checks."""
+    missing: bool = False
+    """It could not be tested because a package is not installed."""
     complete: bool = True
     """Whether the checks ran to the end."""
     seconds: float = 0.0
@@ -97,6 +99,7 @@ def judge(adapter: str, end: ChildEnd) -> Result:
                 result.checks.append(event)
             case "cannot-test":
                 result.verdict, result.reason = Verdict.COULD_NOT_TEST, event["reason"]
+                result.missing = event.get("missing", False)
             case "suite-failed":
                 result.verdict, result.reason = Verdict.SUITE_FAILED, f"{event['reason']}\n{event['traceback']}"
             case "crashed":

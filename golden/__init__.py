@@ -1,5 +1,15 @@
-"""Trajectories and tolerances as fixtures that any language can read.
+"""Trajectories as fixtures that any language can read: the format, its checks and its command line.
 
-Owns the fixture format, its checks and its command line, and stands on `reference` alone. Holds no
-case yet: the first set comes with the production optimizer.
+Stands on `reference` alone. Reading needs NumPy; `python -m golden verify` needs jsonschema besides, and
+`python -m golden regenerate` mpmath.
+
+    from golden import cases_of
+
+    for case in cases_of("torch-adam"):
+        case.parameters, case.gradients, case.expected
 """
+
+from golden.case import Case, Expected, Generator, GoldenError
+from golden.files import CASES, cases_of
+
+__all__ = ["CASES", "Case", "Expected", "Generator", "GoldenError", "cases_of"]

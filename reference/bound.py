@@ -56,6 +56,8 @@ class Errors:
     """Elements whose result the format's range has decided, in this step or an earlier one."""
     g: Any = 0.0
     direction: Any = 0.0
+    moves: Any = True
+    """Where theta is written at all."""
     update: Any = 0.0
     """Of theta_t - theta_(t-1)."""
     whole: Any = None
@@ -189,7 +191,7 @@ def _restore_rows(before: Working, after: Working, e: Errors, h: Hyperparameters
 
 def _named_rows_move(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if before.rows is not None:
-        e.direction = s.replace_rows(np.zeros(after.direction.shape), before.rows, e.direction[before.rows])
+        e.moves = s.replace_rows(np.zeros(after.direction.shape, dtype=bool), before.rows, True)
 
 
 # Rules: decay
@@ -274,6 +276,7 @@ def _rectified(before: Working, after: Working, e: Errors, h: Hyperparameters, a
 
 def _subtract(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     error = e.direction + 2 * a.u * abs(after.theta) + a.u * abs(before.direction) + a.tiny
+    error = np.where(e.moves, error, 0.0)
     e.theta = e.theta + error
     e.update = e.update + error
 

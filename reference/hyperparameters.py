@@ -37,15 +37,15 @@ class Hyperparameters:
     def __post_init__(self) -> None:
         for name in ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold"):
             value = getattr(self, name)
-            if not (value >= 0 and math.isfinite(value)):
+            if not _within(value, 0, math.inf):
                 raise ValueError(f"{name} is {value!r}; accepted: a finite number >= 0")
         for name in ("beta_1", "beta_2", "power_beta_1", "power_beta_2"):
             value = getattr(self, name)
             if value is None and name.startswith("power"):
                 object.__setattr__(self, name, getattr(self, name.removeprefix("power_")))
-            elif value is None or not 0 <= value < 1:
+            elif not _within(value, 0, 1):
                 raise ValueError(f"{name} is {value!r}; accepted: a number in [0, 1)")
-        if self.clip_gradient is not None and not 0 <= self.clip_gradient < math.inf:
+        if self.clip_gradient is not None and not _within(self.clip_gradient, 0, math.inf):
             raise ValueError(f"clip_gradient is {self.clip_gradient!r}; accepted: None or a finite number >= 0")
 
     def given(self) -> frozenset[str]:
@@ -62,3 +62,10 @@ class Hyperparameters:
             for value in [getattr(self, f.name)]
         }
         return Hyperparameters(**numbers)
+
+
+def _within(value: Any, low: float, high: float) -> bool:
+    try:
+        return bool(low <= value < high)
+    except TypeError:
+        return False

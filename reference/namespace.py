@@ -33,12 +33,13 @@ class Namespace(Protocol):
 def quotient(numerator: Any, denominator: Any) -> Any:
     """numerator / denominator as IEEE divides, in every arithmetic and for scalars and arrays alike.
 
-    Python's and mpmath's numbers raise where the denominator is 0.
+    Python's and mpmath's numbers raise where the denominator is 0, and know no negative zero.
     """
     if isinstance(denominator, np.ndarray | np.generic) and denominator.dtype.kind == "f":
         with np.errstate(divide="ignore", invalid="ignore"):
             return numerator / denominator
-    return _ieee_quotient(numerator, denominator)
+    with np.errstate(invalid="ignore"):
+        return _ieee_quotient(numerator, denominator)
 
 
 _ieee_quotient = np.frompyfunc(lambda n, d: n / d if d != 0 else n * math.inf, 2, 1)

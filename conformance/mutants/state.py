@@ -27,6 +27,19 @@ class StepCountOffByOne(KerasV2Twin):
         return w.scalar(1) - beta ** w.scalar(w.t + 1)
 
 
+class CountSticks(TorchTwin):
+    """The step count that bias correction sees sticks at 256, where bfloat16 has no next integer; the state says t.
+
+    torch's load_state_dict, which cast step to the parameter's dtype. Exposed by more than 256 steps with beta_2
+    near 1, in the parameters.
+    """
+
+    name = "mutant-count-sticks"
+
+    def bias_correction(self, w: Work, beta: Scalar) -> Scalar:
+        return w.scalar(1) - beta ** w.scalar(min(w.t, 256))
+
+
 class CountsPerParameter(KerasV2Twin):
     """t per parameter, where the dialect has one for the optimizer.
 

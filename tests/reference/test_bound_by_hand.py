@@ -101,6 +101,17 @@ def test_decay_in_the_direction() -> None:
     close(bound.theta, E_THETA + update)
 
 
+def test_rows_that_are_not_named_have_no_direction() -> None:
+    """RectifiedAdam: they stay as they are, bit for bit."""
+    start = State((np.array([8.0, 8.0]),), (np.full(2, 0.5),), (np.full(2, 0.25),), None, (99,))
+    gradient = np.array([1]), np.array([3.0])
+    _, bound = bounded_step(
+        dialect("tfa-rectified-adam"), Hyperparameters(), SINGLE, start, initial_bound(start), [gradient]
+    )
+    assert bound.update[0][0] == bound.theta[0][0] == 0
+    assert bound.update[0][1] > 2 * U * 8
+
+
 # The whole first step
 
 

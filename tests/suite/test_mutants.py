@@ -61,6 +61,7 @@ FOUND_ONLY_BY: dict[str, type[Twin]] = {
     "caller-arrays": state.LiveViews,
     "equal-shapes": state.SharedMoments,
     "clip-gradient-zero": formula.ZeroClipIgnored,
+    "golden": state.CountSticks,
     "identity": breaches.AnotherCodePath,
     "informative": breaches.CoarseArithmetic,
 }

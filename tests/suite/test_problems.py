@@ -32,6 +32,7 @@ CLAIMS = {
     "everything": EVERYTHING,
     "little": LITTLE,
     "unique-rows": UNIQUE_ROWS,
+    "nothing-but-rows": replace(EVERYTHING, gradients=frozenset({"rows"})),
     **{twin.name: twin.claim for twin in (KerasV2Twin, TfKerasTwin, Mxnet2LazyTwin, RectifiedTwin, TorchTwin)},
 }
 ENOUGH = 300
@@ -202,7 +203,7 @@ def test_the_general_set_has_no_equal_shapes() -> None:
         assert len(set(shapes)) == len(shapes)
 
 
-def test_the_equal_shapes_set_has_nothing_but_dense_gradients_of_equal_shapes() -> None:
+def test_the_equal_shapes_set_has_equal_shapes_and_a_gradient_for_each() -> None:
     for problem in problems.draw(problems.with_equal_shapes(EVERYTHING), 50, 0):
         shapes = [theta.shape for theta in problem.parameters]
         assert len(set(shapes)) < len(shapes)

@@ -1,0 +1,131 @@
+"""Golden cases as problems: what golden/ stores must come out of an implementation too.
+
+A case is replayed where it is inside the claim, in each claimed dtype that holds its numbers exactly, and
+where the implementation receives the hyper-parameters that are stored: they are values of float32, so only
+an implementation that rounds them further receives others, which the stored values say nothing about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import reference
+from adapters.contract import (
+    Arithmetic,
+    Array,
+    Claim,
+    Gradient,
+    Hyperparameters,
+    Implementation,
+    Precision,
+    Problem,
+    Rows,
+    State,
+)
+from conformance import oracle
+from conformance.observe import guarded
+from golden import Case, Expected, cases_of
+from golden.trajectory import bounds, trajectory
+
+DTYPES: tuple[Precision, ...] = ("float32", "float64")
+"""That hold the numbers of every case exactly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """A case, and the problem that an implementation is given for it."""
+
+    case: Case
+    problem: Problem
+
+    def __str__(self) -> str:
+        return f"golden case {self.case.id}, {self.problem.dtype}; python -m golden show {self.case.id}"
+
+
+def replays(implementation: Implementation) -> list[Replay]:
+    """Every case that the implementation's claim and arithmetic cover.
+
+    Raises `golden.GoldenError` where golden/ has no case of the dialect, or a file that cannot be used.
+    """
+    claim = implementation.claim
+    found = []
+    for dtype in claim.dtypes:
+        if dtype not in DTYPES:
+            continue
+        arithmetic = guarded(implementation.arithmetic, dtype)
+        for case in _cases(claim.dialect):
+            if _inside(case, claim):
+                replay = Replay(case=case, problem=_problem(case, dtype))
+                if _arrives_as_stored(replay, arithmetic):
+                    found.append(replay)
+    return found
+
+
+def compare(implementation: Implementation, replay: Replay, states: Sequence[State]) -> Iterator[oracle.Expected]:
+    """What is stored beside what was obtained; the bound is that of a free-running trajectory."""
+    rounding = oracle.rounding(implementation.arithmetic(replay.problem.dtype))
+    for expected, bound in _bounded(replay.case, rounding):
+        state = states[expected.step - 1]
+        limits = bounds(bound)
+        for quantity, values in expected.quantities():
+            for i, value in enumerate(values):
+                yield oracle.Expected(
+                    comparison="golden",
+                    step=expected.step,
+                    parameter=i,
+                    quantity=quantity,
+                    obtained=np.asarray(getattr(state, quantity)[i], dtype=np.float64),
+                    value=value,
+                    bound=np.asarray(limits[quantity][i]),
+                    branch=bound.branch and quantity == "parameters",
+                )
+
+
+_cases = cache(cases_of)
+_bounds: dict[tuple[str, reference.Rounding], list[tuple[Expected, reference.Bound]]] = {}
+
+
+def _bounded(case: Case, rounding: reference.Rounding) -> list[tuple[Expected, reference.Bound]]:
+    key = (case.id, rounding)
+    if key not in _bounds:
+        _bounds[key] = [(expected, bound) for expected, _, bound in trajectory(case, rounding)]
+    return _bounds[key]
+
+
+def _inside(case: Case, claim: Claim) -> bool:
+    return case.hyperparameters.given() <= claim.hyperparameters and case.gradient_kinds <= claim.gradients
+
+
+def _arrives_as_stored(replay: Replay, arithmetic: Arithmetic) -> bool:
+    try:
+        return oracle.received(replay.problem, arithmetic) == replay.case.hyperparameters
+    except ValueError:  # a beta that has been rounded to 1
+        return False
+
+
+def _problem(case: Case, dtype: Precision) -> Problem:
+    names = [f.name for f in fields(Hyperparameters)]
+    return Problem(
+        dtype=dtype,
+        hyperparameters=Hyperparameters(**{name: getattr(case.hyperparameters, name) for name in names}),
+        parameters=tuple(_exactly(theta, dtype) for theta in case.parameters),
+        gradients=tuple(tuple(_gradient(g, dtype) for g in step) for step in case.gradients),
+    )
+
+
+def _gradient(gradient: Any, dtype: Precision) -> Gradient:
+    if gradient is None:
+        return None
+    if isinstance(gradient, tuple):
+        rows, values = gradient
+        return Rows(indices=rows, values=_exactly(values, dtype))
+    return _exactly(gradient, dtype)
+
+
+def _exactly(array: Array, dtype: Precision) -> Array:
+    return np.asarray(array, dtype=dtype)

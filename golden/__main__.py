@@ -1,0 +1,143 @@
+"""The command line: ``python -m golden verify | regenerate | show | list``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from golden import files, layout, show
+from golden.case import Case, GoldenError
+from golden.layout import File
+from golden.regenerate import regenerate
+from golden.verify import verify
+
+_EXIT_CODES = """exit codes:
+  0  everything is as it should be, and nothing was changed
+  1  a value, hash or id is wrong; or regenerate has changed, or refused to change, something
+  2  something cannot be read or found, a package is missing, or the command line is wrong
+  3  golden itself failed"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read has read enough
+        return 2
+    except (GoldenError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"error: {error}; accepted: an environment with pip install --group golden", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; every file is wholly old or wholly new", file=sys.stderr)
+        return 130
+    except Exception:
+        traceback.print_exc()
+        return 3
+
+
+def _verify(options: argparse.Namespace) -> int:
+    report = verify(options.folder)
+    code = max((c.kind for c in report.complaints), default=0, key=lambda kind: {0: 0, 2: 1, 1: 2}[kind])
+    if options.json:
+        print(json.dumps(asdict(report) | {"exit_code": int(code)}))
+        return code
+    for complaint in report.complaints:
+        print(complaint.message)
+    print(
+        f"{report.files} files, {report.cases} cases, {report.compared} values; worst difference"
+        f" {report.worst_fraction:.3f} of its bound; {len(report.complaints) or 'no'} complaints"
+    )
+    return code
+
+
+def _regenerate(options: argparse.Namespace) -> int:
+    say = (lambda text: print(text, file=sys.stderr)) if options.json else print
+    done = regenerate(options.folder, allow_change=options.allow_change, say=say)
+    code = 1 if done.written or done.refused else 0
+    if options.json:
+        print(json.dumps(asdict(done) | {"exit_code": code}))
+        return code
+    for text in done.refused:
+        print(f"refused: {text}")
+    print(f"{len(done.written)} written, {done.unchanged} unchanged, {len(done.refused)} refused")
+    return code
+
+
+def _show(options: argparse.Namespace) -> int:
+    for file, data in _files(options.folder):
+        for case, content in zip(file.cases, data["cases"], strict=True):
+            if case.id == options.id:
+                print(json.dumps(content) if options.json else "\n".join(show.lines(case, file)))
+                return 0
+    raise GoldenError(f"id is {options.id!r}; accepted: one out of `python -m golden list`")
+
+
+def _list(options: argparse.Namespace) -> int:
+    rows = [_row(case) for file, _ in _files(options.folder) for case in file.cases]
+    if options.json:
+        print(json.dumps(rows))
+        return 0
+    for row in rows:
+        print(f"{row['id']:48} {row['steps']:5} steps  {row['description']}")
+    print(f"{len(rows)} cases")
+    return 0
+
+
+def _files(folder: Path) -> Iterator[tuple[File, dict[str, list[object]]]]:
+    paths, complaints = files.entries(folder)
+    for complaint in complaints:
+        raise GoldenError(complaint)
+    for path in paths:
+        data = files.read_json(path)
+        yield layout.parse(data, path), data
+
+
+def _row(case: Case) -> dict[str, object]:
+    kinds = sorted(case.gradient_kinds)
+    return {
+        "id": case.id,
+        "steps": case.steps,
+        "flags": list(case.flags),
+        "gradients": kinds,
+        "description": case.description,
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m golden",
+        description="Trajectories of every dialect as files: check, make and read them.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, function, text in (
+        ("verify", _verify, "check every file, and recompute every value with the float64 reference"),
+        ("regenerate", _regenerate, "make the files from the reference at 50 digits"),
+        ("show", _show, "one case, for a person"),
+        ("list", _list, "all cases, a line each"),
+    ):
+        command = commands.add_parser(
+            name, help=text, description=text, epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.set_defaults(command=function)
+        command.add_argument("--json", action="store_true", help="the result for programs on standard output")
+        command.add_argument("--folder", type=Path, default=files.CASES, metavar="DIR", help="instead of golden/cases")
+    commands.choices["show"].add_argument("id", metavar="ID", help="a case, as `list` names it")
+    allow = "change what stored ids stand for; without it such files are left as they are"
+    commands.choices["regenerate"].add_argument("--allow-change", action="store_true", help=allow)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

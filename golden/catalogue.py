@@ -1,0 +1,309 @@
+"""The first set: which problems are stored, for every dialect and topic.
+
+Every number here is a short sum of powers of two, because an implementation in float32 must receive the
+very problem that one in float64 does. Parameters of a case have different shapes: Keras' non-fused Adam
+shares moments between equal ones, which a check of its own is for (adapters/deviations.toml).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from golden.case import Case, Generator
+from golden.layout import File
+from reference import Dialect, Hyperparameters
+from reference import stages as s
+
+CONVENTIONS = (
+    "Numbers are C99 hexadecimal floats; keys that end in decimal repeat them for people, rounded to nine digits.",
+    "Hyper-parameters, initial parameters and gradients are values that float32 holds exactly, so that no"
+    " implementation changes them by rounding them on their way in.",
+    "Arrays are flat, in row-major order; the shape stands beside the initial value. A gradient null is an absent one;"
+    " rows and values are a row-sparse one, values[k] belonging to row rows[k].",
+    "Steps count from 1. Expected is the state after the step: the trajectory at 50 digits, rounded once to float64."
+    " t is the number of steps that the bias correction of each parameter has seen.",
+)
+XORSHIFT = (
+    "Gradients of generator xorshift32: x = seed; for every step, parameter and element: x ^= x << 13, x ^= x >> 17,"
+    " x ^= x << 5, all modulo 2^32; the element is ((x >> 8) - 2^23) * 2^(exponent - 23), exponents being one per"
+    " parameter.",
+)
+
+NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "bias-correction": {
+            "bug": "formula",
+            "catches": "bias correction missing, of the wrong step, or formed in float32",
+            "effect": "without it the first updates are x 3.16, 4.25 and 6.53 at t = 1, 2 and 10 (betas 0.9, 0.999)",
+        },
+        "momentum": {
+            "bug": "formula",
+            "catches": "sign-SGD, Nesterov's momentum, no momentum, beta_1 ignored",
+            "effect": "a gradient that changes its sign moves the parameter by its average, not by itself",
+        },
+        "epsilon": {
+            "bug": "formula",
+            "catches": "epsilon hat where paper epsilon is meant and the reverse, epsilon inside the root, subtracted,"
+            " or absent",
+            "effect": "invisible while epsilon is far below the gradient; here it is up to 2^17 times as large",
+        },
+        "adaptive-epsilon": {
+            "bug": "formula",
+            "catches": "epsilon not scaled by sqrt(1 - beta_2^t), or in the dense branch only (tf_keras, late 2023)",
+            "effect": "the first update is smaller by up to 1 / sqrt(1 - beta_2)",
+        },
+        "amsgrad": {
+            "bug": "formula",
+            "catches": "the maximum ignored, or computed and not stored (torch's foreach Adam before 1.13)",
+            "effect": "after a spike, updates with v are larger than those with v_max, and v_max in the state is wrong",
+        },
+        "zero-gradient": {
+            "bug": "special values",
+            "catches": "0 / 0 where m = v = 0: epsilon dropped, or lost to underflow",
+            "effect": "NaN in the first step, or a parameter that moves although no gradient asked for it",
+        },
+        "step-count": {
+            "bug": "step count",
+            "catches": "t per parameter where the dialect has one, one for all where each has its own, or off by one",
+            "effect": "the bias correction of another step",
+        },
+        "absent-gradient": {
+            "bug": "step count",
+            "catches": "an absent gradient taken for zero, or counted otherwise than the dialect does",
+            "effect": "moments decay that must stay; t of the parameter differs",
+        },
+        "tail": {
+            "bug": "kernel",
+            "catches": "elements behind, or before, the last full vector treated otherwise (DeepSpeed, torch's SGD)",
+            "effect": "wrong in some elements of the parameter of eleven",
+        },
+        "rows": {
+            "bug": "sparse",
+            "catches": "rows that are not named: whether they decay, move, or stay as they are, as the dialect says",
+            "effect": "m, v or the parameter differ in rows that one step names and the next does not",
+        },
+        "duplicate-rows": {
+            "bug": "sparse",
+            "catches": "values of a row that is named twice squared one by one, lost, or applied one after the other"
+            " (Caffe2)",
+            "effect": "v is that of a sum of squares, or m has decayed twice",
+        },
+        "l2": {
+            "bug": "decay",
+            "catches": "coupled decay applied beside the step, multiplied by the gradient, or left out",
+            "effect": "m differs after one step",
+        },
+        "clip-order": {
+            "bug": "decay",
+            "catches": "clip(rescale g + l2 theta) against clip(rescale g) + l2 theta: MXNet 1 and 2",
+            "effect": "with theta 10, g 1, l2 1 and clip 0.5 the gradient is 0.5 in the one and 10.5 in the other",
+        },
+        "decoupled-decay": {
+            "bug": "decay",
+            "catches": "decay after the step (transformers), not times the learning rate (TF-Addons' AdamW), or in m",
+            "effect": "the parameter differs by learning rate x decay x what is wrong",
+        },
+        "rectification": {
+            "bug": "formula",
+            "catches": "a threshold off by one, rectification missing, epsilon missing in the rectified branch",
+            "effect": "one step of the wrong branch, or wrong updates from the threshold on",
+        },
+        "long-run": {
+            "bug": "dtype",
+            "catches": "counts that stick at 256 (bfloat16), powers of beta that drift as a running product,"
+            " errors that accumulate",
+            "effect": "from step 257 on the bias correction is that of step 256",
+        },
+    }
+)
+
+BETAS = {"beta_1": 0.875, "beta_2": 1 - 2.0**-10}
+SHORT_BETAS = {"beta_1": 0.875, "beta_2": 0.875}
+"""Rectified dialects: the branch changes in step 6, and no float32 formula may miss it."""
+STEPS = 8
+AT = (1, 2, 3, STEPS)
+LONG = (1, 10, 100, 256, 257, 1000)
+
+
+def files(dialect: Dialect) -> Iterator[tuple[File, Mapping[str, Sequence[int]]]]:
+    """Per topic the file, its cases still without trajectory, and the steps to state by case."""
+    for topic, make in TOPICS.items():
+        cases, at_steps = [], {}
+        for case, at in make(dialect, topic):
+            cases.append(case)
+            at_steps[case.id] = at
+        flags = {flag for case in cases for flag in case.flags}
+        yield (
+            File(
+                dialect=dialect.name,
+                topic=topic,
+                conventions=CONVENTIONS + (XORSHIFT if any(case.generator for case in cases) else ()),
+                notes={flag: note for flag, note in NOTES.items() if flag in flags},
+                cases=tuple(cases),
+            ),
+            at_steps,
+        )
+
+
+Made = Iterator[tuple[Case, Sequence[int]]]
+
+
+def first_steps(d: Dialect, topic: str) -> Made:
+    """Ordinary gradients; absent ones; decay; rows."""
+    theta = _wave((3,), 1.0), _wave((11,), 0.25)
+    dense = [(_wave((3,), 0.5, k), _wave((11,), 2.0**-k, 2 * k)) for k in range(STEPS)]
+    yield _case(d, topic, "plain", "dense gradients of two parameters", ("bias-correction", "tail"), theta, dense)
+
+    absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
+    flags: tuple[str, ...] = ("absent-gradient", "step-count")
+    yield _case(d, topic, "absent-gradients", "no gradient in steps 1 and 4, or in step 2", flags, theta, absent)
+
+    if "l2" in d.hyperparameters:
+        yield _case(d, topic, "l2", "coupled decay", ("l2",), theta, dense, {"l2": 0.125})
+    if "weight_decay" in d.hyperparameters:
+        yield _case(
+            d, topic, "weight-decay", "decoupled decay", ("decoupled-decay",), theta, dense, {"weight_decay": 0.125}
+        )
+    if "clip_gradient" in d.hyperparameters:
+        text, h = "theta 10, g 1, l2 1, clip 0.5", {"l2": 1.0, "clip_gradient": 0.5}
+        ten, one = (np.full((2,), 10.0),), [(np.full((2,), 1.0),)] * 3
+        yield _case(d, topic, "clip-and-l2", text, ("clip-order", "l2"), ten, one, h, at=(1, 3))
+        h = {"l2": 0.125, "rescale_grad": 0.25, "clip_gradient": 0.0625}
+        yield _case(d, topic, "rescale-clip-l2", "all stages of the gradient", ("clip-order",), theta, dense, h)
+
+    if d.takes_rows:
+        yield from _first_rows(d, topic)
+
+
+def _first_rows(d: Dialect, topic: str) -> Made:
+    flags: tuple[str, ...] = ("rows",)
+    h: dict[str, Any] = {}
+    if "l2" in d.hyperparameters:
+        flags, h = ("rows", "l2"), {"l2": 0.125}
+    elif "weight_decay" in d.hyperparameters:
+        flags, h = ("rows", "decoupled-decay"), {"weight_decay": 0.125}
+    theta = (_wave((4, 2), 1.0),)
+
+    def gradients(named: Sequence[Sequence[int]]) -> list[tuple[Any]]:
+        return [(_rows(named[k % len(named)], k),) for k in range(STEPS)]
+
+    once = gradients(([0, 2], [1, 2], [0, 3], [2, 3]))
+    yield _case(d, topic, "rows", "row-sparse gradients, every row once", flags, theta, once, h)
+    if s.sum_duplicate_rows in d.stages:
+        several = gradients(([0, 0, 2], [1, 2, 2], [0, 3, 3], [2, 2, 2]))
+        flags = ("rows", "duplicate-rows")
+        yield _case(d, topic, "duplicate-rows", "rows that are named several times", flags, theta, several)
+
+
+def large_epsilon(d: Dialect, topic: str) -> Made:
+    """Gradients from 2^-20 to 2^-4 beside epsilon 2^-3."""
+    h: dict[str, Any] = {"epsilon": 0.125}
+    scaled, flags = {**h, "adaptive_epsilon": True}, ("epsilon", "adaptive-epsilon")
+    scales = np.ldexp(1.0, [-4, -8, -14, -20])
+    theta = (_wave((4,), 1.0),)
+    dense = [(_wave((4,), 1.0, k) * scales,) for k in range(STEPS)]
+    yield _case(d, topic, "dense", "gradients from 2^-20 to 2^-4, epsilon 2^-3", ("epsilon",), theta, dense, h)
+    if "adaptive_epsilon" in d.hyperparameters:
+        yield _case(d, topic, "adaptive", "epsilon is scaled", flags, theta, dense, scaled)
+    if d.takes_rows:
+        theta = (_wave((4, 2), 1.0),)
+        sparse = [(_rows([0, 1, 2, 3], k, 2.0**-8),) for k in range(STEPS)]
+        text = "gradients of 2^-8 by rows, all of which are named"
+        yield _case(d, topic, "rows", text, ("epsilon", "rows"), theta, sparse, h)
+        if "adaptive_epsilon" in d.hyperparameters:
+            text = "epsilon is scaled, by rows"
+            yield _case(d, topic, "adaptive-rows", text, (*flags, "rows"), theta, sparse, scaled)
+
+
+def sign_alternation(d: Dialect, topic: str) -> Made:
+    """g, -g, g, ... of constant size."""
+    theta, size = (_wave((4,), 1.0),), np.array([1.0, -0.5, 2.0**-10, 64.0])
+    dense = [(size * (-1.0) ** k,) for k in range(STEPS)]
+    flags, h = ("momentum", "bias-correction"), {"beta_1": 0.90625}
+    yield _case(d, topic, "dense", "the sign changes in every step, the size never", flags, theta, dense, h)
+
+
+def spike(d: Dialect, topic: str) -> Made:
+    """Small gradients, one of 1024 in step 2, small ones again."""
+    theta = (_wave((3,), 1.0),)
+    dense = [(_wave((3,), 1024.0 if k == 1 else 2.0**-10, k),) for k in range(STEPS)]
+    text, h = "gradients of 2^-10, one of 2^10 in step 2", {"beta_2": 0.875}
+    yield _case(d, topic, "dense", text, ("momentum",), theta, dense, h)
+    if "amsgrad" in d.hyperparameters:
+        flags = ("amsgrad", "momentum")
+        yield _case(d, topic, "amsgrad", f"{text}; with AMSGrad", flags, theta, dense, {**h, "amsgrad": True})
+
+
+def zeros_from_the_start(d: Dialect, topic: str) -> Made:
+    """Three steps of zeros, then gradients in all elements but one, and in no element of another parameter."""
+    theta, mask = (_wave((3,), 1.0), _wave((2,), 1.0)), np.array([True, False, True])
+    dense = [(np.where(mask, _wave((3,), 0.5, k), 0.0) if k >= 3 else np.zeros(3), np.zeros(2)) for k in range(STEPS)]
+    text = "zeros in steps 1 to 3; one element and one parameter are without gradient for ever"
+    yield _case(d, topic, "dense", text, ("zero-gradient", "epsilon"), theta, dense, at=(1, 3, 4, STEPS))
+
+
+def thousand_steps(d: Dialect, topic: str) -> Made:
+    """1000 steps of gradients that a generator makes."""
+    theta = _wave((3,), 1.0), _wave((2,), 1.0)
+    generator = Generator(seed=20141222, steps=1000, exponents=(0, -12))
+    h = dict(BETAS) | ({"sma_threshold": 5.5} if "sma_threshold" in d.hyperparameters else {})
+    gradients = generator.gradients(tuple(array.shape for array in theta))
+    flags, text = ("long-run", "bias-correction"), "1000 steps, gradients of up to 1 and up to 2^-12"
+    yield _case(d, topic, "dense", text, flags, theta, gradients, h, at=LONG, generator=generator)
+
+
+TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
+    {
+        "first-steps": first_steps,
+        "large-epsilon": large_epsilon,
+        "sign-alternation": sign_alternation,
+        "spike": spike,
+        "zeros-from-the-start": zeros_from_the_start,
+        "thousand-steps": thousand_steps,
+    }
+)
+
+
+def _case(
+    d: Dialect,
+    topic: str,
+    name: str,
+    description: str,
+    flags: tuple[str, ...],
+    parameters: Sequence[Any],
+    gradients: Sequence[Sequence[Any]],
+    hyperparameters: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    at: Sequence[int] = AT,
+    generator: Generator | None = None,
+) -> tuple[Case, Sequence[int]]:
+    rectified = s.rectified in d.stages
+    betas = SHORT_BETAS if rectified else BETAS
+    h = {"learning_rate": 2.0**-7, "epsilon": 2.0**-20, **betas, **hyperparameters}
+    case = Case(
+        id=f"{d.name}/{topic}/{name}",
+        dialect=d.name,
+        description=description,
+        source=d.source,
+        flags=(*flags, "rectification") if rectified else flags,
+        hyperparameters=Hyperparameters(**h),
+        parameters=tuple(parameters),
+        gradients=tuple(tuple(step) for step in gradients),
+        generator=generator,
+    )
+    return case, at
+
+
+def _wave(shape: tuple[int, ...], scale: float, shift: int = 0) -> Any:
+    """Unlike numbers of both signs: scale x (1, -2, 0.5, 1.25, -0.75, ...), beginning anywhere."""
+    numbers = (1.0, -2.0, 0.5, 1.25, -0.75, 0.375, -1.5)
+    size = int(np.prod(shape))
+    return scale * np.array([numbers[(k + shift) % len(numbers)] for k in range(size)]).reshape(shape)
+
+
+def _rows(rows: Sequence[int], shift: int, scale: float = 0.5) -> tuple[Any, Any]:
+    return np.array(rows, dtype=np.int64), _wave((len(rows), 2), scale, shift)

@@ -1,0 +1,151 @@
+"""The folder of golden files: read without trusting it, written wholly or not at all.
+
+Only regular files of a bounded size are opened, links are not followed, and nothing but objects, arrays,
+text, integers, true, false and null gets through.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from golden import floats
+from golden.case import Case, GoldenError
+from golden.layout import FORMAT, HASH, VERSION, content_hash, parse
+from reference import DIALECTS
+
+CASES = Path(__file__).resolve().parent / "cases"
+MAX_BYTES = 2**20
+"""Of a file."""
+
+
+# Reading
+
+
+def cases_of(dialect: str, folder: Path = CASES) -> tuple[Case, ...]:
+    """All cases of a dialect.
+
+    Raises `GoldenError` for a file that is malformed or has been edited, and where there is no case.
+    """
+    paths, complaints = entries(folder)
+    if complaints:
+        raise GoldenError(complaints[0])
+    found: list[Case] = []
+    for path in paths:
+        if path.parent.name != dialect:
+            continue
+        data = read_json(path)
+        if data.get(HASH) != content_hash(data):
+            raise GoldenError(f"{path}: {HASH} is not that of the content; run python -m golden verify")
+        found += parse(data, path).cases
+    if not found:
+        raise GoldenError(f"{folder} has no case of {dialect}; accepted: at least one per dialect")
+    return tuple(found)
+
+
+def entries(folder: Path) -> tuple[list[Path], list[str]]:
+    """The files ``folder/dialect/topic.json``, sorted, and complaints about everything else that is there."""
+    if not folder.is_dir():
+        raise GoldenError(f"{folder} is no folder; accepted: the folder of the golden cases")
+    found: list[Path] = []
+    complaints: list[str] = []
+
+    def keep(path: Path, test: Callable[[int], bool], accepted: str) -> bool:
+        mode = path.lstat().st_mode
+        if test(mode):
+            return True
+        complaints.append(f"{path} is {'a link' if stat.S_ISLNK(mode) else 'out of place'}; accepted: {accepted}")
+        return False
+
+    for sub in sorted(folder.iterdir()):
+        if keep(sub, stat.S_ISDIR, f"folders named as dialects: {', '.join(DIALECTS)}"):
+            for path in sorted(sub.iterdir()):
+                if not keep(path, stat.S_ISREG, "regular files TOPIC.json"):
+                    continue
+                if path.suffix == ".json":
+                    found.append(path)
+                else:
+                    complaints.append(f"{path} is left over or out of place; accepted: regular files TOPIC.json")
+    return found, complaints
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a regular file of at most `MAX_BYTES`, links not followed; `GoldenError` otherwise."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise GoldenError(f"{path} is no regular file; accepted: a file of JSON")
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise GoldenError(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise GoldenError(f"{path} is larger than {MAX_BYTES} bytes; accepted: a smaller file")
+    try:
+        data = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+        )
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise GoldenError(f"{path} is not JSON of this format: {error}") from error
+    if not isinstance(data, dict):
+        raise GoldenError(f"{path} holds a {type(data).__name__}; accepted: an object")
+    if data.get("format") != FORMAT or data.get("version") != VERSION:
+        what = f"format {floats.shortened(data.get('format'))}, version {floats.shortened(data.get('version'))}"
+        raise GoldenError(f"{path} is of {what}; accepted: {FORMAT!r}, version {VERSION}")
+    return data
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key {floats.shortened(twice)} stands twice; accepted: every key once")
+    return found
+
+
+def _refuse_number(text: str) -> Any:
+    raise ValueError(f"number {floats.shortened(text)}; accepted: integers, and hexadecimal floats as text")
+
+
+# Writing
+
+
+def render(data: Any, indent: str = "") -> str:
+    """JSON whose innermost lists and objects stand on one line."""
+    inner = indent + " "
+    one_line = json.dumps(data)
+    if not isinstance(data, dict | list) or len(indent) + len(one_line) <= 120 or _is_flat_list(data):
+        return one_line
+    if isinstance(data, dict):
+        items = [f"{inner}{json.dumps(key)}: {render(value, inner)}" for key, value in data.items()]
+        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
+    return "[\n" + ",\n".join(inner + render(value, inner) for value in data) + f"\n{indent}]"
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file wholly or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _is_flat_list(data: Any) -> bool:
+    return isinstance(data, list) and not any(isinstance(value, dict | list) for value in data)

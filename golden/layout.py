@@ -1,0 +1,306 @@
+"""Format, version 1: from JSON to cases, checking everything, and back.
+
+`parse` says what is wrong, where, and what is accepted; sizes are checked before anything is made of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from golden import floats
+from golden.case import MAX_ELEMENTS, MAX_NUMBERS, MAX_PARAMETERS, MAX_STEPS, Case, Expected, Generator, GoldenError
+from reference import DIALECTS, Hyperparameters
+
+FORMAT = "adam-conformance golden"
+VERSION = 1
+HASH = "content_hash"
+_BOOLEANS = ("adaptive_epsilon", "amsgrad")
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """The cases of one dialect and topic."""
+
+    dialect: str
+    topic: str
+    conventions: tuple[str, ...]
+    """What holds for all of its cases."""
+    notes: Mapping[str, Mapping[str, str]]
+    """Every flag of its cases: kind of bug, what it catches, its effect."""
+    cases: tuple[Case, ...]
+
+
+def content_hash(data: Mapping[str, Any]) -> str:
+    """SHA-256 of everything but itself, as JSON with sorted keys and without white space."""
+    content = {key: value for key, value in data.items() if key != HASH}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+# From JSON
+
+
+def parse(data: Mapping[str, Any], path: Path) -> File:
+    """The cases of a file's content. Raises `GoldenError` naming file, case and key."""
+    where = str(path)
+    dialect, topic = _get(data, "dialect", str, where), _get(data, "topic", str, where)
+    if dialect not in DIALECTS:
+        raise GoldenError(f"{where}: dialect is {floats.shortened(dialect)}; accepted: {', '.join(DIALECTS)}")
+    if (path.parent.name, path.stem) != (dialect, topic):
+        raise GoldenError(f"{where} says that it is {dialect}/{topic}.json; accepted: the name of the file")
+    notes = _get(data, "notes", dict, where)
+    cases = tuple(
+        _case(_is(case, dict, f"{where}: cases[{k}]"), dialect, topic, f"{where}: cases[{k}]")
+        for k, case in enumerate(_get(data, "cases", list, where))
+    )
+    used = {flag for case in cases for flag in case.flags}
+    if used != set(notes):
+        odd = ", ".join(sorted(used ^ set(notes)))
+        raise GoldenError(f"{where}: notes and flags differ in {odd}; accepted: a note for every flag that is used")
+    conventions = tuple(_get(data, "conventions", list, where))
+    return File(dialect=dialect, topic=topic, conventions=conventions, notes=notes, cases=cases)
+
+
+def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str) -> Case:
+    name = _get(data, "id", str, where)
+    if not name.startswith(f"{dialect}/{topic}/"):
+        raise GoldenError(f"{where}: id is {floats.shortened(name)}; accepted: {dialect}/{topic}/NAME")
+    where = f"{where} ({floats.shortened(name)})"
+    parameters, elements = [], 0
+    given = _get(data, "parameters", list, where)
+    if not 1 <= len(given) <= MAX_PARAMETERS:
+        raise GoldenError(f"{where}: there are {len(given)} parameters; accepted: 1 to {MAX_PARAMETERS}")
+    for i, parameter in enumerate(given):
+        at = f"{where}: parameters[{i}]"
+        shape = _get(_is(parameter, dict, at), "shape", list, at)
+        if len(shape) > 8:
+            raise GoldenError(f"{at}.shape has {len(shape)} axes; accepted: up to 8")
+        for n in shape:
+            if not 0 <= _is(n, int, f"{at}.shape") <= MAX_ELEMENTS:
+                raise GoldenError(f"{at}.shape has {floats.shortened(n)}; accepted: 0 to {MAX_ELEMENTS}")
+        elements += math.prod(shape)
+        if elements > MAX_ELEMENTS:
+            raise GoldenError(f"{at}: the parameters have over {MAX_ELEMENTS} elements; accepted: fewer")
+        parameters.append(_exact_in_float32(floats.from_hex_list(parameter.get("values"), shape, f"{at}.values"), at))
+    shapes = tuple(theta.shape for theta in parameters)
+    stored = _get(data, "gradients", dict, where)
+    generator = _generator(stored, shapes, f"{where}: gradients") if "generator" in stored else None
+    gradients = generator.gradients(shapes) if generator else _stored(stored, shapes, f"{where}: gradients")
+    h = _hyperparameters(_get(data, "hyperparameters", dict, where), dialect, f"{where}: hyperparameters")
+    expected = tuple(
+        _expected(_is(e, dict, f"{where}: expected[{k}]"), shapes, amsgrad=h.amsgrad, where=f"{where}: expected[{k}]")
+        for k, e in enumerate(_get(data, "expected", list, where))
+    )
+    at_steps = [e.step for e in expected]
+    if at_steps != sorted(set(at_steps)) or not at_steps or not 1 <= at_steps[0] <= at_steps[-1] <= len(gradients):
+        raise GoldenError(f"{where}: expected is at steps {at_steps}; accepted: rising, from 1 to {len(gradients)}")
+    return Case(
+        id=name,
+        dialect=dialect,
+        description=_get(data, "description", str, where),
+        source=_get(data, "source", str, where),
+        flags=tuple(_is(flag, str, f"{where}: flags") for flag in _get(data, "flags", list, where)),
+        hyperparameters=h,
+        parameters=tuple(parameters),
+        gradients=gradients,
+        generator=generator,
+        expected=expected,
+    )
+
+
+def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyperparameters:
+    accepted = DIALECTS[dialect].hyperparameters
+    if set(data) != accepted:
+        odd = ", ".join(sorted(set(data) ^ accepted))
+        raise GoldenError(f"{where} differ from the dialect's in {odd}; accepted: {', '.join(sorted(accepted))}")
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        at = f"{where}.{name}"
+        if name in _BOOLEANS:
+            values[name] = _is(value, bool, at)
+        elif name == "clip_gradient" and value is None:
+            values[name] = None
+        else:
+            values[name] = floats.from_hex(_get(_is(value, dict, at), "hex", str, at), f"{at}.hex")
+            _exact_in_float32(np.array(values[name]), at)
+            if value.get("decimal") != floats.decimal(values[name]):
+                raise GoldenError(f"{at}.decimal is {floats.shortened(value.get('decimal'))}; accepted: that of hex")
+    try:
+        return Hyperparameters(**values)
+    except ValueError as error:
+        raise GoldenError(f"{where}: {error}") from error
+
+
+def _generator(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], where: str) -> Generator:
+    if data["generator"] != "xorshift32":
+        raise GoldenError(f"{where}.generator is {floats.shortened(data['generator'])}; accepted: xorshift32")
+    seed, steps = _get(data, "seed", int, where), _get(data, "steps", int, where)
+    exponents = tuple(_is(e, int, f"{where}.exponents") for e in _get(data, "exponents", list, where))
+    if not 1 <= seed < 2**32:
+        raise GoldenError(f"{where}.seed is {floats.shortened(seed)}; accepted: 1 to {2**32 - 1}")
+    _check_size(steps, shapes, f"{where}.steps")
+    if len(exponents) != len(shapes) or not all(-60 <= e <= 60 for e in exponents):
+        raise GoldenError(f"{where}.exponents are {exponents}; accepted: {len(shapes)} integers from -60 to 60")
+    return Generator(seed, steps, exponents)
+
+
+def _stored(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], where: str) -> tuple[tuple[Any, ...], ...]:
+    steps = _get(data, "stored", list, where)
+    _check_size(len(steps), shapes, where)
+    gradients = []
+    for k, step in enumerate(steps):
+        if not isinstance(step, list) or len(step) != len(shapes):
+            raise GoldenError(f"{where}.stored[{k}] is not a list of {len(shapes)}; accepted: one per parameter")
+        gradients.append(
+            tuple(
+                _gradient(g, shape, f"{where}.stored[{k}][{i}]")
+                for i, (g, shape) in enumerate(zip(step, shapes, strict=True))
+            )
+        )
+    return tuple(gradients)
+
+
+def _gradient(data: object, shape: tuple[int, ...], where: str) -> Any:
+    if data is None:
+        return None
+    if not isinstance(data, dict):
+        return _exact_in_float32(floats.from_hex_list(data, shape, where), where)
+    rows = [_is(row, int, f"{where}.rows") for row in _get(data, "rows", list, where)]
+    height = shape[0] if shape else 0
+    if len(rows) > MAX_ELEMENTS or not all(0 <= row < height for row in rows):
+        raise GoldenError(f"{where}.rows has a number out of range; accepted: 0 to {height - 1}")
+    values = floats.from_hex_list(data.get("values"), (len(rows), *shape[1:]), f"{where}.values")
+    return np.array(rows, dtype=np.int64), _exact_in_float32(values, where)
+
+
+def _expected(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], *, amsgrad: bool, where: str) -> Expected:
+    def arrays(name: str) -> tuple[Any, ...]:
+        lists = _get(data, name, list, where)
+        if len(lists) != len(shapes):
+            raise GoldenError(f"{where}.{name} has length {len(lists)}; accepted: {len(shapes)}, one per parameter")
+        return tuple(
+            floats.from_hex_list(texts, shape, f"{where}.{name}[{i}]")
+            for i, (texts, shape) in enumerate(zip(lists, shapes, strict=True))
+        )
+
+    if not amsgrad and data.get("v_max") is not None:
+        raise GoldenError(f"{where}.v_max is given; accepted: null, because amsgrad is off")
+    expected = Expected(
+        step=_get(data, "step", int, where),
+        t=tuple(_is(t, int, f"{where}.t") for t in _get(data, "t", list, where)),
+        parameters=arrays("parameters"),
+        m=arrays("m"),
+        v=arrays("v"),
+        v_max=arrays("v_max") if amsgrad else None,
+    )
+    if len(expected.t) != len(shapes):
+        raise GoldenError(f"{where}.t has length {len(expected.t)}; accepted: {len(shapes)}, one per parameter")
+    if data.get("parameters_decimal") != _decimals(expected.parameters):
+        raise GoldenError(f"{where}.parameters_decimal differs from parameters; accepted: the same, to nine digits")
+    return expected
+
+
+def _check_size(steps: int, shapes: tuple[tuple[int, ...], ...], where: str) -> None:
+    if not 1 <= steps <= MAX_STEPS:
+        raise GoldenError(f"{where}: there are {floats.shortened(steps)} steps; accepted: 1 to {MAX_STEPS}")
+    numbers = steps * sum(max(1, math.prod(shape)) for shape in shapes)
+    if numbers > MAX_NUMBERS:
+        raise GoldenError(f"{where}: there are {numbers} gradient elements; accepted: up to {MAX_NUMBERS}")
+
+
+def _exact_in_float32(array: Any, where: str) -> Any:
+    """As given, if an implementation in float32 can be given the very same."""
+    with np.errstate(over="ignore"):
+        if not np.array_equal(array.astype(np.float32).astype(np.float64), array):
+            raise GoldenError(f"{where} has a value that float32 does not hold; accepted: values that it holds exactly")
+    return array
+
+
+def _get(data: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+    if key not in data:
+        raise GoldenError(f"{where} has no {key}; accepted: a {kind.__name__}")
+    return _is(data[key], kind, f"{where}: {key}")
+
+
+def _is(value: Any, kind: type, where: str) -> Any:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise GoldenError(f"{where} is {floats.shortened(value)}; accepted: a {kind.__name__}")
+    return value
+
+
+# To JSON
+
+
+def to_json(file: File) -> dict[str, Any]:
+    """The content of a file, hash included."""
+    data: dict[str, Any] = {
+        "$schema": "../../schema.json",
+        "format": FORMAT,
+        "version": VERSION,
+        "made_by": {"program": "python -m golden regenerate", "version": 1, "digits": 50},
+        "dialect": file.dialect,
+        "topic": file.topic,
+        "conventions": list(file.conventions),
+        "notes": {flag: dict(note) for flag, note in file.notes.items()},
+        "cases": [_case_to_json(case) for case in file.cases],
+    }
+    return {**data, HASH: content_hash(data)}
+
+
+def _case_to_json(case: Case) -> dict[str, Any]:
+    g = case.generator
+    gradients: dict[str, Any] = {"stored": [[_gradient_to_json(x) for x in step] for step in case.gradients]}
+    if g is not None:
+        gradients = {"generator": "xorshift32", "seed": g.seed, "steps": g.steps, "exponents": list(g.exponents)}
+    return {
+        "id": case.id,
+        "description": case.description,
+        "source": case.source,
+        "flags": list(case.flags),
+        "hyperparameters": dict(_hyperparameters_to_json(case)),
+        "parameters": [{"shape": list(p.shape), "values": floats.hex_list(p)} for p in case.parameters],
+        "gradients": gradients,
+        "expected": [_expected_to_json(e) for e in case.expected],
+    }
+
+
+def _hyperparameters_to_json(case: Case) -> Iterator[tuple[str, Any]]:
+    """All that the dialect has, so that a reader needs no defaults."""
+    for field in fields(Hyperparameters):
+        if field.name in DIALECTS[case.dialect].hyperparameters:
+            value = getattr(case.hyperparameters, field.name)
+            plain = value is None or isinstance(value, bool)
+            yield field.name, value if plain else {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
+
+
+def _gradient_to_json(gradient: Any) -> Any:
+    if gradient is None:
+        return None
+    if isinstance(gradient, tuple):
+        rows, values = gradient
+        return {"rows": [int(row) for row in rows], "values": floats.hex_list(values)}
+    return floats.hex_list(gradient)
+
+
+def _expected_to_json(e: Expected) -> dict[str, Any]:
+    return {
+        "step": e.step,
+        "t": list(e.t),
+        "parameters": [floats.hex_list(array) for array in e.parameters],
+        "parameters_decimal": _decimals(e.parameters),
+        "m": [floats.hex_list(array) for array in e.m],
+        "v": [floats.hex_list(array) for array in e.v],
+        "v_max": None if e.v_max is None else [floats.hex_list(array) for array in e.v_max],
+    }
+
+
+def _decimals(arrays: tuple[Any, ...]) -> list[list[str]]:
+    return [[floats.decimal(value) for value in array.ravel()] for array in arrays]

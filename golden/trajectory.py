@@ -1,0 +1,41 @@
+"""The float64 reference on a case, and the bound beside it: what stored values are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from golden.case import Case, Expected
+from reference import Bound, Rounding, State, bounded_step, dialect, initial_bound, initial_state
+
+
+def trajectory(case: Case, rounding: Rounding) -> Iterator[tuple[Expected, State, Bound]]:
+    """At the stated steps: what is stored, the float64 reference's own, and how far `rounding` may be from either.
+
+    The bound's `branch` is whether a rectified branch was ambiguous in this step or an earlier one.
+    """
+    stated = {expected.step: expected for expected in case.expected}
+    d, h = dialect(case.dialect), case.hyperparameters
+    state = initial_state(case.parameters, h)
+    bound = initial_bound(state)
+    ambiguous = False
+    for k, gradients in enumerate(case.gradients, 1):
+        state, bound = bounded_step(d, h, rounding, state, bound, gradients)
+        ambiguous = ambiguous or bound.branch
+        if k in stated:
+            yield stated[k], state, _with_branch(bound, ambiguous=ambiguous)
+
+
+def _with_branch(bound: Bound, *, ambiguous: bool) -> Bound:
+    """Which branch was taken decides theta alone: where that is open, every theta is accepted."""
+    if not ambiguous:
+        return bound
+    theta = tuple(np.full(np.shape(error), np.inf) for error in bound.theta)
+    return Bound(theta, bound.m, bound.v, bound.v_max, bound.update, bound.out_of_range, branch=True)
+
+
+def bounds(bound: Bound) -> dict[str, tuple[Any, ...]]:
+    """The bound of each quantity, by the name that `Expected` gives it."""
+    return {"parameters": bound.theta, "m": bound.m, "v": bound.v, "v_max": bound.v_max or ()}

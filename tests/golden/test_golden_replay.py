@@ -1,0 +1,139 @@
+"""The gate's check: every correct twin gives the stored values, and wrong implementations do not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from golden_copies import ROOT
+
+from adapters.contract import Arithmetic, Claim, Precision
+from conformance import checks, mutants
+from conformance.findings import Outcome
+from conformance.kills import killed_by
+from conformance.mutants import breaches, formula, state
+from conformance.mutants.twin import Twin
+from conformance.mutants.twins import KerasV2Twin, TorchTwin
+from conformance.replay import replays
+from golden import cases_of
+
+NOT_BY_GOLDEN = {
+    formula.ZeroClipIgnored: "clip_gradient 0 is a declared deviation of MXNet, with a check of its own",
+    state.SharedMoments: "equal shapes are a declared deviation of Keras, with a check of its own",
+    state.CountNotReported: "t is the check step-count's",
+    state.GradientsOverwritten: "computes rightly",
+    state.InitialParametersOverwritten: "computes rightly",
+    state.LiveViews: "computes rightly",
+    breaches.AnotherCodePath: "computes rightly",
+    breaches.CoarseArithmetic: "what it declares hides its error; the check informative is for that",
+    breaches.WrongShape: "the check contract's",
+    breaches.WrongDtype: "the check contract's",
+    breaches.TooFewArrays: "the check contract's",
+    breaches.MaximumNotReturned: "the check contract's",
+}
+
+
+def judged(implementation: Twin) -> Outcome:
+    merged = Outcome()
+    for replay in replays(implementation):
+        merged.add(checks.golden(implementation, replay))
+    return merged
+
+
+@pytest.mark.parametrize("twin", mutants.TWINS, ids=lambda twin: twin.__name__)
+def test_a_correct_implementation_gives_the_stored_values(twin: type[Twin]) -> None:
+    implementation = twin()
+    replayed = replays(implementation)
+    assert {r.case.id for r in replayed} == {case.id for case in cases_of(twin.claim.dialect)}
+    assert {r.problem.dtype for r in replayed} == {"float32", "float64"}
+    merged = judged(implementation)
+    assert merged.findings == []
+    assert 0.05 < merged.worst_fraction < 1
+    assert merged.ambiguous == 0
+    assert merged.compared > 1000
+
+
+@pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_golden_cases_alone_reject_a_wrong_implementation(mutant: type[Twin]) -> None:
+    ids = killed_by(mutant())
+    assert bool(ids) != (mutant in NOT_BY_GOLDEN), NOT_BY_GOLDEN.get(mutant, "no case rejects it")
+
+
+def test_a_finding_names_the_case() -> None:
+    implementation = formula.EpsilonInsideRoot()
+    (finding, *_) = judged(implementation).findings
+    assert finding.message.startswith("golden, step ")
+    assert (finding.quantity, finding.parameter) == ("parameters", 0)
+    assert "golden case keras-v2-adam/" in finding.description
+    assert finding.worst
+
+
+def test_a_case_outside_the_claim_is_not_replayed() -> None:
+    class Dense(KerasV2Twin):
+        claim = Claim(
+            dialect="keras-v2-adam",
+            hyperparameters=KerasV2Twin.claim.hyperparameters - {"amsgrad"},
+            dtypes=("float64",),
+            gradients=frozenset({"dense"}),
+        )
+
+    found = replays(Dense())
+    assert found
+    assert all(r.case.gradient_kinds == {"dense"} and not r.case.hyperparameters.amsgrad for r in found)
+    assert {r.problem.dtype for r in found} == {"float64"}
+
+
+def test_hyperparameters_that_arrive_changed_are_not_compared_with_what_is_stored() -> None:
+    class Coarse(TorchTwin):
+        def arithmetic(self, dtype: Precision) -> Arithmetic:
+            return replace(TorchTwin.arithmetic(self, dtype), moment_betas="bfloat16")
+
+    found = replays(Coarse())
+    assert {r.case.hyperparameters.beta_2 for r in found} == {0.875}, "1 - 2^-10 is no bfloat16"
+
+
+def test_single_precision_on_the_way_in_changes_no_case() -> None:
+    roles = {name: "float32" for name, value in vars(Arithmetic(storage="float32", compute="float32")).items()
+             if value in ("float32", "float64")}  # fmt: skip
+
+    class Single(TorchTwin):
+        def arithmetic(self, dtype: Precision) -> Arithmetic:
+            return Arithmetic(**roles)  # type: ignore[arg-type]
+
+    assert len(replays(Single())) == len(replays(TorchTwin()))
+
+
+@pytest.mark.parametrize("missing", ["mpmath", "jsonschema"])
+def test_the_gate_reads_golden_files_without(missing: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; import golden; print(len(golden.cases_of('torch-adam')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, str(len(cases_of("torch-adam")))), done.stderr
+
+
+@pytest.mark.parametrize(("missing", "command"), [("mpmath", "regenerate"), ("jsonschema", "verify")])
+def test_a_missing_package_is_named(missing: str, command: str) -> None:
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None; from golden.__main__ import main; sys.exit(main([{command!r}]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert missing in done.stderr
+    assert "pip install --group golden" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,283 @@
+"""verify: the files of this project are right, and whatever is wrong in one is found and named."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from golden_copies import FIRST, PLAIN, copied, edit, golden
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from golden import CASES, GoldenError, cases_of, layout
+from golden.files import MAX_BYTES, entries, read_json
+from golden.trajectory import trajectory
+from golden.verify import DOUBLE, SCHEMA, verify
+from reference import DIALECTS
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def test_the_files_of_this_project_are_right() -> None:
+    report = verify()
+    assert [c.message for c in report.complaints] == []
+    assert (report.files, report.cases) == (48, 95)
+    assert 0 < report.worst_fraction < 0.5
+
+
+def test_every_dialect_has_every_topic() -> None:
+    topics = {"first-steps", "large-epsilon", "sign-alternation", "spike", "zeros-from-the-start", "thousand-steps"}
+    paths, strays = entries(CASES)
+    assert {(p.parent.name, p.stem) for p in paths} == {(d, topic) for d in DIALECTS for topic in topics}
+    assert strays == []
+    for d in DIALECTS.values():
+        amsgrad = [case.id for case in cases_of(d.name) if case.hyperparameters.amsgrad]
+        assert bool(amsgrad) == ("amsgrad" in d.hyperparameters)
+
+
+def test_the_set_is_small() -> None:
+    assert sum(path.stat().st_size for path in CASES.rglob("*.json")) < 700_000
+
+
+def test_no_rectified_branch_is_open_and_no_value_without_certificate() -> None:
+    for case in cases_of("tfa-rectified-adam"):
+        assert not any(bound.branch for _, _, bound in trajectory(case, DOUBLE))
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(SCHEMA.read_text()))
+
+
+# A digit
+
+
+def digits_of(text: str) -> list[int]:
+    """Positions of the digits of stored values: mantissas of hexadecimal floats."""
+    found = []
+    at = text.find('"0x')
+    while at >= 0:
+        end = text.index('"', at + 1)
+        point = text.find(".", at, end)
+        found += [k for k in range(point + 1, text.index("p", at)) if point >= 0]
+        at = text.find('"0x', end)
+    return found
+
+
+def test_a_flipped_digit_anywhere_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = copied(tmp_path)
+    text = (folder / FIRST).read_text()
+    for at in random.Random(0).sample(digits_of(text), 20):
+        flipped = text[:at] + ("1" if text[at] != "1" else "2") + text[at + 1 :]
+        (folder / FIRST).write_text(flipped)
+        code, out, _ = golden(capsys, "verify", "--folder", folder)
+        assert code in (1, 2)
+        assert str(folder / FIRST) in out
+        with pytest.raises(GoldenError):  # the gate does not take it either
+            cases_of("torch-adam", folder)
+
+
+@pytest.mark.parametrize("quantity", ["parameters", "m", "v", "v_max"])
+@pytest.mark.parametrize(("step", "number"), [(0, 1), (3, 8)])
+def test_a_wrong_value_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], quantity: str, step: int, number: int
+) -> None:
+    """With a hash that fits: id, step, quantity and element are named, and what would be accepted."""
+    file = Path("torch-adam/spike.json")
+    folder = copied(tmp_path, file)
+
+    def change(data: dict[str, Any]) -> None:
+        (case,) = (c for c in data["cases"] if c["id"] == "torch-adam/spike/amsgrad")
+        expected = case["expected"][step]
+        value = float.fromhex(expected[quantity][0][1])
+        wrong = value * (1 + 2.0**-42)
+        expected[quantity][0][1] = layout.floats.to_hex(wrong)
+
+    edit(folder / file, change)
+    code, out, _ = golden(capsys, "verify", "--folder", folder)
+    assert code == 1
+    assert f"torch-adam/spike/amsgrad, step {number}: {quantity} of parameter 0, element [1], is 0x" in out.replace(
+        "is -0x", "is 0x"
+    )
+    assert "; accepted: " in out
+    code, out, _ = golden(capsys, "verify", "--json", "--folder", folder)
+    (complaint,) = json.loads(out)["complaints"]
+    named = [complaint[key] for key in ("kind", "id", "step", "quantity", "parameter", "element")]
+    assert named == [1, "torch-adam/spike/amsgrad", number, quantity, 0, [1]]
+
+
+def _set(*keys: Any, to: Any) -> Change:
+    def change(data: dict[str, Any]) -> None:
+        *path, last = keys
+        at: Any = data
+        for key in path:
+            at = at[key]
+        if to is KeyError:
+            del at[last]
+        else:
+            at[last] = to
+
+    return change
+
+
+HEX = {"hex": "0x1p-7", "decimal": "0.0078125"}
+CASE = ("cases", 0)
+SPOILED: dict[str, tuple[int, Change, str]] = {
+    "t": (1, _set(*CASE, "expected", 0, "t", to=[1, 2]), "step 1: t of parameter 1 is 2; accepted: 1"),
+    "gradient": (1, _set(*CASE, "gradients", "stored", 0, 0, 0, to="0x1p+3"), "step 1: parameters of parameter 0"),
+    "hyper-parameter": (1, _set(*CASE, "hyperparameters", "learning_rate", to=HEX | {"hex": "0x1p-6", "decimal":
+        "0.015625"}), "plain, step 1: parameters of parameter 0"),
+    "twice": (1, lambda data: data["cases"].append(data["cases"][0]), f"id {PLAIN} stands in "),
+    "version": (2, _set("version", to=2), "version 2; accepted: 'adam-conformance golden', version 1"),
+    "format": (2, _set("format", to="yaml"), "is of format 'yaml'"),
+    "unknown dialect": (2, _set("dialect", to="jax-adam"), "dialect is 'jax-adam'; accepted: keras-v2-adam"),
+    "another dialect": (2, _set("dialect", to="mxnet2-adam"), "accepted: the name of the file"),
+    "id of another file": (2, _set(*CASE, "id", to="torch-adam/spike/plain"), "accepted: torch-adam/first-steps/NAME"),
+    "unknown key": (2, _set(*CASE, "surprise", to=1), "breaks the schema at $.cases[0]"),
+    "missing key": (2, _set(*CASE, "source", to=KeyError), "breaks the schema at $.cases[0]"),
+    "unknown flag": (2, _set(*CASE, "flags", to=["luck"]), "notes and flags differ in "),
+    "note too many": (2, _set("notes", "luck", to={"bug": "formula", "catches": "x", "effect": "y"}), "in luck"),
+    "wrong hex": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1.8"), "schema at $.cases[0].parameters"),
+    "long hex": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1.80p+0"), "[0] is '0x1.80p+0'"),
+    "overflow": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1p+1024"), "accepted: a finite"),
+    "float64": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1.0000000000001p+0"), "accepted: values that"),
+    "decimal": (2, _set(*CASE, "expected", 0, "parameters_decimal", 0, 0, to="7"), "parameters_decimal differs"),
+    "too few": (2, _set(*CASE, "expected", 0, "m", 0, to=[]), ".m[0] has length 0; accepted: 3 numbers"),
+    "huge shape": (2, _set(*CASE, "parameters", 0, "shape", to=[10**18]), "breaks the schema"),
+    "many elements": (2, _set(*CASE, "parameters", 0, "shape", to=[4096, 4096]), "over 4096 elements"),
+    "negative shape": (2, _set(*CASE, "parameters", 0, "shape", to=[-1]), "breaks the schema"),
+    "many steps": (2, _set(*CASE, "gradients", to={"generator": "xorshift32", "seed": 1, "steps": 10**9,
+        "exponents": [0, 0]}), "breaks the schema"),
+    "unknown generator": (2, _set(*CASE, "gradients", to={"generator": "os.urandom", "seed": 1, "steps": 1,
+        "exponents": [0, 0]}), "breaks the schema"),
+    "many gradients": (2, lambda data: data["cases"][0].update(
+        parameters=[{"shape": [4096], "values": ["0x0p+0"] * 4096}],
+        gradients={"generator": "xorshift32", "seed": 1, "steps": 20000, "exponents": [0]}), "accepted: up to 1000000"),
+    "steps": (2, _set(*CASE, "expected", 0, "step", to=3), "expected is at steps [3, 2, 3, 8]; accepted: rising"),
+    "beta": (2, _set(*CASE, "hyperparameters", "beta_1", to={"hex": "0x1p+0", "decimal": "1"}), "a number in [0, 1)"),
+    "strange option": (2, _set(*CASE, "hyperparameters", "clip_gradient", to=None), "differ from the dialect's"),
+    "rows": (2, _set(*CASE, "gradients", "stored", 0, 0, to={"rows": [0], "values": ["0x1p+0"]}),
+        "has no sparse form"),
+    "row out of range": (2, _set(*CASE, "gradients", "stored", 0, 0, to={"rows": [3], "values": ["0x1p+0"]}),
+        "rows has a number out of range; accepted: 0 to 2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_spoiled_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, change, message = SPOILED[name]
+    folder = copied(tmp_path)
+    edit(folder / FIRST, change)
+    got, out, err = golden(capsys, "verify", "--folder", folder)
+    assert (got, err) == (code, "")
+    assert message in out
+    assert all(len(line) < 700 for line in out.splitlines())
+
+
+def test_a_hand_edit_is_told_from_a_wrong_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = copied(tmp_path)
+    edit(folder / FIRST, _set(*CASE, "description", to="nicer words"), rehash=False)
+    code, out, _ = golden(capsys, "verify", "--folder", folder)
+    assert code == 1
+    assert "that of the content (a hand edit?)" in out
+    with pytest.raises(GoldenError, match="content_hash is not that of the content"):
+        cases_of("torch-adam", folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is not JSON of this format"),
+        (b"{", "is not JSON of this format"),
+        (b"[]", "holds a list; accepted: an object"),
+        (b"\xff\xfe", "is not JSON of this format"),
+        (b'{"a": 1, "a": 2}', "key 'a' stands twice; accepted: every key once"),
+        (b'{"a": 1.5}', "number '1.5'; accepted: integers"),
+        (b'{"a": NaN}', "number 'NaN'; accepted: integers"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON of this format"),
+        (b"[" * 200_000, "is not JSON of this format"),
+        (b" " * (MAX_BYTES + 1), f"is larger than {MAX_BYTES} bytes"),
+    ],
+)
+def test_what_is_no_golden_file_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, why: str
+) -> None:
+    folder = copied(tmp_path)
+    (folder / FIRST).write_bytes(content)
+    code, out, err = golden(capsys, "verify", "--folder", folder)
+    assert (code, err) == (2, "")
+    assert why in out
+
+
+def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.json"
+    with path.open("wb") as file:
+        file.truncate(2**36)
+    with pytest.raises(GoldenError, match="is larger than"):
+        read_json(path)
+
+
+def test_links_and_strays_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, outside = copied(tmp_path / "cases"), tmp_path / "outside.json"
+    outside.write_text((folder / FIRST).read_text())
+    (folder / "torch-adam" / "link.json").symlink_to(outside)
+    (folder / "linked-adam").symlink_to(tmp_path)
+    os.mkfifo(folder / "torch-adam" / "pipe.json")
+    (folder / "torch-adam" / ".first-steps.json.abc.tmp").write_text("")
+    (folder / "README").write_text("")
+    code, out, _ = golden(capsys, "verify", "--folder", folder)
+    assert code == 2
+    assert "link.json is a link; accepted: regular files TOPIC.json" in out
+    assert "linked-adam is a link; accepted: folders named as dialects" in out
+    assert "pipe.json is out of place" in out
+    assert ".tmp is left over" in out
+    assert "README is out of place" in out
+    with pytest.raises(GoldenError, match="cannot be read"):
+        read_json(folder / "torch-adam" / "link.json")
+
+
+@pytest.mark.parametrize("what", ["absent", "empty"])
+def test_a_folder_without_files_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str) -> None:
+    folder = tmp_path if what == "empty" else tmp_path / "absent"
+    code, _, err = golden(capsys, "verify", "--folder", folder)
+    assert code == 2
+    assert str(folder) in err
+
+
+def _places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        found += _places(value, (*path, key))
+    return found
+
+
+ORIGINAL = json.loads((CASES / "mxnet2-adam-lazy/first-steps.json").read_text())
+PLACES = _places(ORIGINAL)
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just([]), st.just({}), st.just("0x1p+0"),
+    st.just([["0x0p+0"]]), st.just({"rows": [0], "values": []}), st.just(KeyError),
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLACES), JUNK), min_size=1, max_size=3))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_no_content_makes_golden_fail_itself(edits: list[tuple[tuple[Any, ...], Any]]) -> None:
+    """Whatever stands where, parsing says what is wrong or the content is of the format."""
+    data = json.loads(json.dumps(ORIGINAL))
+    for path, junk in edits:
+        try:
+            _set(*path, to=junk)(data)
+        except (KeyError, IndexError, TypeError):
+            continue
+    try:
+        file = layout.parse(data, CASES / "mxnet2-adam-lazy/first-steps.json")
+    except GoldenError:
+        return
+    assert all(isinstance(array, np.ndarray) for case in file.cases for array in case.parameters)
