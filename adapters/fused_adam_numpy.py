@@ -80,7 +80,7 @@ class _Adam:
     def identity(self) -> Identity:
         """Steps on a small and on a large parameter, in both dtypes; the engine's record of what ran."""
         observed: set[str] = set()
-        for dtype, size in (("float32", 3), ("float32", 100_000), ("float64", 3)):
+        for dtype, size in (("float32", 3), ("float32", 200_000), ("float64", 3)):
             theta = np.ones(size, dtype)
             run = self.start([theta], self.probe)
             run.step([theta])

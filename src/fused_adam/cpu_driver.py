@@ -27,8 +27,8 @@ try:
 except ImportError as _error:
     raise missing("numba", "fused_adam on the CPU", _error) from _error
 
-SERIAL_BELOW = 32768
-"""Elements up to which one thread is faster than waking the others."""
+SERIAL_BELOW = 131072
+"""Elements up to which one thread takes no longer than waking the others, which may be asleep or behind torch's."""
 
 
 class CpuDriver:
