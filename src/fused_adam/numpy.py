@@ -69,7 +69,7 @@ class Adam:
         self.parameters: tuple[Any, ...] = tuple(parameters)
         for i, theta in enumerate(self.parameters):
             _check_parameter(f"parameters[{i}]", theta)
-        bounds = [np.lib.array_utils.byte_bounds(a) if a.size else (0, 0) for a in self.parameters]
+        bounds = [_byte_bounds(a) for a in self.parameters]
         names = [f"parameters[{i}]" for i in range(len(self.parameters))]
         refuse_overlap(names, [low for low, _ in bounds], [high - low for low, high in bounds])
         # Where the elements of an array do not lie densely in memory, a copy does the work.
@@ -270,6 +270,15 @@ def _zeros(like: Any) -> Any:
 
 def _address(a: Any) -> int:
     return int(a.__array_interface__["data"][0])
+
+
+def _byte_bounds(a: Any) -> tuple[int, int]:
+    """First address of an array's elements, and the one behind the last; (0, 0) for an empty one."""
+    if not a.size:
+        return 0, 0
+    spans = [(n - 1) * stride for n, stride in zip(a.shape, a.strides, strict=True)]
+    low = a.ctypes.data + sum(span for span in spans if span < 0)
+    return low, a.ctypes.data + sum(span for span in spans if span > 0) + a.itemsize
 
 
 def _signature(a: Any) -> tuple[Any, ...]:
