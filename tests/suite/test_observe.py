@@ -165,7 +165,7 @@ def test_a_state_that_does_not_fit_is_a_breach(change: Callable[[State], Any], m
     assert str(caught.value).startswith(f"step 1: {message}")
 
 
-@pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("check", [c for c in checks.CHECKS if c.problems != "golden"], ids=lambda check: check.name)
 def test_a_breach_is_a_finding_of_the_contract_check_and_of_no_other(check: checks.Check) -> None:
     implementation, given = Returning(lambda state: replace(state, m=state.m[:1])), problem()
     found = check.judge(implementation, given).findings
