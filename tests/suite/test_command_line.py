@@ -126,8 +126,8 @@ def test_a_device_or_a_pipe_is_never_replaced_by_a_report(tmp_path: Path) -> Non
 
 
 def without_frameworks(tmp_path: Path) -> dict[str, str]:
-    """Variables under which no framework can be imported."""
-    for name in ("torch", "tensorflow", "keras", "tensorflow_addons", "mxnet"):
+    """Variables under which nothing that an adapter needs can be imported."""
+    for name in ("torch", "tensorflow", "keras", "tensorflow_addons", "mxnet", "fused_adam"):
         (tmp_path / f"{name}.py").write_text(f"raise ImportError('{name} is hidden by the test')\n")
     return {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
 
