@@ -202,6 +202,15 @@ class Claim:
     """The framework's own arguments that this adapter does not take yet; listed in every report."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.dialect, str):
+            raise ContractError("claim.dialect", self.dialect, "the name of a dialect")
+        for name, kind in (
+            ("hyperparameters", frozenset),
+            ("gradients", frozenset),
+            ("dtypes", tuple),
+            ("not_claimed", tuple),
+        ):
+            _strings(f"claim.{name}", getattr(self, name), kind)
         _subset("claim.hyperparameters", self.hyperparameters, HYPERPARAMETERS)
         _subset("claim.dtypes", self.dtypes, PRECISIONS)
         _subset("claim.gradients", self.gradients, GRADIENT_KINDS)
@@ -223,6 +232,13 @@ class Identity:
     excluded: frozenset[str] = frozenset()
     """Operations that belong to another code path."""
     observed: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in ("framework", "version"):
+            if not isinstance(getattr(self, name), str):
+                raise ContractError(f"identity.{name}", getattr(self, name), "text")
+        for name in ("required", "excluded", "observed"):
+            _strings(f"identity.{name}", getattr(self, name), frozenset)
 
 
 @runtime_checkable
@@ -258,6 +274,14 @@ class Implementation(Protocol):
         ...
 
 
+def check_count(parameters: Sequence[object], gradients: Sequence[Gradient]) -> None:
+    """Raise `ContractError` unless there is one gradient, or None, per parameter."""
+    if len(gradients) != len(parameters):
+        raise ContractError(
+            "len(gradients)", len(gradients), f"{len(parameters)}, one per parameter (None for no gradient)"
+        )
+
+
 def check_gradients(parameters: Sequence[Array], gradients: Sequence[Gradient], name: str = "gradients") -> None:
     """Raise `ContractError` unless `gradients` fit `parameters` in number, shape, dtype and row range."""
     if len(gradients) != len(parameters):
@@ -283,6 +307,11 @@ def check_gradients(parameters: Sequence[Array], gradients: Sequence[Gradient], 
 def _number(name: str, value: object, accepted: str, test: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not test(value):
         raise ContractError(name, value, accepted)
+
+
+def _strings(name: str, values: Any, kind: Any) -> None:
+    if not isinstance(values, kind) or any(not isinstance(value, str) for value in values):
+        raise ContractError(name, values, f"a {kind.__name__} of names")
 
 
 def _subset(name: str, values: Any, accepted: tuple[str, ...]) -> None:

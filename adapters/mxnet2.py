@@ -29,6 +29,7 @@ from adapters.contract import (
     Precision,
     Rows,
     State,
+    check_count,
 )
 
 
@@ -70,6 +71,7 @@ class _Run:
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """``Optimizer.update`` with the parameters that have a gradient."""
+        check_count(self._weights, gradients)
         present = [i for i, gradient in enumerate(gradients) if gradient is not None]
         given = [self._ndarray(gradients[i], self._weights[i].shape) for i in present]
         with warnings.catch_warnings():

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Hyperparameters, Identity, Rows, State
+from adapters.contract import Array, Gradient, Hyperparameters, Identity, Rows, State, check_count
 
 # Said at every step, or for every new optimizer, about what the contract does on purpose.
 _EXPECTED_MESSAGES = ("Gradients do not exist for variables", "triggered tf.function retracing")
@@ -83,6 +83,7 @@ class OptimizerRun:
 
     def apply(self, gradients: Sequence[Gradient]) -> None:
         """One step, nothing read."""
+        check_count(self._bench.variables, gradients)
         self._bench.sound = False
         # A parameter without gradient is passed with None, as GradientTape.gradient returns it.
         pairs = [(self._gradient(g, v), v) for g, v in zip(gradients, self._bench.variables, strict=True)]

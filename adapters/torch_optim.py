@@ -25,6 +25,7 @@ from adapters.contract import (
     Precision,
     Rows,
     State,
+    check_count,
 )
 
 CLAIM = Claim(
@@ -72,6 +73,7 @@ class TorchRun:
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
+        check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
             if isinstance(gradient, Rows):
                 raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")

@@ -77,6 +77,8 @@ def _run(options: argparse.Namespace) -> int:
         done = run.run(plan, reporter)
     console.print(table.terminal(done.results, run.title(done.header)))
     _explain(console, done.results, done.complaints)
+    if plan.problems < checks.INFORMATIVE_FROM or plan.only is not None:
+        console.print(f"not judged: the informative share, of fewer than {checks.INFORMATIVE_FROM} problems")
     for result in done.missing:
         console.print(f"missing: {escape(result.reason)}")
     if not done.results:

@@ -177,6 +177,11 @@ def _compare(implementation: Implementation, problem: Problem, observation: Obse
     if not observation.states:
         return outcomes
     arithmetic = implementation.arithmetic(problem.dtype)
+    try:
+        oracle.received(problem, arithmetic)
+    except ValueError as error:
+        finding = Finding(message=f"the declared arithmetic does not hold the hyper-parameters: {error}")
+        return {name: _one(finding, problem) for name in outcomes}
     for e in oracle.compare(implementation.claim.dialect, arithmetic, problem, observation.states):
         _judge(e, outcomes[e.comparison], describe(problem))
     return outcomes

@@ -62,6 +62,9 @@ class Child:
     def _judge(self, implementation: Implementation) -> None:
         claim = implementation.claim
         arithmetic = {dtype: answered(implementation.arithmetic, Arithmetic, dtype) for dtype in claim.dtypes}
+        for dtype, declared in arithmetic.items():
+            if declared.storage != dtype:
+                raise ImplementationFailed(f"arithmetic({dtype!r}).storage is {declared.storage!r}; accepted: {dtype}")
         self.say(
             "claim",
             name=implementation.name,

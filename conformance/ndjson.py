@@ -93,6 +93,9 @@ def read(path: Path) -> Report:
         raise ReportError(f"{path} is half a report: it has no footer of its run")
     if footer.get("records") != len(records) - 2:
         raise ReportError(f"{path} has {len(records) - 2} records where its footer counts {footer.get('records')}")
+    for key, kind in (("profile", str), ("problems", int), ("seed", int), ("expected", list), ("checks", list)):
+        if key in header and not isinstance(header[key], kind):
+            raise ReportError(f"{path} has a record that is not of this format: {key} is {header[key]!r}")
     for record in records:
         lacking = _KEYS.get(record["record"], frozenset()) - set(record)
         if lacking:
@@ -131,6 +134,7 @@ def _records(result: Result) -> Iterator[dict[str, Any]]:
         "verdict": str(result.verdict),
         "reason": result.reason,
         "identity": result.identity,
+        "arithmetic": result.arithmetic,
         "deviations": result.deviations,
         "complete": result.complete,
         "seconds": round(result.seconds, 3),
@@ -162,6 +166,7 @@ def _result(record: dict[str, Any], records: list[dict[str, Any]]) -> Result:
         reason=record["reason"],
         dialect=record["dialect"],
         identity=record["identity"],
+        arithmetic=record["arithmetic"],
         deviations=record["deviations"],
         complete=record["complete"],
         seconds=record["seconds"],

@@ -62,6 +62,7 @@ def rounding(a: Arithmetic) -> reference.Rounding:
     """The reference's rounding model for arithmetic `a`."""
     return reference.Rounding(
         compute=a.compute,
+        storage=a.storage,
         powers=a.powers,
         step_size=a.step_size,
         power_form=a.power_form,

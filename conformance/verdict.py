@@ -51,6 +51,8 @@ class Result:
     reason: str = ""
     dialect: str = ""
     identity: dict[str, Any] | None = None
+    arithmetic: dict[str, Any] | None = None
+    """As declared, per dtype: what the bound followed from."""
     not_claimed: list[str] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
     """The child's result events: check, problems, failing, outcome."""
@@ -91,6 +93,7 @@ def judge(adapter: str, end: ChildEnd) -> Result:
         match event["event"]:
             case "claim":
                 result.dialect, result.not_claimed = event["dialect"], event["not_claimed"]
+                result.arithmetic = event.get("arithmetic")
             case "identity":
                 result.identity = event["identity"]
             case "problem":

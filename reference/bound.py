@@ -133,6 +133,11 @@ def _mark_range(e: Errors, theta: Any, m: Any, v: Any, a: Rounding) -> None:
         e.out_of_range = e.out_of_range | (abs(value) + error > a.largest) | np.isnan(error)
 
 
+def _overflows(value: Any, a: Rounding) -> Any:
+    """Where a quantity that an implementation may form is beyond the format's range, roundings granted."""
+    return ~(abs(value) <= a.largest * (1 - C * a.u))
+
+
 # Rules: gradient
 
 
@@ -224,7 +229,7 @@ def _first_moment(before: Working, after: Working, e: Errors, h: Hyperparameters
 
 def _second_moment(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     square = before.g * before.g
-    e.out_of_range = e.out_of_range | (square > a.largest * (1 - C * a.u))
+    e.out_of_range = e.out_of_range | _overflows(square, a)
     # v + w (g g - v) rounds w, the square, the difference, the product and the sum: one more than `C`.
     kept, roundings = (1, C + 1) if a.second_moment == "lerp" else (h.beta_2, C)
     magnitude = kept * before.v + (1 - h.beta_2) * square
@@ -257,6 +262,8 @@ def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameter
     e_1, e_2 = _correction_errors(before.t, h, a)
     bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
+    # Algorithm 1 forms v / (1 - beta_2^t) itself, which can overflow where no square did.
+    e.out_of_range = e.out_of_range | _overflows((second + e_second) / bias_2, a)
     root = np.sqrt(second / bias_2)
     e_denominator = (
         _sqrt_error(second / bias_2, e_second / bias_2) + 0.5 * e_2 * root + C * a.u_step * after.denominator + a.tiny
@@ -275,6 +282,7 @@ def _rectified(before: Working, after: Working, e: Errors, h: Hyperparameters, a
 
 
 def _subtract(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    e.out_of_range = e.out_of_range | (_overflows(abs(before.direction) + e.direction, a) & np.isfinite(e.direction))
     error = e.direction + 2 * a.u * abs(after.theta) + a.u * abs(before.direction) + a.tiny
     error = np.where(e.moves, error, 0.0)
     e.theta = e.theta + error

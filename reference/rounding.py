@@ -27,24 +27,32 @@ class Rounding:
     """
 
     compute: str
-    """Format of the element formula, and of storage."""
+    """Format of the element formula."""
     powers: str
     """Format of beta^t and of what is formed from it."""
     step_size: str
     """Format that the step size is rounded to before the element formula."""
+    storage: str | None = None
+    """Format of parameters, gradients and state; None for that of `compute`."""
     power_form: Literal["pow", "product"] = "pow"
     first_moment: Literal["sum", "lerp"] = "sum"
     second_moment: Literal["sum", "lerp"] = "sum"
 
     def __post_init__(self) -> None:
-        for name in ("compute", "powers", "step_size"):
+        if self.storage is None:
+            object.__setattr__(self, "storage", self.compute)
+        for name in ("compute", "powers", "step_size", "storage"):
             if getattr(self, name) not in _FORMATS:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(_FORMATS)}")
 
     @property
     def u(self) -> float:
-        """Unit of the element formula."""
-        return unit(self.compute)
+        """Unit of the element formula, or of what its results are stored in if that is coarser."""
+        return max(unit(name) for name in self._elements)
+
+    @property
+    def _elements(self) -> tuple[str, str]:
+        return self.compute, self.storage or self.compute
 
     @property
     def u_powers(self) -> float:
@@ -59,13 +67,17 @@ class Rounding:
     @property
     def tiny(self) -> float:
         """Smallest normal number: the largest that flushing a subnormal to zero can lose."""
-        return float(2.0 ** _FORMATS[self.compute][1])
+        return max(float(2.0 ** _FORMATS[name][1]) for name in self._elements)
 
     @property
     def largest(self) -> float:
         """Largest finite number."""
-        digits, _, exponent = _FORMATS[self.compute]
-        return float((2.0 - 2.0 ** (1 - digits)) * 2.0**exponent)
+        return min(_largest(name) for name in self._elements)
+
+
+def _largest(name: str) -> float:
+    digits, _, exponent = _FORMATS[name]
+    return float((2.0 - 2.0 ** (1 - digits)) * 2.0**exponent)
 
 
 def unit(name: str) -> float:

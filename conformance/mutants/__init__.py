@@ -5,8 +5,7 @@
     FAKES    crash, hang, shout or cannot be imported: they test the harness, not the laws
 
 Each is a class without arguments behind `adapters.contract.Implementation`, and its docstring's first line is
-what is wrong. A diagnosis runs them to say what a failing implementation does instead, those `EVERYWHERE`
-`planted` in that implementation's dialect.
+what is wrong.
 """
 
 from __future__ import annotations
@@ -14,11 +13,10 @@ from __future__ import annotations
 from types import ModuleType
 
 from conformance.mutants import breaches, formula, harness, rows, state
-from conformance.mutants.planted import EVERYWHERE, planted
 from conformance.mutants.twin import Twin
 from conformance.mutants.twins import TWINS
 
-__all__ = ["EVERYWHERE", "FAKES", "MUTANTS", "TWINS", "planted"]
+__all__ = ["FAKES", "MUTANTS", "TWINS"]
 
 
 def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:

@@ -30,7 +30,7 @@ class AnotherCodePath(KerasV2Twin):
 class CoarseArithmetic(LearningRateTooSmall):
     """Learning rate x 0.999 behind a declared float16 computation, whose bound hides it.
 
-    Exposed by the share of elements that inform, and by float32 storage that float16 could not have filled.
+    Exposed by the share of elements that inform.
     """
 
     name = "mutant-coarse-arithmetic"
