@@ -12,6 +12,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -219,7 +220,13 @@ class LazyRowSparse(_Adam):
     """
 
     name = "mxnet2-lazy-row-sparse"
-    claim = _claim("mxnet2-adam-lazy")
+    # A dense gradient makes MXNet store the weight anew without its zero rows, after which adam_update
+    # refuses it ("only implemented for RowSparse weights with all rows containing non-zeros").
+    claim = replace(
+        Lazy.claim,
+        gradients=Lazy.claim.gradients - {"dense"},
+        not_claimed=(*Lazy.claim.not_claimed, "dense gradients on row_sparse weights"),
+    )
     arguments = Lazy.arguments
     weight_storage = "row_sparse"
     required = frozenset({"adam_update", "lazy_update=True", "weight row_sparse", "untouched rows kept"})
