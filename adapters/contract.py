@@ -1,8 +1,8 @@
 """The contract between the suite and an implementation of Adam: frozen data and two Protocols.
 
 Everything that crosses it is NumPy or plain Python; nothing of a framework does. Dialects and dtypes
-cross as strings. Arrays are C-contiguous. A bfloat16 array travels as float32 values that are exactly representable, tagged
-by ``Problem.dtype``.
+cross as strings. Arrays are C-contiguous. A bfloat16 array travels as float32 values that are exactly
+representable, tagged by ``Problem.dtype``.
 
 An implementation is any object with the members of `Implementation`; it need not inherit from
 anything here. docs/architecture.md has a complete example.

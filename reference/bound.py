@@ -255,7 +255,7 @@ def _epsilon_hat(before: Working, after: Working, e: Errors, h: Hyperparameters,
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
     adaptive = 0.5 * e_2 * after.epsilon if h.adaptive_epsilon else 0.0
     e_denominator = _sqrt_error(second, e_second) + C * a.u * after.denominator + adaptive + a.tiny
-    e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1 + e_2 / 2, a)
+    e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1 + e_2 / 2, a, a.tiny)
 
 
 def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
@@ -268,7 +268,8 @@ def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameter
     e_denominator = (
         _sqrt_error(second / bias_2, e_second / bias_2) + 0.5 * e_2 * root + C * a.u_step * after.denominator + a.tiny
     )
-    e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1, a)
+    # Folded into both sides of the quotient, sqrt(1 - beta_2^t) makes what is flushed weigh more.
+    e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1, a, a.tiny / float(np.sqrt(bias_2)))
 
 
 def _rectified(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
@@ -373,9 +374,9 @@ def _sqrt_error(v: Any, error: Any) -> Any:
     return np.where(v >= error, error / np.sqrt(np.where(v > 0, v, 1)), np.sqrt(v + error))
 
 
-def _quotient_error(p: Working, e_m: Any, e_denominator: Any, rho: float, a: Rounding) -> Any:
+def _quotient_error(p: Working, e_m: Any, e_denominator: Any, rho: float, a: Rounding, tiny: float) -> Any:
     """Error of step_size m / D; infinite where D may be 0."""
     smallest = p.denominator - e_denominator
     direction = abs(p.step_size * p.m / p.denominator)
-    error = direction * (rho + C * a.u) + (p.step_size * e_m + direction * e_denominator + C * a.tiny) / smallest
+    error = direction * (rho + C * a.u) + (p.step_size * e_m + direction * e_denominator + C * tiny) / smallest
     return np.where(smallest > 0, error, np.inf)
