@@ -1,11 +1,11 @@
-"""What Numba compiles: the element formula in its variants, and the loop over segments that calls them.
+"""What Numba compiles: the element formula in its variants, and the walk over segments that calls them.
 
 Everything that decides the machine code is in this file, and `cpu_driver` keys the cache by its text.
 
 A *kernel* is the element formula for one `Variant`, serial, over one segment of one tensor. It is
 made by `kernel_source`, whose closure holds constants only, so that no branch is left inside the loop.
-A *driver* walks the segments of a plan and calls kernels by their address; `walk_parallel` does it in
-static parts on Numba's threads, `walk_serial` on the calling thread. No result depends on the parts.
+`step` does one whole step: it walks the segments in static parts, on the calling thread or on those of the
+OpenMP runtime that it is given, and calls kernels by their address. No result depends on the parts.
 
 Loads and stores say which array they belong to, so that LLVM knows that the five arrays of a parameter
 do not overlap (the planner refuses those that do) and vectorises without run-time checks.
@@ -17,7 +17,6 @@ import platform
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
@@ -171,7 +170,70 @@ def kernel_source(variant: Variant) -> Callable[..., None]:
     return kernel
 
 
-# Drivers
+# One step
+
+WORK = (
+    "parts",
+    "number_of_parts",
+    "segments",
+    "pointers",
+    "row_of",
+    "rows",
+    "kernels",
+    "counts",
+    "tensors",
+    "together",
+    "threads",
+    "walk",
+    "parallel",
+    "thread",
+    "team",
+)
+"""Words of the int64 table at which `step` and `walk` look: addresses of the planner's tables and their
+lengths, then the number of threads, the address of `walk`, and three functions of the OpenMP runtime."""
+(
+    _PARTS,
+    _NUMBER_OF_PARTS,
+    _SEGMENTS,
+    _POINTERS,
+    _ROW_OF,
+    _ROWS,
+    _KERNELS,
+    _COUNTS,
+    _TENSORS,
+    _TOGETHER,
+    _THREADS,
+    _WALK,
+    _PARALLEL,
+    _THREAD,
+    _TEAM,
+) = range(len(WORK))
+
+WORK_SIGNATURE = types.void(types.int64)
+"""Of `step` and `walk`: the address of the work table."""
+
+
+@intrinsic
+def _word(typingctx: Any, table: Any, index: Any) -> Any:
+    """Word `index` of the int64 table at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_at(builder, arguments[0], arguments[1], ir.IntType(64)))
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _set_word(typingctx: Any, table: Any, index: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[2], _at(builder, arguments[0], arguments[1], ir.IntType(64)))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+def _function(builder: Any, address: Any, result: Any, arguments: list[Any]) -> Any:
+    return builder.inttoptr(address, ir.FunctionType(result, arguments).as_pointer())
 
 
 @intrinsic
@@ -179,12 +241,36 @@ def _call(typingctx: Any, kernel: Any, p: Any, g: Any, m: Any, v: Any, x: Any, r
     """Call the kernel at an address."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word = ir.IntType(64)
-        function = ir.FunctionType(ir.VoidType(), [word] * 8).as_pointer()
-        builder.call(builder.inttoptr(arguments[0], function), arguments[1:])
+        kernel = _function(builder, arguments[0], ir.VoidType(), [ir.IntType(64)] * 8)
+        builder.call(kernel, arguments[1:])
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 9), codegen
+
+
+@intrinsic
+def _parallel(typingctx: Any, gomp_parallel: Any, task: Any, work: Any, threads: Any) -> Any:
+    """void GOMP_parallel(void (*task)(void *), void *work, unsigned threads, unsigned flags)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word, unsigned = ir.IntType(64), ir.IntType(32)
+        function = _function(builder, arguments[0], ir.VoidType(), [word, word, unsigned, unsigned])
+        threads = builder.trunc(arguments[3], unsigned)
+        builder.call(function, [arguments[1], arguments[2], threads, unsigned(0)])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 4), codegen
+
+
+@intrinsic
+def _ask(typingctx: Any, function: Any) -> Any:
+    """int function(void)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        answer = builder.call(_function(builder, arguments[0], ir.IntType(32), []), [])
+        return builder.sext(answer, ir.IntType(64))
+
+    return types.int64(types.int64), codegen
 
 
 @intrinsic
@@ -231,57 +317,81 @@ def _restore_subnormals(typingctx: Any, old: Any) -> Any:
 
 
 @register_jitable
-def _walk(begin: int, end: int, segments: Any, pointers: Any, row_of: Any, rows: Any, kernels: Any) -> None:
-    """Call the kernel of every segment from `begin` to `end`; a tensor without gradient has pointer 0."""
-    table = rows.ctypes.data
-    old = _flush_subnormals()
-    for s in range(begin, end):
-        tensor = segments[s, 0]
-        g = pointers[tensor, 1]
-        if g != 0:
-            row = row_of[tensor]
+def _walk_part(work: int, part: int) -> None:
+    """Call the kernel of every segment of `part`; a tensor without gradient has pointer 0."""
+    parts, segments, pointers = _word(work, _PARTS), _word(work, _SEGMENTS), _word(work, _POINTERS)
+    row_of, rows, kernels = _word(work, _ROW_OF), _word(work, _ROWS), _word(work, _KERNELS)
+    for s in range(_word(parts, part), _word(parts, part + 1)):
+        tensor = _word(segments, 3 * s)
+        p = 5 * tensor
+        if _word(pointers, p + 1) != 0:
+            row = _word(row_of, tensor)
             _call(
-                kernels[row],
-                pointers[tensor, 0],
-                g,
-                pointers[tensor, 2],
-                pointers[tensor, 3],
-                pointers[tensor, 4],
-                table + row * (8 * ROW_WIDTH),
-                segments[s, 1],
-                segments[s, 2],
+                _word(kernels, row),
+                _word(pointers, p),
+                _word(pointers, p + 1),
+                _word(pointers, p + 2),
+                _word(pointers, p + 3),
+                _word(pointers, p + 4),
+                rows + row * (8 * ROW_WIDTH),
+                _word(segments, 3 * s + 1),
+                _word(segments, 3 * s + 2),
             )
-    _restore_subnormals(old)
 
 
 @register_jitable
-def _count(pointers: Any, counts: Any, together: int) -> None:
-    """Advance t in the same call that moves the parameters, so that no interrupt comes between them."""
-    for tensor in range(counts.size):
-        if together != 0 or pointers[tensor, 1] != 0:
-            counts[tensor] += 1
+def _walk_parts(work: int, first: int, stride: int) -> None:
+    old = _flush_subnormals()
+    for part in range(first, _word(work, _NUMBER_OF_PARTS), stride):
+        _walk_part(work, part)
+    _restore_subnormals(old)
 
 
-def walk_serial(
-    parts: Any, segments: Any, pointers: Any, row_of: Any, rows: Any, kernels: Any, counts: Any, together: int
-) -> None:
-    """All parts one after the other, on the calling thread."""
-    _walk(0, segments.shape[0], segments, pointers, row_of, rows, kernels)
-    _count(pointers, counts, together)
+def walk(work: int) -> None:
+    """What one thread of a team does. The team may be smaller than what was asked for."""
+    _walk_parts(work, _ask(_word(work, _THREAD)), _ask(_word(work, _TEAM)))
 
 
-def walk_parallel(
-    parts: Any, segments: Any, pointers: Any, row_of: Any, rows: Any, kernels: Any, counts: Any, together: int
-) -> None:
-    """Part k, the segments from parts[k] to parts[k + 1], on one of Numba's threads."""
-    for k in numba.prange(parts.size - 1):
-        _walk(parts[k], parts[k + 1], segments, pointers, row_of, rows, kernels)
-    _count(pointers, counts, together)
+def step(work: int) -> None:
+    """One step. t advances in the same call that moves the parameters, so that no interrupt comes between them."""
+    if _word(work, _THREADS) > 1:
+        _parallel(_word(work, _PARALLEL), _word(work, _WALK), work, _word(work, _THREADS))
+    else:
+        _walk_parts(work, 0, 1)
+    counts, pointers, together = _word(work, _COUNTS), _word(work, _POINTERS), _word(work, _TOGETHER)
+    for tensor in range(_word(work, _TENSORS)):
+        if together != 0 or _word(pointers, 5 * tensor + 1) != 0:
+            _set_word(counts, tensor, _word(counts, tensor) + 1)
 
 
-_integers = types.Array(types.int64, 1, "C")
-_table = types.Array(types.int64, 2, "C")
-WALK_SIGNATURE = types.void(
-    _integers, _table, _table, _integers, types.Array(types.float64, 2, "C"), _integers, _integers, types.int64
-)
+# Addresses of tensors
+
+COLLECT_SIGNATURE = types.int64(*[types.int64] * 5)
+
+
+@intrinsic
+def _address_of(typingctx: Any, function: Any, tensor: Any) -> Any:
+    """void *function(PyObject *tensor)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        return builder.call(_function(builder, arguments[0], word, [word]), [arguments[1]])
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+def collect(function: int, none: int, objects: int, number: int, addresses: int) -> int:
+    """Write what `function` says of each object, 0 for None; whether any address is another than before."""
+    changed = 0
+    for i in range(number):
+        thing = _word(objects, i)
+        address = 0
+        if thing != none:
+            address = _address_of(function, thing)
+        if address != _word(addresses, i):
+            _set_word(addresses, i, address)
+            changed = 1
+    return changed
+
+
 assert COLUMNS == ("p", "g", "m", "v", "v_max")

@@ -7,7 +7,6 @@ and the device; it sees the tables of `layout` and `planner`.
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -75,7 +74,6 @@ class Engine:
             counts=np.array(counts, dtype=np.int64).reshape(n),
             together=int(together),
         )
-        self._gradients: Sequence[int] | None = None
         self._active: Any = None
         self._bytes = memoryview(b"")
         kinds = {kind: k for k, kind in enumerate(dict.fromkeys((t.group, t.dtype) for t in tensors))}
@@ -93,15 +91,18 @@ class Engine:
         """t of every tensor."""
         return [int(t) for t in self._step.counts]
 
-    def step(self, gradients: list[int], options: Sequence[Options]) -> None:
-        """One step with gradients at these addresses (0: none), group k under options[k].
+    def step(self, gradients: Any, options: Sequence[Options]) -> None:
+        """One step with gradients at these addresses (0: none), group k under options[k]."""
+        self.prepare(gradients, options)
+        self.run()
 
-        The list of the last step, the very object, says that no address has changed.
+    def prepare(self, gradients: Any, options: Sequence[Options]) -> None:
+        """The tables of a step. Everything that can fail does so here, before anything is written.
 
-        Everything that can fail does so before anything is written.
+        gradients None: the addresses are those of the last step.
         """
         step = self._step
-        if gradients is not self._gradients:
+        if gradients is not None:
             self._take(gradients)
         for r, (group, dtype, member) in enumerate(self._classes):
             o = options[group]
@@ -113,18 +114,19 @@ class Engine:
                 step.kernels[r] = self._driver.kernel(formula)
                 self._variants[r] = formula.key
                 self._formulas[r] = (o, divide)
-        which = self._driver.run(self._loaded, step)
+
+    def run(self) -> None:
+        """The step that was prepared."""
+        which = self._driver.run(self._loaded, self._step)
         self.ran.add(f"{self._driver.name} {which}")
         self.ran.update(self._variants)
 
-    def _take(self, gradients: list[int]) -> None:
-        self._gradients = None
+    def _take(self, gradients: Any) -> None:
         pointers = self._step.pointers
-        pointers[:, 1] = array("q", gradients)
+        pointers[:, 1] = gradients
         active = pointers[:, 1] != 0
         if self._active is None or not np.array_equal(active, self._active):
             self._classify(active)
-        self._gradients = gradients
 
     def _classify(self, active: Any) -> None:
         """A row per group, dtype and t among the active tensors. They stay together until the pattern changes."""

@@ -13,6 +13,7 @@ except ImportError as _error:
     raise missing("numpy", "fused_adam.numpy", _error) from _error
 
 from fused_adam import options as opts
+from fused_adam.drivers import driver_of
 from fused_adam.engine import Engine, Tensor
 from fused_adam.errors import refused
 from fused_adam.planner import refuse_overlap
@@ -211,15 +212,13 @@ class Adam:
             theta[...] = work
 
     def _bind(self) -> Engine:
-        from fused_adam.cpu_driver import DRIVER
-
         v_max = self._v_max or (None,) * len(self._m)
         tensors = [
             Tensor(_address(p), _address(m), _address(v), 0 if x is None else _address(x), p.size, p.dtype.name, 0)
             for p, m, v, x in zip(self._work, self._m, self._v, v_max, strict=True)
         ]
         together = self._dialect.step_count == "optimizer"
-        self._engine = Engine(DRIVER, tensors, self._counts, together=together)
+        self._engine = Engine(driver_of("cpu"), tensors, self._counts, together=together)
         return self._engine
 
     def _gradient(self, name: str, g: Any, i: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,12 +11,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 
 import fused_adam
-from fused_adam import planner
+from fused_adam import openmp, planner
 from fused_adam.cpu_driver import DRIVER, SERIAL_BELOW
 from fused_adam.engine import Engine
 from fused_adam.numpy import Adam
@@ -49,17 +49,12 @@ def test_same_bits_for_any_threads_and_partition(
 ) -> None:
     assert sum(SIZES) > SERIAL_BELOW
     expected = train(dialect, given, dtype)
-    most = numba.config.NUMBA_NUM_THREADS
-    try:
-        for threads in range(1, most + 1):
-            numba.set_num_threads(threads)
-            assert train(dialect, given, dtype) == expected
-    finally:
-        numba.set_num_threads(most)
-    if most > 1:
-        uneven = np.array([0, 1, 1, 2])
-        monkeypatch.setattr("fused_adam.cpu_driver.parts", lambda s, _: np.append(uneven, len(s)))
+    for threads in (1, 2, 3, 7):
+        monkeypatch.setattr(DRIVER, "threads", lambda n=threads: n)
         assert train(dialect, given, dtype) == expected
+    monkeypatch.setattr(DRIVER, "threads", lambda: 4)
+    monkeypatch.setattr("fused_adam.cpu_driver.parts", lambda s, _: np.array([0, 1, 1, 2, len(s)]))
+    assert train(dialect, given, dtype) == expected
     original = planner.plan
     monkeypatch.setattr(planner, "plan", lambda sizes: original(sizes, 1001))
     assert train(dialect, given, dtype) == expected
@@ -70,7 +65,7 @@ def test_the_engine_says_which_driver_and_variants_ran() -> None:
     small.step([np.ones(3)])
     large.step([np.ones(SERIAL_BELOW + 1, np.float32)])
     assert small.ran == {"cpu-numba serial", "float64"}
-    assert large.ran == {"cpu-numba parallel" if numba.get_num_threads() > 1 else "cpu-numba serial", "float32_l2"}
+    assert large.ran == {"cpu-numba parallel" if DRIVER.threads() > 1 else "cpu-numba serial", "float32_l2"}
 
 
 @pytest.mark.parametrize("n", [5, 140_000])
@@ -152,23 +147,30 @@ def child():
     pid = os.fork()
     if pid == 0:
         result, ran = work()
-        os._exit(0 if result == expected and (not started or ran == {"cpu-numba serial", "float32"}) else 3)
+        os._exit(0 if result == expected and ran == {"cpu-numba serial", "float32"} else 3)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 """
 
 
-@pytest.mark.parametrize("layer", ["omp", "workqueue"])
-def test_fork_after_a_step(layer: str) -> None:
-    text = WORK + "started = True\nexpected, _ = work()\nprint(child(), child(), work()[0] == expected)"
-    assert script(text, NUMBA_THREADING_LAYER=layer) == "0 0 True"
+def test_fork_after_a_step() -> None:
+    text = WORK + "expected, _ = work()\nprint(child(), child(), work()[0] == expected)"
+    assert script(text) == "0 0 True"
 
 
-@pytest.mark.parametrize("layer", ["omp", "workqueue"])
-def test_fork_before_the_first_step(layer: str) -> None:
+def test_fork_after_torch_has_used_the_threads() -> None:
+    """They are torch's too."""
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed here")
+    text = "import torch\n" + WORK + "torch.ones(10_000_000).add_(1)\nexpected = b''\npid = os.fork()\n"
+    text += "if pid == 0: os._exit(0 if len(work()[0]) == 800_000 else 3)\n"
+    text += "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
+    assert script(text) == "0"
+
+
+def test_fork_before_the_first_step() -> None:
     text = (
         WORK
         + """
-started = False
 read, write = os.pipe()
 pid = os.fork()
 if pid == 0:
@@ -182,23 +184,36 @@ os.waitpid(pid, 0)
 print(theirs == work()[0])
 """
     )
-    assert script(text, NUMBA_THREADING_LAYER=layer) == "True"
+    assert script(text) == "True"
 
 
-def test_threads_at_once_under_workqueue() -> None:
-    text = (
-        WORK
-        + """
-import threading
-expected, _ = work()
-results = []
-threads = [threading.Thread(target=lambda: results.append(work()[0])) for _ in range(8)]
-[t.start() for t in threads]; [t.join() for t in threads]
-from fused_adam.cpu_driver import DRIVER
-print(results == [expected] * 8, DRIVER.layer)
-"""
-    )
-    assert script(text, NUMBA_THREADING_LAYER="workqueue") == "True workqueue"
+LIBRARIES = "sorted({l.split()[-1] for l in open('/proc/self/maps') if 'libgomp' in l})"
+
+
+def test_one_pool_with_torch() -> None:
+    """Whichever is imported first."""
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed here")
+    first, then = "import torch\n", WORK + "work()\n"
+    for text in (first + then, then + first):
+        assert script(text + f"print(len({LIBRARIES}))") == "1"
+
+
+def test_threads_are_those_that_torch_would_take() -> None:
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed here")
+    text = "import torch\n" + WORK + "_, ran = work()\ntorch.set_num_threads(1)\n_, then = work()\n"
+    text += "print('cpu-numba parallel' in ran, 'cpu-numba parallel' in then)"
+    assert script(text, OMP_NUM_THREADS="2") == "True False"
+
+
+def test_without_a_runtime_one_thread_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = train(*OPTIONS[0], "float32")
+    monkeypatch.setattr(openmp, "_LIBRARY", "no such library")
+    assert openmp.find() is None
+    monkeypatch.setattr(DRIVER, "runtime", None)
+    assert DRIVER.threads() == 1
+    assert train(*OPTIONS[0], "float32") == expected
 
 
 # The cache
@@ -206,12 +221,13 @@ print(results == [expected] * 8, DRIVER.layer)
 STEP = """
 import numpy as np
 from fused_adam.numpy import Adam
+from fused_adam import compiling
 from fused_adam.cpu_driver import DRIVER
 theta = np.ones(3)
 optimizer = Adam([theta], learning_rate=0.5)
 optimizer.step([np.ones(3)])
 kernel = next(iter(DRIVER._kernels.values()))
-print(float(theta[0]).hex(), DRIVER.cache_folder, kernel.cache_hits)
+print(float(theta[0]).hex(), compiling.cache_folder(), kernel.cache_hits)
 """
 
 

@@ -1,0 +1,314 @@
+"""What `Adam`, `AdamW` and `RAdam` have in common: param groups, steps and state.
+
+``optimizer.state`` holds the moments under torch's names. Step counts live in the engine while it runs and
+become torch's "step" tensors in `state_dict`, in pickles and in copies.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from fused_adam import options as opts
+from fused_adam.drivers import driver_of
+from fused_adam.engine import Driver
+from fused_adam.errors import refused
+from fused_adam.options import Dialect, Options
+from fused_adam.planner import refuse_overlap
+from fused_adam.torch_binding import Binding
+from fused_adam.torch_state import check_fits, checked_state, moments, step_count, with_steps
+from fused_adam.torch_tensors import check_parameter, span
+
+_REFUSED_IF_TRUE = ("maximize", "capturable", "differentiable")
+_WITHOUT_EFFECT = ("foreach", "fused")
+"""Which of torch's own implementations; there is one here."""
+
+_SPELLING = MappingProxyType(
+    {
+        "learning_rate": "lr",
+        "beta_1": "betas[0]",
+        "beta_2": "betas[1]",
+        "epsilon": "eps",
+        "l2": "weight_decay with decoupled_weight_decay=False",
+        "weight_decay": "weight_decay with decoupled_weight_decay=True",
+    }
+)
+
+
+class Fused(Optimizer):
+    """What the three have in common."""
+
+    _TORCH_DIALECT: str
+    """The dialect of torch's own class of this name; its state is torch's."""
+    _EXTRA: tuple[str, ...]
+    """Group keys that torch's class does not have."""
+    state: Any
+
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        self._dialect: Dialect = opts.dialect(defaults["dialect"])
+        self._t: dict[Any, int] = {}
+        self._bindings: list[Binding] | None = None
+        """One per device; None: to be made."""
+        self._key: Any = None
+        self._group_options(defaults)
+        super().__init__(params, defaults)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._bindings = None
+        keys = [k for k in self.defaults if k not in _WITHOUT_EFFECT]
+        self._key = operator.itemgetter(*keys)
+        self.register_state_dict_post_hook(_as_torch_state)
+
+    # Groups
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As in torch. Refused before it is added: a tensor that cannot be trained, memory that is shared."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        try:
+            where = f"param_groups[{len(self.param_groups) - 1}]"
+            self._group_options(group)
+            if len(set(map(id, group["params"]))) < len(group["params"]):
+                raise refused(f"{where}['params']", "one parameter twice", "each parameter once")
+            for i, p in enumerate(group["params"]):
+                check_parameter(f"{where}['params'][{i}]", p)
+            self._refuse_overlap()
+        except BaseException:
+            self.param_groups.pop()
+            raise
+        if self._dialect.step_count == "optimizer":
+            t = max(self._counts().values(), default=0)
+            self._t = {**self._counts(), **dict.fromkeys(group["params"], t)}
+        else:
+            self._t = self._counts()
+        self._bindings = None
+
+    def _refuse_overlap(self) -> None:
+        named = [
+            (f"param_groups[{k}]['params'][{i}]", p)
+            for k, group in enumerate(self.param_groups)
+            for i, p in enumerate(group["params"])
+        ]
+        for device in {p.device for _, p in named}:
+            here = [(name, p) for name, p in named if p.device == device]
+            refuse_overlap([name for name, _ in here], [p.data_ptr() for _, p in here], [span(p) for _, p in here])
+
+    def _group_options(self, group: Mapping[str, Any]) -> Options:
+        if group["dialect"] != self._dialect.name:
+            raise refused("dialect", group["dialect"], f"{self._dialect.name!r}, one dialect per optimizer")
+        for name in _REFUSED_IF_TRUE:
+            if group.get(name):
+                raise refused(name, group[name], "False; it is not implemented yet")
+        betas = group["betas"]
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise refused("betas", betas, "two numbers in [0, 1)")
+        given = {
+            "learning_rate": _scalar("lr", group["lr"]),
+            "beta_1": _scalar("betas[0]", betas[0]),
+            "beta_2": _scalar("betas[1]", betas[1]),
+            "epsilon": _scalar("eps", group["eps"]),
+            "amsgrad": group.get("amsgrad", False),
+            "weight_decay" if group["decoupled_weight_decay"] else "l2": _scalar("weight_decay", group["weight_decay"]),
+        }
+        given.update({name: group[name] for name in self._EXTRA if name != "dialect"})
+        return opts.make(self._dialect, given, _SPELLING)
+
+    # Steps
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step for all parameters that have a gradient; the closure's result, if there is one."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._advance()
+        return loss
+
+    def _advance(self) -> None:
+        bindings = self._bindings
+        if bindings is None or any(binding.moved() for binding in bindings):
+            bindings = self._bind()
+        for k, group in enumerate(self.param_groups):
+            fingerprint = self._key(group)
+            if fingerprint != self._fingerprints[k]:
+                self._change_options(k, group, fingerprint)
+        for binding in bindings:
+            binding.take()
+        for binding in bindings:
+            if binding.waiting:
+                self._begin(binding, binding.wanted())
+            binding.prepare(self._options)
+        with torch.no_grad():
+            for binding in bindings:
+                binding.run()
+
+    def _bind(self) -> list[Binding]:
+        """Bind all parameters, anew if they lie elsewhere now; ValueError if their moments do not fit any more."""
+        self._t = self._counts()
+        self._bindings = None
+        self._options: list[Any] = [None] * len(self.param_groups)
+        self._fingerprints: list[Any] = [None] * len(self.param_groups)
+        params = [p for group in self.param_groups for p in group["params"]]
+        groups = [k for k, group in enumerate(self.param_groups) for _ in group["params"]]
+        for i, p in enumerate(params):
+            check_parameter(f"parameter {i}", p)
+            check_fits(f"parameter {i}", p, self.state.get(p, {}))
+        self._refuse_overlap()
+        bindings = []
+        for device in dict.fromkeys(p.device for p in params):
+            here = [i for i, p in enumerate(params) if p.device == device]
+            binding = Binding(
+                self._driver(device),
+                [params[i] for i in here],
+                [f"parameter {i}" for i in here],
+                [groups[i] for i in here],
+                [self._t.get(params[i], 0) for i in here],
+                together=self._dialect.step_count == "optimizer",
+            )
+            self._begin(binding, [k for k, i in enumerate(here) if self.state.get(params[i])])
+            bindings.append(binding)
+        self._bindings = bindings
+        return bindings
+
+    def _driver(self, device: Any) -> Driver:
+        """The driver of a device."""
+        return driver_of(device.type)
+
+    def _begin(self, binding: Binding, wanted: Sequence[int]) -> None:
+        """State for the `wanted` parameters of a binding; where the engine finds it."""
+        for i in wanted:
+            p, work = binding.params[i], binding.work[i]
+            state = self.state[p]
+            names = moments(self.param_groups[binding.groups[i]])
+            for name in names:
+                tensor = state.get(name)
+                if tensor is None:
+                    state[name] = torch.zeros_like(work, requires_grad=False)
+                elif tensor.stride() != work.stride() or tensor.device != work.device:
+                    state[name] = torch.empty_like(work).copy_(tensor)
+            binding.place(i, [state[name] for name in names])
+
+    def _change_options(self, k: int, group: dict[str, Any], fingerprint: Any) -> None:
+        new, old = self._group_options(group), self._options[k]
+        if old is not None and old.amsgrad != new.amsgrad:
+            raise refused(
+                f"param_groups[{k}]['amsgrad']", new.amsgrad, f"{old.amsgrad}; it cannot change between steps"
+            )
+        self._options[k] = new
+        self._fingerprints[k] = fingerprint
+
+    # State
+
+    def _counts(self) -> dict[Any, int]:
+        """t of every parameter that has one."""
+        if self._bindings is None:
+            return dict(self._t)
+        return {p: t for binding in self._bindings for p, t in zip(binding.params, binding.engine.counts, strict=True)}
+
+    @property
+    def ran(self) -> frozenset[str]:
+        """Drivers and compiled variants that have computed something since the state was made or loaded."""
+        return frozenset(what for binding in self._bindings or () for what in binding.engine.ran)
+
+    @property
+    def _is_torch(self) -> bool:
+        return self._dialect.name == self._TORCH_DIALECT
+
+    def _with_steps(self, state: Mapping[str, Any], t: int) -> dict[str, Any]:
+        return with_steps(type(self).__name__, self._dialect.name, self._is_torch, state, t)
+
+    def __getstate__(self) -> dict[str, Any]:
+        counts = self._counts()
+        state = {p: self._with_steps(s, counts.get(p, 0)) for p, s in self.state.items()}
+        together = max(counts.values(), default=0) if self._dialect.step_count == "optimizer" else 0
+        return {**super().__getstate__(), "state": state, "_together": together}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        together = state.pop("_together", 0) if "_together" in state else 0
+        super().__setstate__(state)
+        self._dialect = opts.dialect(self.defaults["dialect"])
+        slots: dict[Any, Any] = {}
+        self._t = {}
+        for p, s in self.state.items():
+            if not isinstance(p, torch.Tensor):
+                slots[p] = s
+                continue
+            self._t[p] = int(step_count(s))
+            slots[p] = {k: v for k, v in s.items() if k not in ("step", "t")}
+        for group in self.param_groups:
+            for key, value in self.defaults.items():
+                group.setdefault(key, value)
+            if self._dialect.step_count == "optimizer":
+                t = max(together, *self._t.values()) if self._t else together
+                self._t.update(dict.fromkeys(group["params"], t))
+        self.state = defaultdict(dict, slots)
+        if "_key" not in self.__dict__ or self._key is None:
+            self._prepare()
+        self._bindings = None
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a state of this class or of torch's class of this name. All of it is checked first.
+
+        Unlike in torch, the moments are copied, so that two optimizers never share them.
+        """
+        state_dict = self._checked(state_dict)
+        super().load_state_dict(state_dict)
+
+    def _checked(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
+        """`state_dict` completed by what torch leaves out, its tensors copied; ValueError if it does not fit."""
+        groups = [dict(group) for group in state_dict["param_groups"]]
+        mine = [len(group["params"]) for group in self.param_groups]
+        if [len(group["params"]) for group in groups] != mine:
+            sizes = [len(group["params"]) for group in groups]
+            raise refused("numbers of parameters in state_dict['param_groups']", sizes, str(mine))
+        for group in groups:
+            dialect = group.get("dialect", self._TORCH_DIALECT)
+            if dialect != self._dialect.name:
+                raise refused(
+                    "dialect of the state",
+                    dialect,
+                    f"{self._dialect.name!r}; construct with dialect={dialect!r} to go on",
+                )
+            for key, value in self.defaults.items():
+                group.setdefault(key, value)
+            self._group_options(group)
+        places = [
+            (number, p, group)
+            for group, own in zip(groups, self.param_groups, strict=True)
+            for number, p in zip(group["params"], own["params"], strict=True)
+        ]
+        states = dict(state_dict["state"])
+        for number, p, group in places:
+            if states.get(number):
+                states[number] = checked_state(f"state_dict['state'][{number}]", p, states[number], group)
+            else:
+                states.pop(number, None)
+        return {**state_dict, "param_groups": groups, "state": states}
+
+
+def _as_torch_state(optimizer: Any, state_dict: dict[str, Any]) -> dict[str, Any]:
+    """Post hook of `state_dict`: step counts, and torch's own keys alone where the dialect is torch's."""
+    counts = optimizer._counts()
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    states = {
+        number: optimizer._with_steps(state, counts.get(params[number], 0))
+        for number, state in state_dict["state"].items()
+        if isinstance(number, int)
+    }
+    groups = state_dict["param_groups"]
+    if optimizer._is_torch:
+        groups = [{k: v for k, v in group.items() if k not in optimizer._EXTRA} for group in groups]
+    return {**state_dict, "state": states, "param_groups": groups}
+
+
+def _scalar(name: str, value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        raise refused(name, value, "a Python number; tensors are not implemented yet", TypeError)
+    return value

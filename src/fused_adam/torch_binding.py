@@ -1,0 +1,151 @@
+"""Parameters of one device bound to an engine: what is known about them while nothing but their values changes.
+
+A step asks every binding first (`moved`, `take`), and runs them only when none has refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.autograd.graph import increment_version
+
+from fused_adam.engine import Driver, Engine, Tensor
+from fused_adam.options import Options
+from fused_adam.torch_addresses import Addresses, objects
+from fused_adam.torch_tensors import DTYPES, check_gradient, gradient_of, guard, is_dense
+
+
+class Binding:
+    """Some parameters, their moments and their engine.
+
+    Args:
+        driver: of the device on which all of them are.
+        params: the parameters.
+        names: what messages call them.
+        groups: the param group of each.
+        counts: t of each.
+        together: whether the optimizer has one t.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        params: list[Any],
+        names: Sequence[str],
+        groups: Sequence[int],
+        counts: Sequence[int],
+        *,
+        together: bool,
+    ) -> None:
+        self.params = params
+        self.names = names
+        self.groups = groups
+        self.work = [p if is_dense(p) else torch.empty(p.shape, dtype=p.dtype, device=p.device) for p in params]
+        """The parameter, or a dense tensor that stands for it where its elements do not lie densely."""
+        self.waiting = list(range(len(params)))
+        """Parameters without state yet."""
+        self.engine = Engine(
+            driver,
+            [
+                Tensor(w.data_ptr(), 0, 0, 0, w.numel(), DTYPES[w.dtype], k)
+                for w, k in zip(self.work, groups, strict=True)
+            ],
+            counts,
+            together=together,
+        )
+        self._moments: list[Any] = [None] * len(params)
+        """Keeps alive what the engine has the addresses of."""
+        self._staged = [i for i, (p, w) in enumerate(zip(params, self.work, strict=True)) if p is not w]
+        self._empty = [i for i, p in enumerate(params) if p.numel() == 0]
+        self._objects = objects(params, len(params))
+        self._addresses = Addresses(len(params))
+        self._addresses.read(self._objects)
+        self._same = guard(params)
+        self._gradients_same: Any = None
+        """Whether gradients lie as the last ones did, none of which had to be copied; None: one had to be."""
+        self._absent: list[int] = []
+        """Parameters without gradient, as long as the gradients are those of the last step."""
+        self._pointers = Addresses(len(params))
+        """Of the gradients."""
+        self._fresh = True
+        """Whether the engine has not seen them yet."""
+        self._active: list[Any] = []
+        """Parameters with a gradient."""
+        self._copies: list[Any] = []
+        """Of gradients that do not lie as their parameters do; they must outlive the run."""
+
+    def moved(self) -> bool:
+        """Whether a parameter lies elsewhere now, or otherwise."""
+        return not self._same(self.params) or self._addresses.read(self._objects)
+
+    def take(self) -> None:
+        """Look at the gradients. ValueError if one cannot be used."""
+        gradients = objects(map(gradient_of, self.params), len(self.params))
+        if not self._as_before(gradients):
+            self._look_at(gradients)
+        elif self._pointers.read(gradients):
+            self._fresh = True
+
+    def _as_before(self, gradients: Any) -> bool:
+        """Whether gradients are absent and lie in memory as the last ones, none of which had to be copied."""
+        if self._gradients_same is None or self._empty:
+            return False
+        if not self._absent:
+            return bool(self._gradients_same(gradients))
+        present = [g for g in gradients if g is not None]
+        return all(gradients[i] is None for i in self._absent) and self._gradients_same(present)
+
+    def _look_at(self, gradients: Any) -> None:
+        self._gradients_same = None
+        self._fresh = True
+        self._copies = []
+        self._pointers.write([self._gradient(i, g) for i, g in enumerate(gradients)])
+        if not self._copies:
+            self._absent = [i for i, g in enumerate(gradients) if g is None]
+            self._gradients_same = guard([g for g in gradients if g is not None])
+
+    def _gradient(self, i: int, g: Any) -> int:
+        """Address of gradient `i`: its own, or that of a copy that lies as the parameter does."""
+        if g is None:
+            return 0
+        work = self.work[i]
+        check_gradient(f"gradient of {self.names[i]}", g, self.params[i])
+        if g.numel() == 0:
+            return 1  # nothing is read there, but the parameter has a gradient
+        plain = g.is_contiguous() and work.is_contiguous()
+        if (not plain and g.stride() != work.stride()) or g.is_neg():
+            with torch.no_grad():
+                g = torch.empty_like(work).copy_(g)
+            self._copies.append(g)
+        return int(g.data_ptr())
+
+    def wanted(self) -> list[int]:
+        """Parameters that have a gradient and no state yet."""
+        return [i for i in self.waiting if self._pointers.values[i]]
+
+    def place(self, i: int, moments: list[Any]) -> None:
+        """The moments of parameter `i`: m, v and v_max, as `work` lies."""
+        self._moments[i] = moments
+        self.engine.place(i, *(tensor.data_ptr() for tensor in moments))
+        self.waiting.remove(i)
+
+    def prepare(self, options: Sequence[Options]) -> None:
+        """All of a step that can fail; nothing is written. Group k under options[k]."""
+        if self._fresh:
+            active = self._pointers.values != 0
+            self._active = self.params if active.all() else [self.params[i] for i in active.nonzero()[0]]
+        self.engine.prepare(self._pointers.values if self._fresh else None, options)
+        self._fresh = bool(self._copies)
+
+    def run(self) -> None:
+        """One step of all parameters that have a gradient, under no_grad."""
+        staged = [i for i in self._staged if self._pointers.values[i]]
+        for i in staged:
+            self.work[i].copy_(self.params[i])
+        self.engine.run()
+        for i in staged:
+            self.params[i].copy_(self.work[i])
+        self._copies = []
+        increment_version(self._active)

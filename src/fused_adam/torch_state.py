@@ -1,0 +1,68 @@
+"""State on its way in and out of the torch face: step counts as tensors, and what another class may load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from fused_adam.errors import refused
+
+MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+"""torch's names of m, v and v_max."""
+
+
+def moments(group: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the moments that the parameters of `group` have."""
+    return MOMENTS[: 3 if group.get("amsgrad") else 2]
+
+
+def with_steps(optimizer: str, dialect: str, own: bool, state: Mapping[str, Any], t: int) -> dict[str, Any]:
+    """The state of a parameter with its step count, as torch writes it, or so that torch refuses it.
+
+    own: whether `dialect` is the one of torch's class called `optimizer`.
+    """
+    if own:
+        return {"step": torch.tensor(float(t), dtype=_step_dtype()), **state}
+    # torch's classes take float() of a step that is no tensor, and show what could not be converted.
+    text = (
+        f"this state is of dialect {dialect}, with which torch.optim.{optimizer} would train wrongly; "
+        f"accepted: fused_adam.{optimizer}(..., dialect={dialect!r})"
+    )
+    return {"step": text.encode(), "t": t, **state}
+
+
+def step_count(state: Mapping[str, Any]) -> Any:
+    """t, as `with_steps` or torch wrote it."""
+    return state.get("t", state.get("step"))
+
+
+def checked_state(name: str, p: Any, state: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+    """Copies of the moments and the step count of `p`; ValueError if they do not fit it."""
+    checked: dict[str, Any] = {}
+    for key in moments(group):
+        tensor = state.get(key)
+        if not isinstance(tensor, torch.Tensor) or tensor.shape != p.shape:
+            found = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise refused(f"{name}[{key!r}]", found, f"a tensor of shape {tuple(p.shape)}")
+        checked[key] = tensor.detach().clone()
+    step = step_count(state)
+    number = step.item() if isinstance(step, torch.Tensor) and step.numel() == 1 else step
+    if isinstance(number, bool) or not isinstance(number, int | float) or not number >= 0 or number != int(number):
+        raise refused(f"{name}['step']", step, "a whole number >= 0")
+    return {"step": int(number), **checked}
+
+
+def check_fits(name: str, p: Any, state: Mapping[str, Any]) -> None:
+    """ValueError if the moments are of another shape or dtype than the parameter."""
+    for key in MOMENTS:
+        tensor = state.get(key)
+        if tensor is not None and (tensor.shape != p.shape or tensor.dtype != p.dtype):
+            found = f"{p.dtype} {tuple(p.shape)}"
+            accepted = f"{tensor.dtype} {tuple(tensor.shape)}, as its state {key!r} has it"
+            raise refused(name, found, f"{accepted}; a parameter is neither resized nor re-typed between steps")
+
+
+def _step_dtype() -> Any:
+    return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
