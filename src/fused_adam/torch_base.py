@@ -55,6 +55,8 @@ class Fused(Optimizer):
         self._t: dict[Any, int] = {}
         self._bindings: list[Binding] | None = None
         """One per device; None: to be made."""
+        self._seen: tuple[Any, int] = (None, 0)
+        """`state` as the bindings know it, and its length."""
         self._key: Any = None
         self._group_options(defaults)
         super().__init__(params, defaults)
@@ -133,6 +135,9 @@ class Fused(Optimizer):
 
     def _advance(self) -> None:
         bindings = self._bindings
+        if bindings is not None and (self.state is not self._seen[0] or len(self.state) != self._seen[1]):
+            self._forget()
+            bindings = None
         if bindings is None or any(binding.moved() for binding in bindings):
             bindings = self._bind()
         for k, group in enumerate(self.param_groups):
@@ -144,6 +149,7 @@ class Fused(Optimizer):
         for binding in bindings:
             if binding.waiting:
                 self._begin(binding, binding.wanted())
+                self._seen = (self.state, len(self.state))
             binding.prepare(self._options)
         with torch.no_grad():
             for binding in bindings:
@@ -175,7 +181,17 @@ class Fused(Optimizer):
             self._begin(binding, [k for k, i in enumerate(here) if self.state.get(params[i])])
             bindings.append(binding)
         self._bindings = bindings
+        self._seen = (self.state, len(self.state))
         return bindings
+
+    def _forget(self) -> None:
+        """Step counts of parameters whose state somebody has taken away: they begin anew, as in torch."""
+        counts = self._counts()
+        if self._dialect.step_count == "optimizer":
+            self._t = counts if self.state else {}
+        else:
+            self._t = {p: t for p, t in counts.items() if self.state.get(p)}
+        self._bindings = None
 
     def _driver(self, device: Any) -> Driver:
         """The driver of a device."""

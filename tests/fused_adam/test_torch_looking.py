@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable
 from typing import Any
 
@@ -92,6 +93,33 @@ def test_a_retyped_parameter_is_refused_and_nothing_is_written(number: int) -> N
         optimizer.step()
     params[-1].data = params[-1].data.view(torch.float32)
     assert all(torch.equal(p, b) for p, b in zip(params, before, strict=True))
+
+
+def _replace_state(optimizer: Any, params: list[Any]) -> None:
+    optimizer.state = collections.defaultdict(dict)
+
+
+def _clear_state(optimizer: Any, params: list[Any]) -> None:
+    optimizer.state.clear()
+
+
+def _delete_one(optimizer: Any, params: list[Any]) -> None:
+    del optimizer.state[params[-1]]
+
+
+@pytest.mark.parametrize("take_away", [_replace_state, _clear_state, _delete_one])
+def test_state_that_is_taken_away_begins_anew(take_away: Callable[[Any, list[Any]], None]) -> None:
+    mine, theirs = parameters(2), parameters(2)
+    ours, torchs = fused_adam.Adam(mine, lr=0.1), torch.optim.Adam(theirs, lr=0.1, foreach=False)
+    for k in range(6):
+        if k == 3:
+            take_away(ours, mine)
+            take_away(torchs, theirs)
+        for params, optimizer in ((mine, ours), (theirs, torchs)):
+            set_gradients(params, k)
+            optimizer.step()
+    for a, b in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_addresses_follow_the_tensors() -> None:
