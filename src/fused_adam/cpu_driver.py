@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fused_adam import openmp
 from fused_adam.errors import missing
-from fused_adam.layout import Variant
+from fused_adam.layout import CHUNK, Variant
 from fused_adam.planner import Plan, Step, parts
 
 try:
@@ -28,6 +28,7 @@ class CpuDriver:
     """On the calling thread, or on the threads of the process's OpenMP runtime. One instance serves the process."""
 
     name = "cpu-numba"
+    chunk = CHUNK
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -52,7 +53,7 @@ class CpuDriver:
                 self._kernels[variant] = kernel
         return int(kernel.address)
 
-    def load(self, plan: Plan) -> _Loaded:
+    def load(self, plan: Plan, dtypes: Sequence[str]) -> _Loaded:
         """The plan's work table."""
         self._compile_step()
         return _Loaded(plan)

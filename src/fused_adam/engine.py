@@ -24,13 +24,15 @@ class Driver(Protocol):
     """What computes. All of it may raise ImportError where a package is missing."""
 
     name: str
+    chunk: int
+    """Elements of a full segment."""
 
     def kernel(self, variant: Variant) -> int:
         """A number by which a row names this variant; compiles it if need be. Nothing is written before."""
         ...
 
-    def load(self, plan: planner.Plan) -> Any:
-        """The driver's own form of the static tables, made once per plan."""
+    def load(self, plan: planner.Plan, dtypes: Sequence[str]) -> Any:
+        """The driver's own form of the static tables, made once per plan; dtypes of the tensors."""
         ...
 
     def run(self, loaded: Any, step: planner.Step) -> str:
@@ -58,8 +60,8 @@ class Engine:
         n = len(tensors)
         self._driver = driver
         self._tensors = tuple(tensors)
-        self.plan = planner.plan([t.elements for t in tensors])
-        self._loaded = driver.load(self.plan)
+        self.plan = planner.plan([t.elements for t in tensors], driver.chunk)
+        self._loaded = driver.load(self.plan, [t.dtype for t in tensors])
         self._classes: list[tuple[int, str, int]] = []
         """Of every row: group, dtype, and a tensor whose t is that of all of the row's tensors."""
         self._formulas: list[tuple[Options | None, bool]] = []

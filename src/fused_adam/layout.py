@@ -21,11 +21,13 @@ DECAY = 5
 L2 = 6
 RESCALE = 7
 CLIP = 8
+FORMULA = 9
+"""Of a driver whose kernel branches: it writes there what its `kernel` returned."""
 ROW_WIDTH = 16
 """float64 columns of a row: 128 bytes."""
 
 CHUNK = 16384
-"""Elements of a chunk: 448 KiB of memory traffic in float32."""
+"""Elements of a full segment on the CPU: 448 KiB of memory traffic in float32."""
 
 
 class Variant(NamedTuple):

@@ -14,7 +14,7 @@ except ImportError as _error:
 
 from fused_adam import options as opts
 from fused_adam.drivers import driver_of
-from fused_adam.engine import Engine, Tensor
+from fused_adam.engine import Driver, Engine, Tensor
 from fused_adam.errors import refused
 from fused_adam.planner import refuse_overlap
 
@@ -211,6 +211,9 @@ class Adam:
         for theta, work in staged:
             theta[...] = work
 
+    def _driver(self) -> Driver:
+        return driver_of("cpu")
+
     def _bind(self) -> Engine:
         v_max = self._v_max or (None,) * len(self._m)
         tensors = [
@@ -218,7 +221,7 @@ class Adam:
             for p, m, v, x in zip(self._work, self._m, self._v, v_max, strict=True)
         ]
         together = self._dialect.step_count == "optimizer"
-        self._engine = Engine(driver_of("cpu"), tensors, self._counts, together=together)
+        self._engine = Engine(self._driver(), tensors, self._counts, together=together)
         return self._engine
 
     def _gradient(self, name: str, g: Any, i: int) -> Any:

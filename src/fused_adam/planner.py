@@ -21,9 +21,7 @@ class Plan:
     """What does not change from step to step while the parameters stay the same."""
 
     segments: Any
-    """int64 [k, 3]: tensor, first element, number of elements (1 to `CHUNK`); in the tensors' order."""
-    chunks: Any
-    """int64 [c + 1]: chunk j is the segments from chunks[j] to chunks[j + 1]; small tensors share a chunk."""
+    """int64 [k, 3]: tensor, first element, number of elements; in the tensors' order."""
     elements: int
 
 
@@ -48,8 +46,7 @@ class Step:
 def plan(counts: Sequence[int], chunk: int = CHUNK) -> Plan:
     """The plan for tensors of `counts` elements.
 
-    A segment is a piece of one tensor. A chunk is the unit of work: one full segment of a large
-    tensor, or the segments of several small ones while they stay within `chunk` elements together.
+    A segment is a piece of one tensor, of 1 to `chunk` elements.
     """
     sizes = np.asarray(counts, dtype=np.int64).reshape(-1)
     pieces = -(-sizes // chunk)
@@ -58,17 +55,7 @@ def plan(counts: Sequence[int], chunk: int = CHUNK) -> Plan:
     first = ordinal * chunk
     count = np.minimum(chunk, sizes[tensor] - first)
     segments = np.ascontiguousarray(np.stack([tensor, first, count], axis=1))
-    return Plan(segments, _chunks(count, chunk), int(sizes.sum()))
-
-
-def _chunks(count: Any, chunk: int) -> Any:
-    """Segments packed in order, greedily."""
-    ends = np.cumsum(count)
-    boundaries = [0]
-    while boundaries[-1] < len(count):
-        done = int(ends[boundaries[-1] - 1]) if boundaries[-1] else 0
-        boundaries.append(max(boundaries[-1] + 1, int(np.searchsorted(ends, done + chunk, side="right"))))
-    return np.asarray(boundaries, dtype=np.int64)
+    return Plan(segments, int(sizes.sum()))
 
 
 def parts(segments: Any, number: int) -> Any:

@@ -56,7 +56,7 @@ def test_same_bits_for_any_threads_and_partition(
     monkeypatch.setattr("fused_adam.cpu_driver.parts", lambda s, _: np.array([0, 1, 1, 2, len(s)]))
     assert train(dialect, given, dtype) == expected
     original = planner.plan
-    monkeypatch.setattr(planner, "plan", lambda sizes: original(sizes, 1001))
+    monkeypatch.setattr(planner, "plan", lambda sizes, _: original(sizes, 1001))
     assert train(dialect, given, dtype) == expected
 
 

@@ -1,0 +1,200 @@
+"""The GPU driver: tables on the device, and one launch per dtype. See `engine.Driver` and docs/engine.md.
+
+Where ``TRITON_INTERPRET=1`` is set before the first import, Triton runs the same kernel on the CPU, slowly, for tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from fused_adam.errors import missing, refused
+from fused_adam.layout import FORMULA, ROW_WIDTH, Variant
+from fused_adam.planner import Plan, Step
+
+try:
+    import torch
+except ImportError as _error:
+    raise missing("torch", "fused_adam on a GPU", _error) from _error
+try:
+    import triton
+
+    from fused_adam.triton_kernels import BLOCK, OPTIONS, formula_bits, step_segments
+except ImportError as _error:
+    raise missing("triton", "fused_adam on a GPU", _error) from _error
+
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_NUMBERS = {"float32": triton.language.float32, "float64": triton.language.float64}
+_FLOAT64 = 1 << 16
+"""In a row's number, beside the bits of its formula: the row is of float64."""
+
+INTERPRETED = not isinstance(step_segments, triton.JITFunction)
+
+
+@cache
+def driver_for(device: Any) -> TritonDriver:
+    """The driver of a ``torch.device`` with an index."""
+    return TritonDriver(device)
+
+
+class TritonDriver:
+    """Launches on torch's current stream of one device."""
+
+    name = "triton interpreter" if INTERPRETED else "triton"
+    chunk = BLOCK
+
+    def __init__(self, device: Any) -> None:
+        accepted = "cpu" if INTERPRETED else "cuda"
+        if device.type != accepted or (accepted == "cuda" and torch.version.cuda is None):
+            raise refused("device", str(device), f"{accepted}{' of NVIDIA' if accepted == 'cuda' else ''}", TypeError)
+        self.device = device
+        self._compiled: set[str] = set()
+
+    def kernel(self, variant: Variant) -> int:
+        """The bits of the variant's formula, and its dtype's. Compiles that dtype's kernel and loads it."""
+        if variant.dtype not in self._compiled:
+            nothing = torch.zeros(8, dtype=torch.int64, device=self.device)
+            with self._current():
+                _launch(variant.dtype, 0, nothing, nothing, nothing, nothing.view(_DTYPES[variant.dtype]), 1)
+            self._compiled.add(variant.dtype)
+        return formula_bits(variant) | (_FLOAT64 if variant.dtype == "float64" else 0)
+
+    def load(self, plan: Plan, dtypes: Sequence[str]) -> Tables:
+        """The tables on the device."""
+        return Tables(plan, dtypes, self.device)
+
+    def run(self, loaded: Tables, step: Step) -> str:
+        """One launch for each dtype that has a gradient, then t; which device ran."""
+        with self._current():
+            if not INTERPRETED and torch.cuda.is_current_stream_capturing():
+                accepted = "a stream that is not being captured; CUDA graphs are not implemented yet"
+                raise refused("torch.cuda.current_stream()", "capturing", accepted, RuntimeError)
+            wide = step.kernels & _FLOAT64 != 0
+            dtypes = [name for name, there in (("float32", ~wide), ("float64", wide)) if there.any()]
+            launches = [loaded.updated(step, dtype) for dtype in dtypes]
+            with _uninterrupted():
+                for dtype, arguments in zip(dtypes, launches, strict=True):
+                    _launch(dtype, *arguments)
+                step.counts += 1 if step.together else step.pointers[:, 1] != 0
+            return str(self.device) if INTERPRETED else _architecture(self.device)
+
+    def _current(self) -> contextlib.AbstractContextManager[Any]:
+        """Makes the device torch's and Triton's current one."""
+        if INTERPRETED:
+            return np.errstate(all="ignore")  # NumPy computes there, and warns where NaN goes through
+        context: contextlib.AbstractContextManager[Any] = torch.cuda.device(self.device)
+        return context
+
+
+def _launch(dtype: str, programs: int, segments: Any, fixed: Any, moving: Any, rows: Any, tensors: int) -> None:
+    step_segments[(programs,)](
+        segments, fixed, moving, rows, tensors, NUMBER=_NUMBERS[dtype], BLOCK=BLOCK, **OPTIONS
+    )
+
+
+@cache
+def _architecture(device: Any) -> str:
+    major, minor = torch.cuda.get_device_capability(device)
+    return f"sm_{major}{minor}"
+
+
+class Tables:
+    """What the kernels read, on the device.
+
+    Everything is written by copies on the current stream, behind the launches that still read the last values, so
+    one copy of each table is enough. A copy from pageable memory would make the host wait, and one from pinned
+    memory returns before it has been made; `_sent` says why the memory may be forgotten then.
+    """
+
+    def __init__(self, plan: Plan, dtypes: Sequence[str], device: Any) -> None:
+        n = len(dtypes)
+        self._device = device
+        self._tensors = n
+        kinds = np.array(dtypes, dtype=object)[plan.segments[:, 0]]
+        self._segments = {
+            dtype: torch.from_numpy(plan.segments[kinds == dtype]).to(device) for dtype in dict.fromkeys(dtypes)
+        }
+        self._fixed = torch.zeros((4, n), dtype=torch.int64, device=device)
+        """Addresses of p, m, v, v_max."""
+        self._moving = torch.zeros((2, n), dtype=torch.int64, device=device)
+        """Addresses of g, numbers of rows."""
+        self._rows: dict[str, Any] = {}
+        self._seen_fixed = np.zeros((n, 4), dtype=np.int64)
+        self._seen_moving = np.zeros((2, n), dtype=np.int64)
+        self._streams: set[int] = set()
+        self.uploads: Counter[str] = Counter()
+        """Copies to the device, by table."""
+
+    def updated(self, step: Step, dtype: str) -> tuple[int, Any, Any, Any, Any, int]:
+        """Bring the tables up to date; arguments of the launch for `dtype`."""
+        self._send_pointers(step)
+        rows = self._send_rows(step, dtype)
+        segments = self._segments[dtype]
+        if self._device.type == "cuda":
+            self._outlive(torch.cuda.current_stream())
+        return len(segments), segments, self._fixed, self._moving, rows, self._tensors
+
+    def _send_pointers(self, step: Step) -> None:
+        fixed = step.pointers[:, (0, 2, 3, 4)]
+        if not np.array_equal(fixed, self._seen_fixed):
+            self._send("fixed", self._fixed, np.ascontiguousarray(fixed.T))
+            self._seen_fixed = fixed
+        moving = np.stack([step.pointers[:, 1], step.row_of])
+        if not np.array_equal(moving, self._seen_moving):
+            self._send("moving", self._moving, moving)
+            self._seen_moving = moving
+
+    def _send_rows(self, step: Step, dtype: str) -> Any:
+        """The rows in the precision of the kernel. Those of the other dtype are there and nobody reads them."""
+        with np.errstate(over="ignore"):
+            numbers = step.rows.astype(dtype)
+        numbers[:, FORMULA] = step.kernels % _FLOAT64
+        rows = self._rows.get(dtype)
+        if rows is None or len(rows) < len(numbers):
+            capacity = 1 << (len(numbers) - 1).bit_length()
+            rows = self._rows[dtype] = torch.empty((capacity, ROW_WIDTH), dtype=_DTYPES[dtype], device=self._device)
+            self._streams.clear()
+        self._send("rows", rows[: len(numbers)], numbers)
+        return rows
+
+    def _send(self, name: str, table: Any, values: Any) -> None:
+        """Copy `values` to the device without waiting for it.
+
+        The pinned copy is forgotten at once: torch's allocator of pinned memory records an event behind each copy
+        from it, and hands the memory out again when the event has passed. It is a ring that grows as far as the
+        device lags behind.
+        """
+        host = torch.from_numpy(values)
+        table.copy_(host.pin_memory() if table.is_cuda else host, non_blocking=True)
+        self.uploads[name] += 1
+
+    def _outlive(self, stream: Any) -> None:
+        """Tell torch's allocator which streams read the tables, so that their memory outlives those readers."""
+        if stream.cuda_stream not in self._streams:
+            for table in (*self._segments.values(), self._fixed, self._moving, *self._rows.values()):
+                table.record_stream(stream)
+            self._streams.add(stream.cuda_stream)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back, so that no interrupt comes between the moments and t."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield
+        return
+    caught: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if caught:
+            signal.raise_signal(signal.SIGINT)
+
