@@ -68,6 +68,10 @@ class _Adam:
     probe: Hyperparameters = Hyperparameters()
     """Hyper-parameters of the step that shows which code runs."""
     variant: str
+    driver = "cpu-numba serial"
+    """What must have run, among others."""
+    large = 200_000
+    """Elements of a parameter for which the driver does more than for a small one."""
 
     def __init__(self) -> None:
         import fused_adam
@@ -80,7 +84,7 @@ class _Adam:
     def identity(self) -> Identity:
         """Steps on a small and on a large parameter, in both dtypes; the engine's record of what ran."""
         observed: set[str] = set()
-        for dtype, size in (("float32", 3), ("float32", 200_000), ("float64", 3)):
+        for dtype, size in (("float32", 3), ("float32", self.large), ("float64", 3)):
             theta = np.ones(size, dtype)
             run = self.start([theta], self.probe)
             run.step([theta])
@@ -89,7 +93,7 @@ class _Adam:
         return Identity(
             framework="adam-conformance",
             version=self._version,
-            required=frozenset({"cpu-numba serial", *variants}),
+            required=frozenset({self.driver, *variants}),
             observed=frozenset(observed),
         )
 

@@ -25,6 +25,7 @@ class Entry:
 
 
 _EVERY = ("keras", "mxnet", "torch")
+_TRITON = ("triton",)
 _TABLE = (
     Entry("keras-v2-fused", "adapters.keras_v2", "Fused", ("keras",), "keras"),
     Entry("keras-v2-nonfused", "adapters.keras_v2", "NonFused", ("keras",), "keras"),
@@ -44,6 +45,12 @@ _TABLE = (
     Entry("fused-adam-mxnet1", "adapters.fused_adam_numpy", "Mxnet1", _EVERY, "adam-conformance"),
     Entry("fused-adam-torch-face", "adapters.fused_adam_torch", "TorchFace", ("torch",), "adam-conformance"),
     Entry("fused-adam-torch", "adapters.fused_adam_numpy", "Torch", _EVERY, "adam-conformance"),
+    Entry("fused-adam-triton-keras-v2", "adapters.fused_adam_triton", "KerasV2", _TRITON, "adam-conformance"),
+    Entry("fused-adam-triton-tf-keras", "adapters.fused_adam_triton", "TfKeras", _TRITON, "adam-conformance"),
+    Entry("fused-adam-triton-tfa-rectified", "adapters.fused_adam_triton", "TfaRectified", _TRITON, "adam-conformance"),
+    Entry("fused-adam-triton-mxnet2", "adapters.fused_adam_triton", "Mxnet2", _TRITON, "adam-conformance"),
+    Entry("fused-adam-triton-mxnet1", "adapters.fused_adam_triton", "Mxnet1", _TRITON, "adam-conformance"),
+    Entry("fused-adam-triton-torch", "adapters.fused_adam_triton", "Torch", _TRITON, "adam-conformance"),
 )
 
 ADAPTERS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _TABLE})

@@ -44,7 +44,7 @@ def load(name: str) -> Implementation:
     except ImportError as error:
         if (error.name or "").startswith("adapters"):
             raise CannotTest(f"{name} is broken: {short_text(error)}") from error
-        raise Missing(f"{name} needs a package that is not installed: {short_text(error)}") from error
+        raise Missing(f"{name} needs what is not here: {short_text(error)}") from error
     except BaseException as error:  # SystemExit too: it would end the suite without a word
         raise CannotTest(f"{name} cannot be constructed: {short_text(error)}") from error
     _check(name, implementation)
