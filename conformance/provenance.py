@@ -20,9 +20,17 @@ _SHOWN = (
     "tensorflow-addons",
     "mxnet",
     "torch",
+    "triton",
     "adam-conformance",
 )
-_VARIABLES = ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "MXNET_ENGINE_TYPE", "PYTHONHASHSEED")
+_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "XLA_FLAGS",
+    "MXNET_ENGINE_TYPE",
+    "PYTHONHASHSEED",
+    "TRITON_INTERPRET",
+)
 
 
 def tree_hash() -> str:

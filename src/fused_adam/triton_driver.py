@@ -94,9 +94,7 @@ class TritonDriver:
 
 
 def _launch(dtype: str, programs: int, segments: Any, fixed: Any, moving: Any, rows: Any, tensors: int) -> None:
-    step_segments[(programs,)](
-        segments, fixed, moving, rows, tensors, NUMBER=_NUMBERS[dtype], BLOCK=BLOCK, **OPTIONS
-    )
+    step_segments[(programs,)](segments, fixed, moving, rows, tensors, number=_NUMBERS[dtype], block=BLOCK, **OPTIONS)
 
 
 @cache
@@ -197,4 +195,3 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
         if caught:
             signal.raise_signal(signal.SIGINT)
-

@@ -53,19 +53,11 @@ def formula_bits(variant: Variant) -> int:
 
 
 @triton.jit
-def _exact_sqrt(x):
-    """Rounded to nearest; `tl.sqrt` is so in float64 only."""
-    if x.dtype == tl.float32:
-        return tl.sqrt_rn(x)
-    return tl.sqrt(x)
-
-
-@triton.jit
-def _exact_divide(x, y):
-    """Rounded to nearest; the operator is so in float64 only."""
-    if x.dtype == tl.float32:
-        return tl.div_rn(x, y)
-    return x / y
+def _divided(update, second, epsilon):
+    """update / (sqrt(second) + epsilon), rounded to nearest; in float32 Triton's plain operators are approximations."""
+    if second.dtype == tl.float32:
+        return tl.div_rn(update, tl.sqrt_rn(second) + epsilon)
+    return update / (tl.sqrt(second) + epsilon)
 
 
 @triton.jit
@@ -77,7 +69,10 @@ def _clipped(g, bound):
 
 @triton.jit
 def _update(p, g, m, v, v_max, row, mask):
-    """The element formula of docs/engine.md, at these pointers. All arrays but v_max are loaded before the first wait."""
+    """The element formula of docs/engine.md, at these pointers.
+
+    The arrays are asked for first, so that they are on their way while the scalars are.
+    """
     theta = tl.load(p, mask)
     gradient = tl.load(g, mask)
     mean = tl.load(m, mask)
@@ -103,21 +98,21 @@ def _update(p, g, m, v, v_max, row, mask):
         tl.store(v_max, second, mask)
     update = tl.load(row + STEP_SIZE) * mean
     if formula & DIVIDE != 0:
-        update = _exact_divide(update, _exact_sqrt(second) + tl.load(row + EPSILON))
+        update = _divided(update, second, tl.load(row + EPSILON))
     if formula & DECAY_INSIDE != 0:
         update = update + tl.load(row + DECAY) * theta
     tl.store(p, theta - update, mask)
 
 
 @triton.jit(do_not_specialize=["tensors"])
-def step_segments(segments, fixed, moving, rows, tensors, NUMBER: tl.constexpr, BLOCK: tl.constexpr):
+def step_segments(segments, fixed, moving, rows, tensors, number: tl.constexpr, block: tl.constexpr):
     """Program k: one step of segment k.
 
-    segments: int64 [k, 3]; fixed: int64 [4, tensors], addresses of p, m, v, v_max; moving: int64 [2, tensors], addresses
-    of g and numbers of rows; rows: NUMBER [r, ROW_WIDTH]. Sizes are 64-bit up to the segment, whose own fit 32.
+    segments: int64 [k, 3]. fixed: int64 [4, tensors], addresses of p, m, v, v_max. moving: int64 [2, tensors],
+    addresses of g and numbers of rows. rows: number [r, ROW_WIDTH]. Offsets are 64-bit up to a segment, 32-bit in it.
 
-    A full segment whose arrays all lie on 16 bytes takes the path without a mask, in 128-bit accesses. Its first element
-    is a multiple of BLOCK, so that the addresses of the tensors decide.
+    A full segment whose arrays all lie on 16 bytes takes the path without a mask, in 128-bit accesses. Its first
+    element is a multiple of `block`, so that the addresses of the tensors decide.
     """
     segment = segments + 3 * tl.program_id(0).to(tl.int64)
     tensor = tl.load(segment)
@@ -130,14 +125,14 @@ def step_segments(segments, fixed, moving, rows, tensors, NUMBER: tl.constexpr, 
         m = tl.load(fixed + tensors + tensor)
         v = tl.load(fixed + 2 * tensors + tensor)
         v_max = tl.load(fixed + 3 * tensors + tensor)
-        pointer = tl.pointer_type(NUMBER)
+        pointer = tl.pointer_type(number)
         p_at = p.to(pointer) + first
         g_at = g.to(pointer) + first
         m_at = m.to(pointer) + first
         v_at = v.to(pointer) + first
         v_max_at = v_max.to(pointer) + first
-        i = tl.arange(0, BLOCK)
-        if (count == BLOCK) & ((p | g | m | v | v_max) % 16 == 0):
+        i = tl.arange(0, block)
+        if (count == block) & ((p | g | m | v | v_max) % 16 == 0):
             p_at = tl.multiple_of(p_at, 16)
             g_at = tl.multiple_of(g_at, 16)
             m_at = tl.multiple_of(m_at, 16)
