@@ -19,13 +19,14 @@ class Entry:
     module: str
     cls: str
     environments: tuple[str, ...]
-    """tox environments whose packages it needs; it runs in each of them."""
+    """tox environments whose packages it needs; it runs in each of them. None: it needs what no environment has."""
     distribution: str
     """Distribution that ships the implementation; deviations are judged by its version."""
 
 
 _EVERY = ("keras", "mxnet", "torch")
 _TRITON = ("triton",)
+_NONE = ()  # a GPU is needed: by name, where there is one
 _TABLE = (
     Entry("keras-v2-fused", "adapters.keras_v2", "Fused", ("keras",), "keras"),
     Entry("keras-v2-nonfused", "adapters.keras_v2", "NonFused", ("keras",), "keras"),
@@ -51,6 +52,12 @@ _TABLE = (
     Entry("fused-adam-triton-mxnet2", "adapters.fused_adam_triton", "Mxnet2", _TRITON, "adam-conformance"),
     Entry("fused-adam-triton-mxnet1", "adapters.fused_adam_triton", "Mxnet1", _TRITON, "adam-conformance"),
     Entry("fused-adam-triton-torch", "adapters.fused_adam_triton", "Torch", _TRITON, "adam-conformance"),
+    Entry("fused-adam-cuda", "adapters.fused_adam_cuda", "Torch", _NONE, "adam-conformance"),
+    Entry("fused-adam-cuda-keras-v2", "adapters.fused_adam_cuda", "KerasV2", _NONE, "adam-conformance"),
+    Entry("fused-adam-cuda-tf-keras", "adapters.fused_adam_cuda", "TfKeras", _NONE, "adam-conformance"),
+    Entry("fused-adam-cuda-tfa-rectified", "adapters.fused_adam_cuda", "TfaRectified", _NONE, "adam-conformance"),
+    Entry("fused-adam-cuda-mxnet2", "adapters.fused_adam_cuda", "Mxnet2", _NONE, "adam-conformance"),
+    Entry("fused-adam-cuda-mxnet1", "adapters.fused_adam_cuda", "Mxnet1", _NONE, "adam-conformance"),
 )
 
 ADAPTERS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _TABLE})

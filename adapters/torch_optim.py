@@ -77,7 +77,7 @@ class TorchRun:
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
             if isinstance(gradient, Rows):
                 raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-            parameter.grad = None if gradient is None else _tensor(self._torch, gradient)
+            parameter.grad = None if gradient is None else _tensor(self._torch, gradient).to(parameter.device)
         self.optimizer.step()
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
@@ -183,9 +183,9 @@ class Fused(_Adam):
     excluded = LOOP | FOREACH
 
 
-def leaves(torch: Any, parameters: Sequence[Array]) -> list[Any]:
+def leaves(torch: Any, parameters: Sequence[Array], device: str = "cpu") -> list[Any]:
     """New leaf tensors that hold `parameters`."""
-    return [torch.nn.Parameter(_tensor(torch, theta)) for theta in parameters]
+    return [torch.nn.Parameter(_tensor(torch, theta).to(device)) for theta in parameters]
 
 
 def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def _tensor(torch: Any, array: Array) -> Any:
 
 
 def _copy(tensor: Any) -> Array:
-    return np.array(tensor.detach().numpy())
+    return np.array(tensor.detach().cpu().numpy())
 
 
 def observe(step: Callable[[], object], seen: set[str]) -> None:

@@ -132,7 +132,8 @@ def _adapters(options: argparse.Namespace) -> int:
             {"adapter": result.adapter, "environments": entry.environments, "state": state, "why": result.reason}
         )
         why = f": {escape(result.reason)}" if result.reason else f", claims {result.dialect}"
-        console.print(f"{result.adapter:24} tox environment {', '.join(entry.environments):20} {state}{why}")
+        environments = ", ".join(entry.environments) or "none"
+        console.print(f"{result.adapter:32} tox environment {environments:20} {state}{why}")
     if options.json:
         print(json.dumps(rows))
     return ExitCode.CONFORMS

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fused_adam.engine import Driver
 
+DEVICES = ("cpu", "cuda")
+"""Types of devices that have one; faces refuse parameters elsewhere."""
 
-def driver_of(device: str) -> Driver:
-    """The driver of a type of device ("cpu"). ImportError naming what it needs and is not there."""
-    if device != "cpu":
-        raise AssertionError(f"no driver for {device!r}: faces refuse such parameters before they come here")
-    from fused_adam.cpu_driver import DRIVER
 
-    return DRIVER
+def driver_of(device: Any) -> Driver:
+    """The driver of "cpu" or of a ``torch.device``. ImportError naming what it needs and is not there."""
+    if str(device) == "cpu":
+        from fused_adam.cpu_driver import DRIVER
+
+        return DRIVER
+    from fused_adam.triton_driver import driver_for
+
+    return driver_for(device)

@@ -195,7 +195,7 @@ class Fused(Optimizer):
 
     def _driver(self, device: Any) -> Driver:
         """The driver of a device."""
-        return driver_of(device.type)
+        return driver_of(device)
 
     def _begin(self, binding: Binding, wanted: Sequence[int]) -> None:
         """State for the `wanted` parameters of a binding; where the engine finds it."""

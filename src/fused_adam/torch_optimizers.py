@@ -22,7 +22,8 @@ class Adam(Fused):
         \theta \leftarrow \theta - \frac{lr}{1 - \beta_1^t} \frac{m}{\sqrt{v / (1 - \beta_2^t)} + eps}
 
     Args:
-        params: parameters, named parameters or groups, as in torch; float32 or float64 on the CPU.
+        params: parameters, named parameters or groups, as in torch; float32 or float64, on the CPU or on
+            NVIDIA GPUs; each is updated where it lives.
         lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay: as in torch, Python numbers. eps None is the
             dialect's default, which is torch's 1e-8 for "torch-adam".
         maximize, capturable, differentiable: False; True is refused, it is not implemented yet.
@@ -44,7 +45,7 @@ class Adam(Fused):
 
     Raises:
         ValueError, TypeError: naming the argument, its value and what is accepted, before anything is written.
-        ImportError: at the first step, where Numba is missing.
+        ImportError: at the first step, where Numba (on the CPU) or Triton (on a GPU) is missing.
     """
 
     _TORCH_DIALECT = "torch-adam"

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from fused_adam.drivers import DEVICES
 from fused_adam.errors import refused
 
 try:  # one call in C++ for all tensors; what torch.compile guards its inputs with
@@ -24,8 +25,9 @@ def check_parameter(name: str, p: Any) -> None:
     """TypeError or ValueError unless `p` can be trained."""
     if p.layout is not torch.strided:
         raise refused(f"{name}: layout", p.layout, "torch.strided", TypeError)
-    if p.device.type != "cpu":
-        raise refused(f"{name}: device", str(p.device), "cpu; other devices are not implemented yet", TypeError)
+    if p.device.type not in DEVICES:
+        accepted = f"{' or '.join(DEVICES)}; other devices are not implemented yet"
+        raise refused(f"{name}: device", str(p.device), accepted, TypeError)
     if p.dtype not in DTYPES:
         accepted = "torch.float32 or torch.float64; others are not implemented yet"
         raise refused(f"{name}: dtype", p.dtype, accepted, TypeError)

@@ -71,7 +71,7 @@ class TritonDriver:
         return Tables(plan, dtypes, self.device)
 
     def run(self, loaded: Tables, step: Step) -> str:
-        """One launch for each dtype that has a gradient, then t; which device ran."""
+        """One launch for each dtype that has a gradient, then t; what ran."""
         with self._current():
             if not INTERPRETED and torch.cuda.is_current_stream_capturing():
                 accepted = "a stream that is not being captured; CUDA graphs are not implemented yet"
@@ -80,10 +80,9 @@ class TritonDriver:
             dtypes = [name for name, there in (("float32", ~wide), ("float64", wide)) if there.any()]
             launches = [loaded.updated(step, dtype) for dtype in dtypes]
             with _uninterrupted():
-                for dtype, arguments in zip(dtypes, launches, strict=True):
-                    _launch(dtype, *arguments)
+                ran = [_launch(dtype, *arguments) for dtype, arguments in zip(dtypes, launches, strict=True)]
                 step.counts += 1 if step.together else step.pointers[:, 1] != 0
-            return str(self.device) if INTERPRETED else _architecture(self.device)
+            return ran[0] if ran else "idle"
 
     def _current(self) -> contextlib.AbstractContextManager[Any]:
         """Makes the device torch's and Triton's current one."""
@@ -93,22 +92,23 @@ class TritonDriver:
         return context
 
 
-def _launch(dtype: str, programs: int, segments: Any, fixed: Any, moving: Any, rows: Any, tensors: int) -> None:
-    step_segments[(programs,)](segments, fixed, moving, rows, tensors, number=_NUMBERS[dtype], block=BLOCK, **OPTIONS)
-
-
-@cache
-def _architecture(device: Any) -> str:
-    major, minor = torch.cuda.get_device_capability(device)
-    return f"sm_{major}{minor}"
+def _launch(dtype: str, programs: int, segments: Any, fixed: Any, moving: Any, rows: Any, tensors: int) -> str:
+    """What Triton says it ran."""
+    compiled = step_segments[(programs,)](
+        segments, fixed, moving, rows, tensors, number=_NUMBERS[dtype], block=BLOCK, **OPTIONS
+    )
+    if compiled is None:
+        return "cpu"
+    target = compiled.metadata.target
+    return f"{target.backend} sm_{target.arch}"
 
 
 class Tables:
     """What the kernels read, on the device.
 
     Everything is written by copies on the current stream, behind the launches that still read the last values, so
-    one copy of each table is enough. A copy from pageable memory would make the host wait, and one from pinned
-    memory returns before it has been made; `_sent` says why the memory may be forgotten then.
+    that one of each table is enough. Whoever steps on another stream makes it wait for this one, as he must for the
+    moments.
     """
 
     def __init__(self, plan: Plan, dtypes: Sequence[str], device: Any) -> None:
@@ -123,7 +123,10 @@ class Tables:
         """Addresses of p, m, v, v_max."""
         self._moving = torch.zeros((2, n), dtype=torch.int64, device=device)
         """Addresses of g, numbers of rows."""
-        self._rows: dict[str, Any] = {}
+        self._rows = {
+            dtype: torch.zeros((n, ROW_WIDTH), dtype=_DTYPES[dtype], device=device) for dtype in self._segments
+        }
+        """Room for as many rows as there can be: a tensor has one."""
         self._seen_fixed = np.zeros((n, 4), dtype=np.int64)
         self._seen_moving = np.zeros((2, n), dtype=np.int64)
         self._streams: set[int] = set()
@@ -154,20 +157,16 @@ class Tables:
         with np.errstate(over="ignore"):
             numbers = step.rows.astype(dtype)
         numbers[:, FORMULA] = step.kernels % _FLOAT64
-        rows = self._rows.get(dtype)
-        if rows is None or len(rows) < len(numbers):
-            capacity = 1 << (len(numbers) - 1).bit_length()
-            rows = self._rows[dtype] = torch.empty((capacity, ROW_WIDTH), dtype=_DTYPES[dtype], device=self._device)
-            self._streams.clear()
-        self._send("rows", rows[: len(numbers)], numbers)
-        return rows
+        self._send("rows", self._rows[dtype][: len(numbers)], numbers)
+        return self._rows[dtype]
 
     def _send(self, name: str, table: Any, values: Any) -> None:
         """Copy `values` to the device without waiting for it.
 
-        The pinned copy is forgotten at once: torch's allocator of pinned memory records an event behind each copy
-        from it, and hands the memory out again when the event has passed. It is a ring that grows as far as the
-        device lags behind.
+        A copy from pageable memory would make the host wait for the stream. One from pinned memory returns before it
+        has been made; the pinned memory may be forgotten all the same, because torch's allocator records an event
+        behind each copy from it and hands it out again only when the event has passed: a ring that grows as far as
+        the device lags behind.
         """
         host = torch.from_numpy(values)
         table.copy_(host.pin_memory() if table.is_cuda else host, non_blocking=True)

@@ -308,7 +308,7 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (ONE, {"rescale_grad": 2.0}, "rescale_grad is 2.0; .*torch-adam does not have it"),
     ([torch.ones(2, dtype=torch.bfloat16, requires_grad=True)], {}, "dtype is torch.bfloat16; accepted: torch.float32"),
     ([torch.ones(2, dtype=torch.int64)], {}, "dtype is torch.int64"),
-    ([torch.ones(2, device="meta", requires_grad=True)], {}, "device is 'meta'; accepted: cpu"),
+    ([torch.ones(2, device="meta", requires_grad=True)], {}, "device is 'meta'; accepted: cpu or cuda"),
     ([torch.ones(1, requires_grad=True).detach().expand(3).requires_grad_()], {}, "no two elements share memory"),
     ([ONE[0], torch.nn.Parameter(ONE[0].data)], {}, "do not overlap"),
     ([{"params": ONE, "lr": -2.0}], {}, "lr is -2.0"),

@@ -1,0 +1,128 @@
+"""The GPU driver behind the contract, on a GPU: ``fused_adam.Adam`` and ``RAdam`` over CUDA tensors.
+
+What ran is read from the engine, which has it from the kernel that Triton launched, and from PyTorch's dispatcher,
+which must not see torch's own Adam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adapters import fused_adam_numpy
+from adapters.contract import Array, Hyperparameters, Identity
+from adapters.torch_optim import FOREACH, FUSED, LOOP, TorchRun, decay_arguments, leaves, observe
+
+_OTHERS = frozenset({"adaptive_epsilon", "rescale_grad", "clip_gradient", "sma_threshold"})
+"""Hyper-parameters that the torch face calls what the contract calls them."""
+
+
+class _Cuda:
+    """Put before an adapter of the NumPy face: the same claim and arithmetic, the torch face on a GPU."""
+
+    claim: Any
+    probe: Hyperparameters
+    variant: str
+    device = "cuda"
+    face = "Adam"
+
+    def __init__(self) -> None:
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ImportError("an NVIDIA GPU and torch for CUDA: torch.cuda.is_available() is False")
+        import fused_adam
+        from fused_adam import triton_driver
+
+        if triton_driver.INTERPRETED:
+            raise ImportError("Triton's compiler, which the environment variable TRITON_INTERPRET=1 turns off")
+        major, minor = torch.cuda.get_device_capability()
+        self._have(torch, getattr(fused_adam, self.face), f"triton cuda sm_{major}{minor}")
+
+    def _have(self, torch: Any, optimizer: Any, driver: str) -> None:
+        import fused_adam
+
+        self._torch = torch
+        self._optimizer = optimizer
+        self._version = fused_adam.__version__
+        self.driver = driver
+
+    def identity(self) -> Identity:
+        """Steps on a small and on a large parameter, in both dtypes, under ``TorchDispatchMode``."""
+        observed: set[str] = set()
+        for dtype, size in (("float32", 3), ("float32", 5000), ("float64", 3)):
+            theta = np.ones(size, dtype)
+            run = self.start([theta], self.probe)
+            observe(partial(run.step, [theta]), observed)
+            observed |= run.optimizer.ran
+        variants = {f"{dtype}{self.variant}" for dtype in ("float32", "float64")}
+        return Identity(
+            framework="adam-conformance",
+            version=self._version,
+            required=frozenset({self.driver, *variants}),
+            excluded=LOOP | FOREACH | FUSED,
+            observed=frozenset(observed),
+        )
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
+        """A new optimizer over new leaves on the device."""
+        h = hyperparameters
+        tensors = leaves(self._torch, parameters, self.device)
+        optimizer = self._optimizer(
+            tensors,
+            lr=h.learning_rate,
+            betas=(h.beta_1, h.beta_2),
+            eps=h.epsilon,
+            amsgrad=h.amsgrad,
+            dialect=self.claim.dialect,
+            **decay_arguments(h),
+            **{name: getattr(h, name) for name in self.claim.hyperparameters & _OTHERS},
+        )
+        return _Run(self._torch, optimizer, tensors, amsgrad=h.amsgrad)
+
+
+class _Run(TorchRun):
+    def counts(self) -> tuple[int, ...]:
+        """From the optimizer itself: ``state_dict`` has no t of a parameter that never had a gradient."""
+        counts = self.optimizer._counts()
+        return tuple(counts[p] for p in self.parameters)
+
+
+class Torch(_Cuda, fused_adam_numpy.Torch):
+    """``dialect="torch-adam"``."""
+
+    name = "fused-adam-cuda"
+
+
+class KerasV2(_Cuda, fused_adam_numpy.KerasV2):
+    """``dialect="keras-v2-adam"``."""
+
+    name = "fused-adam-cuda-keras-v2"
+
+
+class TfKeras(_Cuda, fused_adam_numpy.TfKeras):
+    """``dialect="tf-keras-adam"``."""
+
+    name = "fused-adam-cuda-tf-keras"
+
+
+class Mxnet2(_Cuda, fused_adam_numpy.Mxnet2):
+    """``dialect="mxnet2-adam"``."""
+
+    name = "fused-adam-cuda-mxnet2"
+
+
+class Mxnet1(_Cuda, fused_adam_numpy.Mxnet1):
+    """``dialect="mxnet1-adam"``."""
+
+    name = "fused-adam-cuda-mxnet1"
+
+
+class TfaRectified(_Cuda, fused_adam_numpy.TfaRectified):
+    """``dialect="tfa-rectified-adam"``."""
+
+    name = "fused-adam-cuda-tfa-rectified"
+    face = "RAdam"
