@@ -58,13 +58,6 @@ def same(params: list[Any], expected: list[Any]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(results(params), expected, strict=True))
 
 
-def test_it_is_the_cpu_drivers_result(expected: list[Any]) -> None:
-    params = leaves("cpu")
-    train(params, fused_adam.Adam(params))
-    for a, b in zip(results(params), expected, strict=True):
-        assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
-
-
 def test_the_host_may_run_ahead(expected: list[Any]) -> None:
     params = leaves("cuda")
     train(params, fused_adam.Adam(params), lag=True)
@@ -104,10 +97,9 @@ def test_a_captured_stream_is_refused_before_anything_is_written() -> None:
     optimizer.step()
     before = results(params)
     torch.cuda.synchronize()
-    with (
-        pytest.raises(RuntimeError, match="CUDA graphs are not implemented yet"),
-        torch.cuda.graph(torch.cuda.CUDAGraph()),
-    ):
-        optimizer.step()
+    with torch.cuda.graph(torch.cuda.CUDAGraph()):
+        torch.ones(1, device="cuda")  # torch warns of an empty graph
+        with pytest.raises(RuntimeError, match="CUDA graphs are not implemented yet"):
+            optimizer.step()
     torch.cuda.synchronize()
     assert same(params, before)
