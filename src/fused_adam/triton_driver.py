@@ -51,9 +51,9 @@ class TritonDriver:
     chunk = BLOCK
 
     def __init__(self, device: Any) -> None:
-        accepted = "cpu" if INTERPRETED else "cuda"
-        if device.type != accepted or (accepted == "cuda" and torch.version.cuda is None):
-            raise refused("device", str(device), f"{accepted}{' of NVIDIA' if accepted == 'cuda' else ''}", TypeError)
+        if device.type != ("cpu" if INTERPRETED else "cuda") or torch.version.hip is not None:
+            accepted = "cpu, because TRITON_INTERPRET=1 is set" if INTERPRETED else "an NVIDIA GPU, cuda"
+            raise refused("device", str(device), accepted, TypeError)
         self.device = device
         self._compiled: set[str] = set()
 
