@@ -67,6 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         problems=problems,
         seed=options.seed,
         checks=tuple(options.check or ()),
+        counterparts=tuple(dict.fromkeys(options.counterpart or ())),
         only=options.problem,
         jobs=options.jobs,
         time_limit=options.time_limit,
@@ -178,6 +179,8 @@ def _parser() -> argparse.ArgumentParser:
 def _run_options(command: argparse.ArgumentParser) -> None:
     help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
     command.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
+    help_counterpart = "compare directly with this adapter, instead of the live ones of the dialect; may be repeated"
+    command.add_argument("--counterpart", action="append", metavar="NAME", help=help_counterpart)
     help_environment = "all adapters that this tox environment must have; may be repeated"
     command.add_argument("--environment", action="append", choices=ENVIRONMENTS, help=help_environment)
     command.add_argument("--profile", choices=tuple(PROFILES), default="quick", help="how much (%(default)s)")

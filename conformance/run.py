@@ -30,6 +30,8 @@ class Plan:
     seed: int
     checks: tuple[str, ...] = ()
     """Names of checks; empty for all."""
+    counterparts: tuple[str, ...] = ()
+    """Whom every adapter is compared with directly; empty for the live ones of its dialect."""
     only: int | None = None
     """Number of the one problem to run in each set, None for all."""
     jobs: int = 1
@@ -92,6 +94,8 @@ def child(plan: Plan, adapter: str, reporter: Reporter) -> ChildEnd:
         "seed": plan.seed,
         "checks": list(plan.checks),
         "only": plan.only,
+        "environments": plan.environment.split("+") if plan.environment else [],
+        "counterparts": list(plan.counterparts),
     }
     return run_child(order, time_limit=plan.time_limit, on_event=lambda event: reporter.event(adapter, event))
 
