@@ -143,6 +143,9 @@ def _explain(console: Console, results: Sequence[Result], complaints: Sequence[s
     for result in results:
         for text in table.explain(result):
             console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
+    for result in results:
+        for text in table.beside(result):
+            console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
     for complaint in complaints:
         console.print(f"[red]deviations:[/] {escape(complaint)}", soft_wrap=True)
     count = sum(len(result.not_claimed) for result in results)

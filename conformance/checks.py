@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from adapters.contract import Claim, Identity, Implementation, Problem
+from adapters.contract import Arithmetic, Claim, Identity, Implementation, Problem
 from conformance import direct as two
 from conformance import oracle, replay
 from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
-from conformance.observe import ContractBreach, ImplementationFailed, Observation, observe
+from conformance.observe import ContractBreach, ImplementationFailed, Observation, answered, observe
 from conformance.replay import Replay
 
 WORST_SHOWN = 3
@@ -102,8 +102,8 @@ def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
     mine = _observed(implementation, problem)
     try:
         theirs = observe(counterpart, problem)
-        for x in (implementation, counterpart):
-            oracle.received(problem, x.arithmetic(problem.dtype))
+        for arithmetic in (implementation.arithmetic, counterpart.arithmetic):
+            oracle.received(problem, answered(arithmetic, Arithmetic, problem.dtype))
     except ImplementationFailed as failure:
         raise ImplementationFailed(f"{counterpart.name}, the counterpart, raised {failure}") from failure
     except (ContractBreach, ValueError) as error:

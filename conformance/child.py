@@ -166,7 +166,7 @@ class Child:
                 for finding in checks.informative(tally.outcome).findings:
                     text = f"beside {name}: {finding.message}"
                     total.add(Outcome([Finding(message=text)]), 0, 1)
-            each[name] = replace(tally.outcome, findings=[])
+            each[name] = _numbers(tally)
         self._result(DIRECT, total, counterparts=each)
 
     def _enough(self) -> bool:
@@ -185,15 +185,20 @@ class Child:
             self._say_result(check, tally, **more)
 
     def _say_result(self, check: str, tally: Tally, **more: Any) -> None:
-        self.say(
-            "result",
-            check=check,
-            problems=tally.judged,
-            failing=tally.failing,
-            outcome=tally.outcome,
-            informative_share=tally.outcome.informative_share,
-            **more,
-        )
+        self.say("result", check=check, outcome=tally.outcome, **_numbers(tally), **more)
+
+
+def _numbers(tally: Tally) -> dict[str, Any]:
+    """Beside the outcome, so that a reader need not merge or divide."""
+    outcome = tally.outcome
+    return {
+        "problems": tally.judged,
+        "failing": tally.failing,
+        "informative_share": outcome.informative_share,
+        "worst_fraction": outcome.worst_fraction,
+        "ambiguous": outcome.ambiguous,
+        "compared": outcome.compared,
+    }
 
 
 if __name__ == "__main__":
