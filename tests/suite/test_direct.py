@@ -64,6 +64,7 @@ NOT_BY_THIS = {
     formula.ZeroClipIgnored: "clip_gradient = 0 has problems of its own",
     state.CountSticks: "256 steps",
     state.SharedMoments: "equal shapes have problems of their own",
+    state.RowsShareMoments: "rows",
     state.GradientsOverwritten: "what it computes is right",
     state.InitialParametersOverwritten: "what it computes is right",
     state.LiveViews: "what it computes is right",
