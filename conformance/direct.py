@@ -56,14 +56,14 @@ def counterparts(name: str, environments: Sequence[str] = ()) -> tuple[dict[str,
     entry = ADAPTERS.get(name)
     if entry is None or entry.distribution != PRODUCTION:
         return {}, []
-    claim = _claim(entry)
+    claim = claim_of(entry)
     found: dict[str, Implementation] = {}
     left_out = []
     for other in ADAPTERS.values():
         here = not environments or bool(set(environments) & set(other.environments))
-        if other.distribution == PRODUCTION or not here or not _one_formula(claim, _claim(other)):
+        if other.distribution == PRODUCTION or not here or not _one_formula(claim, claim_of(other)):
             continue
-        if in_common(claim, _claim(other)) is None:
+        if in_common(claim, claim_of(other)) is None:
             left_out.append(f"direct comparison with {other.name} (no gradients that both claim)")
             continue
         try:
@@ -93,7 +93,7 @@ def _one_formula(one: Claim, other: Claim) -> bool:
     return reference.dialect(one.dialect).computes_as(reference.dialect(other.dialect))
 
 
-def _claim(entry: Entry) -> Claim:
+def claim_of(entry: Entry) -> Claim:
     """The claim of an adapter whose framework may be missing."""
     claim: Claim = getattr(importlib.import_module(entry.module), entry.cls).claim
     return claim

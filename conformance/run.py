@@ -60,13 +60,14 @@ class Run:
 def run(plan: Plan, reporter: Reporter) -> Run:
     """Run a plan to its end. Raises `deviations.DeviationsError` before anything has run."""
     entries = deviations.read(plan.deviations)
-    deviations.check_implementations(plan.deviations, entries, (*ADAPTERS, *plan.adapters))
+    deviations.check_implementations(plan.deviations, entries, (*ADAPTERS, *plan.adapters), provenance.version_of)
     header = _header(plan)
     complaints: list[str] = []
 
     def one(adapter: str) -> Result:
         result = judge(adapter, child(plan, adapter, reporter))
-        complaints.extend(deviations.apply(result, entries, provenance.version_of, all_problems=plan.only is None))
+        all_of = {"all_problems": plan.only is None, "all_checks": not plan.checks}
+        complaints.extend(deviations.apply(result, entries, provenance.version_of, **all_of))
         reporter.end(adapter, str(result.verdict), result.seconds)
         return result
 
