@@ -159,7 +159,7 @@ class TfaRectified(_Adam):
     claim = _claim(
         "tfa-rectified-adam",
         _ADAM | {"amsgrad", "weight_decay", "sma_threshold"},
-        "total_steps, warmup_proportion and min_lr (the contract has none of them yet)",
+        "total_steps, warmup_proportion and min_lr (the contract has none yet; tests compare them with TF-Addons)",
         "decay",
     )
     probe = Hyperparameters(amsgrad=True, weight_decay=0.1)

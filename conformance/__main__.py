@@ -67,6 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         problems=problems,
         seed=options.seed,
         checks=tuple(options.check or ()),
+        counterparts=tuple(dict.fromkeys(options.counterpart or ())),
         only=options.problem,
         jobs=options.jobs,
         time_limit=options.time_limit,
@@ -143,6 +144,9 @@ def _explain(console: Console, results: Sequence[Result], complaints: Sequence[s
     for result in results:
         for text in table.explain(result):
             console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
+    for result in results:
+        for text in table.beside(result):
+            console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
     for complaint in complaints:
         console.print(f"[red]deviations:[/] {escape(complaint)}", soft_wrap=True)
     count = sum(len(result.not_claimed) for result in results)
@@ -179,6 +183,8 @@ def _parser() -> argparse.ArgumentParser:
 def _run_options(command: argparse.ArgumentParser) -> None:
     help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
     command.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
+    help_counterpart = "compare directly with this adapter, instead of the live ones of the dialect; may be repeated"
+    command.add_argument("--counterpart", action="append", metavar="NAME", help=help_counterpart)
     help_environment = "all adapters that this tox environment must have; may be repeated"
     command.add_argument("--environment", action="append", choices=ENVIRONMENTS, help=help_environment)
     command.add_argument("--profile", choices=tuple(PROFILES), default="quick", help="how much (%(default)s)")

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from adapters.contract import Claim, Identity, Implementation, Problem
+from adapters.contract import Arithmetic, Claim, Identity, Implementation, Problem
+from conformance import direct as two
 from conformance import oracle, replay
 from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
-from conformance.observe import ContractBreach, Observation, observe
+from conformance.observe import ContractBreach, ImplementationFailed, Observation, answered, observe
 from conformance.replay import Replay
 
 WORST_SHOWN = 3
@@ -92,6 +93,34 @@ def golden(implementation: Implementation, case: Replay) -> Outcome:
     return outcome
 
 
+def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
+    """The implementation and its counterpart give the same trajectory within the sum of both bounds.
+
+    Raises `CannotTest` where both returned the same memory.
+    """
+    problem, counterpart = pair.problem, pair.counterpart
+    mine = _observed(implementation, problem)
+    try:
+        theirs = observe(counterpart, problem)
+        for arithmetic in (implementation.arithmetic, counterpart.arithmetic):
+            oracle.received(problem, answered(arithmetic, Arithmetic, problem.dtype))
+    except ImplementationFailed as failure:
+        raise ImplementationFailed(f"{counterpart.name}, the counterpart, raised {failure}") from failure
+    except (ContractBreach, ValueError) as error:
+        return _one(Finding(message=f"cannot be compared with {counterpart.name}: {error}"), problem)
+    outcome = Outcome()
+    if mine.returned is None or theirs.returned is None:  # the contract is broken, which `contract` alone reports
+        return outcome
+    two.refuse_shared_arrays(implementation, counterpart, mine.returned, theirs.returned)
+    for k, (a, b) in enumerate(zip(mine.states, theirs.states, strict=True)):
+        if a.t != b.t:
+            message = f"beside {counterpart.name}, step {k + 1}: t is {a.t}, the counterpart's {b.t}"
+            return _one(Finding(message=message, quantity="t", step=k + 1), problem)
+    for e in two.compare(implementation, counterpart, problem, mine.states, theirs.states):
+        _judge(e, outcome, describe(problem))
+    return outcome
+
+
 def identity(seen: Identity) -> Outcome:
     """The operations observed during one step are the claimed code path's, and no other's."""
     outcome = Outcome()
@@ -124,7 +153,7 @@ class Check:
     name: str
     problems: str
     judge: Callable[[Implementation, Any], Outcome]
-    """Of a `Problem`, or of a `Replay` in the set of golden cases."""
+    """Of a `Problem`, of a `Replay` in the set of golden cases, of a `Pair` in the direct comparison."""
     applies: Callable[[Claim], bool] = lambda _: True
 
 
@@ -142,6 +171,7 @@ CHECKS: tuple[Check, ...] = (
         applies=lambda claim: "clip_gradient" in claim.hyperparameters,
     ),
     Check(name="golden", problems="golden", judge=golden),
+    Check(name="direct", problems="direct", judge=direct),
 )
 RUN_CHECKS: tuple[str, ...] = ("identity", "informative")
 """Checks on a run as a whole: `identity` and `informative`."""

@@ -13,24 +13,40 @@ import shlex
 import sys
 import traceback
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
 from adapters.contract import Arithmetic, Identity, Implementation
-from conformance import checks
-from conformance.findings import Outcome, short_text, to_json
+from conformance import checks, direct
+from conformance.findings import Finding, Outcome, short_text, to_json
 from conformance.load import CannotTest, load
 from conformance.observe import ImplementationFailed, answered
-from conformance.subjects import SETS, subjects
+from conformance.subjects import DIRECT, SETS, Subject, beside, subjects
 
 MAX_FINDINGS = 5
 """Findings kept per check; the number of failing problems is counted in full."""
 
 
 def main(argv: list[str]) -> None:
-    """Arguments: the file descriptor and the order as JSON (adapter, problems, seed, checks, only)."""
+    """Arguments: the file descriptor and the order, the keys of which `conformance.run.child` gives, as JSON."""
     with os.fdopen(int(argv[0]), "w", buffering=1, encoding="utf-8") as out:
         Child(json.loads(argv[1]), out).run()
+
+
+@dataclass
+class Tally:
+    """What came of one check on a set of subjects."""
+
+    outcome: Outcome = field(default_factory=Outcome)
+    judged: int = 0
+    failing: int = 0
+
+    def add(self, outcome: Outcome, judged: int, failing: int) -> None:
+        """Some more subjects; of all findings `MAX_FINDINGS` are kept."""
+        room = outcome.findings[: MAX_FINDINGS - len(self.outcome.findings)]
+        self.outcome.add(replace(outcome, findings=room))
+        self.judged += judged
+        self.failing += failing
 
 
 class Child:
@@ -52,6 +68,8 @@ class Child:
             return
         try:
             self._judge(implementation)
+        except CannotTest as reason:
+            self.say("cannot-test", reason=str(reason))
         except ImplementationFailed as failure:
             self.say("crashed", reason=str(failure))
         except Exception as error:
@@ -65,24 +83,41 @@ class Child:
         for dtype, declared in arithmetic.items():
             if declared.storage != dtype:
                 raise ImplementationFailed(f"arithmetic({dtype!r}).storage is {declared.storage!r}; accepted: {dtype}")
+        number, seed = self.order["problems"], self.order["seed"]
+        wanted = self.order["checks"] or list(checks.NAMES)
+        counterparts, left_out = self._counterparts(wanted)
         self.say(
             "claim",
             name=implementation.name,
             dialect=claim.dialect,
-            not_claimed=list(claim.not_claimed),
+            not_claimed=[*claim.not_claimed, *left_out],
             arithmetic=arithmetic,
         )
-        wanted = self.order["checks"] or list(checks.NAMES)
+        # Drawn first: whoever cannot be compared is refused before anything has run.
+        together = {name: beside(implementation, other, number, seed) for name, other in counterparts.items()}
         if "identity" in wanted:
             seen = answered(implementation.identity, Identity)
             self.say("identity", identity=seen)
-            self._result("identity", checks.identity(seen))
-        merged: dict[str, Outcome] = {}
+            self._whole_run("identity", checks.identity(seen))
+        tallies: dict[str, Tally] = {}
         for set_name, chosen in self._chosen(implementation, wanted):
-            merged |= self._judge_set(implementation, set_name, chosen)
-        enough = self.order["only"] is None and self.order["problems"] >= checks.INFORMATIVE_FROM
-        if "informative" in wanted and "one-step" in merged and enough:
-            self._result("informative", checks.informative(merged["one-step"]))
+            drawn = subjects(implementation, set_name, number, seed)
+            found = self._judge_set(implementation, set_name, drawn, chosen)
+            for name, tally in found.items():
+                self._result(name, tally)
+            tallies |= found
+        if together:
+            self._judge_directly(implementation, together)
+        if "informative" in wanted and "one-step" in tallies and self._enough():
+            self._whole_run("informative", checks.informative(tallies["one-step"].outcome))
+
+    def _counterparts(self, wanted: list[str]) -> tuple[dict[str, Implementation], list[str]]:
+        """By name, and who is left out."""
+        if DIRECT not in wanted:
+            return {}, []
+        if self.order["counterparts"]:
+            return {name: load(name) for name in self.order["counterparts"]}, []
+        return direct.counterparts(self.order["adapter"], self.order["environments"])
 
     def _chosen(self, implementation: Implementation, wanted: list[str]) -> Iterator[tuple[str, list[checks.Check]]]:
         for set_name in SETS:
@@ -97,41 +132,73 @@ class Child:
                 yield set_name, chosen
 
     def _judge_set(
-        self, implementation: Implementation, set_name: str, chosen: list[checks.Check]
-    ) -> dict[str, Outcome]:
-        drawn = subjects(implementation, set_name, self.order["problems"], self.order["seed"])
-        outcomes = {check.name: Outcome() for check in chosen}
-        failing = dict.fromkeys(outcomes, 0)
+        self,
+        implementation: Implementation,
+        set_name: str,
+        drawn: list[Subject],
+        chosen: list[checks.Check],
+        options: str = "",
+    ) -> dict[str, Tally]:
+        """The tally of each chosen check; options: of the command that repeats a finding."""
+        tallies = {check.name: Tally() for check in chosen}
         self.say("set", set=set_name, problems=len(drawn))
-        for number, problem in enumerate(drawn):
+        for number, subject in enumerate(drawn):
             if self.order["only"] not in (None, number):
                 continue
             self.say("problem", set=set_name, number=number)
             for check in chosen:
-                outcome = check.judge(implementation, problem)
-                failing[check.name] += bool(outcome.findings)
-                kept = len(outcomes[check.name].findings)
-                room = outcome.findings[: MAX_FINDINGS - kept]
-                again = self._again(check.name, number)
-                numbered = [replace(finding, problem=number, again=again) for finding in room]
-                outcomes[check.name].add(replace(outcome, findings=numbered))
-        only = self.order["only"]
-        judged = len(drawn) if only is None else int(only < len(drawn))
+                outcome = check.judge(implementation, subject)
+                again = self._again(f"{options} --check {check.name} --problem {number}")
+                findings = [replace(finding, problem=number, again=again) for finding in outcome.findings]
+                tallies[check.name].add(replace(outcome, findings=findings), 1, bool(findings))
         self.say("problem", set=set_name, number=len(drawn))
-        for name, outcome in outcomes.items():
-            if judged:
-                self._result(name, outcome, judged, failing[name])
-        return outcomes
+        return tallies
 
-    def _again(self, check: str, number: int) -> str:
+    def _judge_directly(self, implementation: Implementation, together: dict[str, list[Subject]]) -> None:
+        """The check `direct` is one result of all counterparts; each must leave enough that informs."""
+        chosen = [check for check in checks.CHECKS if check.problems == DIRECT]
+        total, each = Tally(), {}
+        for name, drawn in together.items():
+            options = f" --counterpart {shlex.quote(name)}"
+            tally = self._judge_set(implementation, f"{DIRECT}, beside {name}", drawn, chosen, options)[DIRECT]
+            total.add(tally.outcome, tally.judged, tally.failing)
+            if self._enough():
+                for finding in checks.informative(tally.outcome).findings:
+                    text = f"beside {name}: {finding.message}"
+                    total.add(Outcome([Finding(message=text)]), 0, 1)
+            each[name] = _numbers(tally)
+        self._result(DIRECT, total, counterparts=each)
+
+    def _enough(self) -> bool:
+        return self.order["only"] is None and bool(self.order["problems"] >= checks.INFORMATIVE_FROM)
+
+    def _again(self, options: str) -> str:
         order = self.order
-        which = f"--adapter {shlex.quote(order['adapter'])} --check {check} --problem {number}"
+        which = f"--adapter {shlex.quote(order['adapter'])}{options}"
         return f"python -m conformance run {which} --problems {order['problems']} --seed {order['seed']}"
 
-    def _result(self, check: str, outcome: Outcome, number: int = 0, failing: int | None = None) -> None:
-        failing = len(outcome.findings) if failing is None else failing
-        share = outcome.informative_share
-        self.say("result", check=check, problems=number, failing=failing, outcome=outcome, informative_share=share)
+    def _whole_run(self, check: str, outcome: Outcome) -> None:
+        self._say_result(check, Tally(outcome, failing=len(outcome.findings)))
+
+    def _result(self, check: str, tally: Tally, **more: Any) -> None:
+        if tally.judged:
+            self._say_result(check, tally, **more)
+
+    def _say_result(self, check: str, tally: Tally, **more: Any) -> None:
+        self.say("result", check=check, outcome=tally.outcome, **_numbers(tally), **more)
+
+
+def _numbers(tally: Tally) -> dict[str, Any]:
+    """Beside the outcome, so that a reader need not merge or divide."""
+    outcome = tally.outcome
+    return {
+        "problems": tally.judged,
+        "failing": tally.failing,
+        "informative_share": outcome.informative_share,
+        "worst_fraction": outcome.worst_fraction,
+        "ambiguous": outcome.ambiguous,
+        "compared": outcome.compared,
+    }
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from adapters.contract import Implementation
-from conformance import checks, problems
+from conformance import checks, direct, problems
 from conformance.load import CannotTest, load
-from conformance.subjects import Subject, subjects
+from conformance.subjects import DIRECT, Subject, beside, subjects
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,21 +41,30 @@ def implementation(adapter: str) -> Implementation:
 _drawn: dict[tuple[str, str], list[Subject]] = {}
 
 
-def _problems(request: pytest.FixtureRequest, implementation: Implementation, set_name: str) -> list[Subject]:
-    key = (implementation.name, set_name)
+def _problems(
+    request: pytest.FixtureRequest, adapter: str, implementation: Implementation, set_name: str
+) -> list[Subject]:
+    key = (adapter, set_name)
     if key not in _drawn:
         number = problems.PROFILES[request.config.getoption("--profile")].problems
-        _drawn[key] = subjects(implementation, set_name, number, request.config.getoption("--seed"))
+        seed = request.config.getoption("--seed")
+        if set_name == DIRECT:
+            others, _ = direct.counterparts(adapter)
+            _drawn[key] = [s for other in others.values() for s in beside(implementation, other, number, seed)]
+        else:
+            _drawn[key] = subjects(implementation, set_name, number, seed)
     return _drawn[key]
 
 
 @pytest.fixture
-def drawn(request: pytest.FixtureRequest, implementation: Implementation, check: checks.Check) -> list[Subject]:
+def drawn(
+    request: pytest.FixtureRequest, adapter: str, implementation: Implementation, check: checks.Check
+) -> list[Subject]:
     """The check's problems."""
-    return _problems(request, implementation, check.problems)
+    return _problems(request, adapter, implementation, check.problems)
 
 
 @pytest.fixture
-def general(request: pytest.FixtureRequest, implementation: Implementation) -> list[Subject]:
+def general(request: pytest.FixtureRequest, adapter: str, implementation: Implementation) -> list[Subject]:
     """The general problems."""
-    return _problems(request, implementation, "general")
+    return _problems(request, adapter, implementation, "general")

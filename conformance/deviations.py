@@ -15,7 +15,8 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from conformance import checks
+from adapters.registry import ADAPTERS, Entry
+from conformance import checks, direct
 from conformance.provenance import ROOT
 from conformance.verdict import Result, Verdict
 
@@ -69,16 +70,24 @@ def apply(
     version_of: Callable[[str], str | None],
     *,
     all_problems: bool = True,
+    all_checks: bool = True,
 ) -> list[str]:
     """Change the verdict of `result` where entries explain it; return the complaints about entries.
 
     version_of: the installed version of a distribution, None if it is not installed.
     all_problems: False if a single problem was run, on which nothing can be said to have healed.
+    all_checks: False if only some were asked for.
     """
     complaints = []
     explained: set[str] = set()
     for entry in entries:
-        if entry.implementation != result.adapter or not _judged(entry, result, version_of):
+        if entry.implementation != result.adapter or not _in_range(entry, version_of) or not result.complete:
+            continue
+        never = [name for name in entry.checks if name not in _NOT_ALWAYS and result.check(name) is None]
+        if never and all_problems and all_checks:
+            names = ", ".join(never)
+            complaints.append(f"deviation {entry.id}: {entry.implementation} has nothing to run {names} on: remove it")
+        if any(result.check(name) is None for name in entry.checks):
             continue
         failing = {name for name in entry.checks if (c := result.check(name)) is not None and c["failing"]}
         explained |= failing
@@ -97,11 +106,13 @@ def apply(
     return complaints
 
 
-def _judged(entry: Deviation, result: Result, version_of: Callable[[str], str | None]) -> bool:
+_NOT_ALWAYS = frozenset({"informative", "direct"})
+"""Checks that need enough problems, or a counterpart that is installed."""
+
+
+def _in_range(entry: Deviation, version_of: Callable[[str], str | None]) -> bool:
     installed = version_of(entry.distribution)
-    ran = all(result.check(name) is not None for name in entry.checks)
-    in_range = installed is not None and SpecifierSet(entry.versions).contains(installed, prereleases=True)
-    return result.complete and ran and in_range
+    return installed is not None and SpecifierSet(entry.versions).contains(installed, prereleases=True)
 
 
 def _entry(path: Path, number: int, table: Any) -> Deviation:
@@ -128,11 +139,38 @@ def _entry(path: Path, number: int, table: Any) -> Deviation:
     return Deviation(**{**table, "checks": tuple(named)})
 
 
-def check_implementations(path: Path, entries: Sequence[Deviation], known: Sequence[str]) -> None:
-    """Raise `DeviationsError` for an entry about an implementation that does not exist."""
+def check_implementations(
+    path: Path, entries: Sequence[Deviation], known: Sequence[str], version_of: Callable[[str], str | None]
+) -> None:
+    """Raise `DeviationsError` for an entry that would never be judged.
+
+    Its implementation does not exist, is not of that distribution, or has no use for a check. An adapter
+    that is not in the registry is run here, so what ships it must be installed here.
+    """
     for entry in entries:
+        where = f"{path} ({entry.id})"
         if entry.implementation not in known:
-            accepted = ", ".join(known)
-            raise DeviationsError(
-                f"{path} ({entry.id}): implementation is {entry.implementation!r}; accepted: {accepted}"
-            )
+            raise DeviationsError(f"{where}: implementation is {entry.implementation!r}; accepted: {', '.join(known)}")
+        registered = ADAPTERS.get(entry.implementation)
+        if registered is None:
+            if version_of(entry.distribution) is None:
+                accepted = f"an installed one, which ships {entry.implementation}"
+                raise DeviationsError(f"{where}: distribution is {entry.distribution!r}; accepted: {accepted}")
+            continue
+        if entry.distribution != registered.distribution:
+            accepted = f"{registered.distribution}, which ships {entry.implementation}"
+            raise DeviationsError(f"{where}: distribution is {entry.distribution!r}; accepted: {accepted}")
+        usable = _checks_of(registered)
+        for name in entry.checks:
+            if name not in usable:
+                accepted = f"one that applies to {entry.implementation}: {', '.join(usable)}"
+                raise DeviationsError(f"{where}: checks has {name!r}; accepted: {accepted}")
+
+
+def _checks_of(entry: Entry) -> list[str]:
+    """Names of the checks that can ever run on an adapter of the registry."""
+    claim = direct.claim_of(entry)
+    useless = {check.name for check in checks.CHECKS if not check.applies(claim)}
+    if entry.distribution != direct.PRODUCTION:
+        useless.add("direct")
+    return [name for name in checks.NAMES if name not in useless]

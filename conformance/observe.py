@@ -57,6 +57,8 @@ class Observation:
     """The caller's arrays that changed, by name."""
     changed_later: tuple[str, ...]
     """Arrays of returned states that changed after they had been returned."""
+    returned: State | None = None
+    """The last state itself, not a copy."""
 
 
 _last: tuple[Implementation, Problem, Observation | ContractBreach] | None = None
@@ -105,6 +107,7 @@ def _observe(implementation: Implementation, problem: Problem) -> Observation:
         states=tuple(states),
         overwritten=tuple(dict.fromkeys(overwritten)),
         changed_later=tuple(changed_later),
+        returned=live[-1] if live else None,
     )
 
 

@@ -77,33 +77,73 @@ def compare(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[Stat
     The steps from the observed state use the dialect's step counts, not the reported ones, so that a
     wrong count shows in the values too.
     """
+    for s in walk(dialect, a, problem, states):
+        for i in range(len(problem.parameters)):
+            for comparison, quantities in (("one step", s.from_observed(i)), ("free running", s.free_running(i))):
+                for quantity, obtained, value, limit in quantities:
+                    yield Expected(
+                        comparison=comparison,
+                        step=s.number,
+                        parameter=i,
+                        quantity=quantity,
+                        obtained=obtained,
+                        value=value,
+                        bound=limit,
+                        branch=s.bound.branch and quantity in ("parameters", "update"),
+                    )
+
+
+Quantities = Iterator[tuple[str, Array, Array, Array]]
+"""Name, obtained, reference's, bound."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of the reference beside the implementation's; the first is number 1."""
+
+    number: int
+    observed_before: reference.State
+    observed: reference.State
+    one: reference.State
+    """The reference's step from `observed_before`."""
+    one_bound: reference.Bound
+    expected_before: reference.State
+    expected: reference.State
+    """The reference's own trajectory."""
+    bound: reference.Bound
+
+    def from_observed(self, i: int) -> Quantities:
+        """The quantities of parameter i after the step from the observed state."""
+        return _quantities(self.one, self.one_bound, self.observed_before, self.observed_before, self.observed, i)
+
+    def free_running(self, i: int) -> Quantities:
+        """The quantities of parameter i on the reference's own trajectory."""
+        return _quantities(self.expected, self.bound, self.expected_before, self.observed_before, self.observed, i)
+
+
+def walk(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State]) -> Iterator[Step]:
+    """The reference beside observed states, step by step."""
     judge = _Judge(reference.dialect(dialect), received(problem, a), rounding(a))
     observed = expected = reference.initial_state(problem.parameters, judge.h)
     bound = reference.initial_bound(expected)
     counts = step_counts(dialect, problem)
     for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
         given = [_gradient(g) for g in gradients]
-        previous, observed = observed, _to_reference(state, counts[k])
+        observed_before, observed = observed, _to_reference(state, counts[k])
         # The branch is chosen on the step from the observed state, where it shows at once.
-        one, one_bound, branch = judge.step(previous, reference.initial_bound(previous), given, observed)
-        before = expected
+        one, one_bound, branch = judge.step(observed_before, reference.initial_bound(observed_before), given, observed)
+        expected_before = expected
         expected, bound, _ = judge.step(expected, bound, given, observed, branch)
-        for i in range(len(problem.parameters)):
-            for comparison, new, error, origin in (
-                ("one step", one, one_bound, previous),
-                ("free running", expected, bound, before),
-            ):
-                for quantity, obtained, value, limit in _quantities(new, error, origin, previous, observed, i):
-                    yield Expected(
-                        comparison=comparison,
-                        step=k + 1,
-                        parameter=i,
-                        quantity=quantity,
-                        obtained=obtained,
-                        value=value,
-                        bound=limit,
-                        branch=error.branch and quantity in ("parameters", "update"),
-                    )
+        yield Step(
+            number=k + 1,
+            observed_before=observed_before,
+            observed=observed,
+            one=one,
+            one_bound=one_bound,
+            expected_before=expected_before,
+            expected=expected,
+            bound=bound,
+        )
 
 
 def step_counts(dialect: str, problem: Problem) -> list[tuple[int, ...]]:
@@ -152,7 +192,7 @@ def _quantities(
     observed_before: reference.State,
     observed: reference.State,
     i: int,
-) -> Iterator[tuple[str, Array, Array, Array]]:
+) -> Quantities:
     yield "parameters", observed.theta[i], new.theta[i], bound.theta[i]
     with np.errstate(invalid="ignore", over="ignore"):
         moved = observed.theta[i] - observed_before.theta[i]

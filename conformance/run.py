@@ -30,6 +30,8 @@ class Plan:
     seed: int
     checks: tuple[str, ...] = ()
     """Names of checks; empty for all."""
+    counterparts: tuple[str, ...] = ()
+    """Whom every adapter is compared with directly; empty for the live ones of its dialect."""
     only: int | None = None
     """Number of the one problem to run in each set, None for all."""
     jobs: int = 1
@@ -58,13 +60,14 @@ class Run:
 def run(plan: Plan, reporter: Reporter) -> Run:
     """Run a plan to its end. Raises `deviations.DeviationsError` before anything has run."""
     entries = deviations.read(plan.deviations)
-    deviations.check_implementations(plan.deviations, entries, (*ADAPTERS, *plan.adapters))
+    deviations.check_implementations(plan.deviations, entries, (*ADAPTERS, *plan.adapters), provenance.version_of)
     header = _header(plan)
     complaints: list[str] = []
 
     def one(adapter: str) -> Result:
         result = judge(adapter, child(plan, adapter, reporter))
-        complaints.extend(deviations.apply(result, entries, provenance.version_of, all_problems=plan.only is None))
+        all_of = {"all_problems": plan.only is None, "all_checks": not plan.checks}
+        complaints.extend(deviations.apply(result, entries, provenance.version_of, **all_of))
         reporter.end(adapter, str(result.verdict), result.seconds)
         return result
 
@@ -92,6 +95,8 @@ def child(plan: Plan, adapter: str, reporter: Reporter) -> ChildEnd:
         "seed": plan.seed,
         "checks": list(plan.checks),
         "only": plan.only,
+        "environments": plan.environment.split("+") if plan.environment else [],
+        "counterparts": list(plan.counterparts),
     }
     return run_child(order, time_limit=plan.time_limit, on_event=lambda event: reporter.event(adapter, event))
 

@@ -1,15 +1,20 @@
-"""What checks are run on: problems that are drawn, and golden cases that are replayed."""
+"""What checks are run on: drawn problems, golden cases to replay, and problems for two to be compared on."""
 
 from __future__ import annotations
 
 from adapters.contract import Implementation, Problem
 from conformance import problems
+from conformance.direct import Pair, pairs
 from conformance.replay import Replay, replays
 
 GOLDEN = "golden"
+DIRECT = "direct"
+DIRECT_SHARE = 1 / 3
+"""Problems per counterpart, as a share of the general set's number."""
 SETS: tuple[str, ...] = (*problems.SETS, GOLDEN)
+"""Of an implementation by itself."""
 
-Subject = Problem | Replay
+Subject = Problem | Replay | Pair
 
 
 def subjects(implementation: Implementation, set_name: str, number: int, seed: int) -> list[Subject]:
@@ -18,3 +23,8 @@ def subjects(implementation: Implementation, set_name: str, number: int, seed: i
         return list(replays(implementation))
     strategy, share = problems.SETS[set_name]
     return list(problems.draw(strategy(implementation.claim), max(1, round(share * number)), seed))
+
+
+def beside(implementation: Implementation, counterpart: Implementation, number: int, seed: int) -> list[Subject]:
+    """The subjects of the direct comparison with one counterpart. Raises `CannotTest`, as `pairs` does."""
+    return list(pairs(implementation, counterpart, max(1, round(DIRECT_SHARE * number)), seed))

@@ -76,6 +76,9 @@ def markdown(results: Sequence[Result], title: str, notes: Sequence[str] = ()) -
     details = [f"- **{result.adapter}**: {text}" for result in results for text in explain(result)]
     if details or notes:
         lines += ["", "## Findings", "", *details, *(f"- {note}" for note in notes)]
+    direct = [f"- {result.adapter}: {text}" for result in results for text in beside(result)]
+    if direct:
+        lines += ["", "## Compared directly", "", *direct]
     seen = [(r, r.identity) for r in results if r.identity]
     if seen:
         lines += ["", "## Observed operations", ""]
@@ -85,6 +88,16 @@ def markdown(results: Sequence[Result], title: str, notes: Sequence[str] = ()) -
         lines += ["", "## Not claimed", ""]
         lines += [f"- {result.adapter}: {', '.join(result.not_claimed)}" for result in not_claimed]
     return "\n".join(lines) + "\n"
+
+
+def beside(result: Result) -> list[str]:
+    """What came of each direct comparison."""
+    return [
+        f"beside {name} {_fraction(float(numbers['worst_fraction']))} of both bounds, {numbers['problems']} problems,"
+        f" {_share(float(numbers['informative_share']))} informative,"
+        f" {numbers['ambiguous']} of {numbers['compared']} ambiguous"
+        for name, numbers in result.counterparts().items()
+    ]
 
 
 def explain(result: Result, limit: int = 3) -> list[str]:

@@ -14,6 +14,8 @@ def test_check(implementation: Implementation, check: checks.Check, drawn: list[
     """The check finds nothing on any problem."""
     if not check.applies(implementation.claim):
         pytest.skip(f"{check.name} is about an argument that {implementation.name} does not claim")
+    if not drawn:
+        pytest.skip(f"{check.name} has nothing to run {implementation.name} on here")
     for number, problem in enumerate(drawn):
         findings = check.judge(implementation, problem).findings
         assert not findings, f"problem {number} ({findings[0].description}): {findings[0].message}"

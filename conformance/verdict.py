@@ -68,6 +68,11 @@ class Result:
         """The result of one check, None if it did not run."""
         return next((result for result in self.checks if result["check"] == name), None)
 
+    def counterparts(self) -> dict[str, dict[str, Any]]:
+        """Whom it was compared with directly, and problems, worst fraction, informative share, ambiguous of each."""
+        direct = self.check("direct")
+        return direct["counterparts"] if direct else {}
+
     def measures(self) -> dict[str, Any]:
         """Problems, worst fraction of the bound, informative share, ambiguous count: the table's numbers.
 

@@ -12,6 +12,8 @@ from reference import stages as s
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
+_ROWS = (s.sum_duplicate_rows, s.scatter_rows, s.gather_rows, s.restore_rows, s.named_rows_move)
+"""Stages that do nothing to a dense gradient."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,14 @@ class Dialect:
     def takes_rows(self) -> bool:
         """Whether the dialect says what a row-sparse gradient does."""
         return s.scatter_rows in self.stages or s.gather_rows in self.stages
+
+    def computes_as(self, other: Dialect) -> bool:
+        """Whether the two are one formula on dense gradients, as a lazy dialect and its standard one are."""
+
+        def dense(d: Dialect) -> tuple[s.Stage, ...]:
+            return tuple(stage for stage in d.stages if stage not in _ROWS)
+
+        return (dense(self), self.step_count) == (dense(other), other.step_count)
 
 
 _TABLE = (

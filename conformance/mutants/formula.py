@@ -122,6 +122,44 @@ class LearningRateTooSmall(KerasV2Twin):
         return w.scalar(w.h.learning_rate) * w.scalar(0.999)
 
 
+class ZeroLearningRateIsDefault(KerasV2Twin):
+    """Learning rate 0 becomes 0.001.
+
+    ``learning_rate or 0.001``, as frameworks write it about epsilon. Exposed by learning rate 0 alone, where a
+    schedule begins or ends.
+    """
+
+    name = "mutant-zero-learning-rate-is-default"
+
+    def learning_rate(self, w: Work) -> Scalar:
+        return w.scalar(w.h.learning_rate or 0.001)
+
+
+class LearningRateAtMostOne(TfKerasTwin):
+    """Learning rate above 1 is taken for 1.
+
+    Exposed by such a learning rate alone.
+    """
+
+    name = "mutant-learning-rate-at-most-one"
+
+    def learning_rate(self, w: Work) -> Scalar:
+        return w.scalar(min(w.h.learning_rate, 1.0))
+
+
+class BetaAsText(TorchTwin):
+    """beta_1 passes through a text of ten digits.
+
+    MXNet hands its operators decimal text. Exposed by a beta_1 that takes seventeen digits, as one does that a
+    float32 checkpoint gives back, in float64.
+    """
+
+    name = "mutant-beta-as-text"
+
+    def beta_1(self, w: Work) -> Scalar:
+        return w.scalar(float(f"{w.h.beta_1:.10g}"))
+
+
 class BetaOneIgnored(KerasV2Twin):
     """beta_1 is 0.8, whatever was asked.
 

@@ -42,6 +42,44 @@ class LastDuplicateWins(TfKerasTwin):
         return np.array(list(last), dtype=np.int64), values[np.array(list(last.values()), dtype=np.int64)]
 
 
+class OnlyNeighboursSummed(KerasV2Twin):
+    """Of a row that is named twice, the values are summed if they stand side by side; else the last sum counts.
+
+    Segment sums of rows that nobody has sorted; MXNet 2 takes them for sorted as well. Exposed by unsorted
+    duplicates alone.
+    """
+
+    name = "mutant-only-neighbours-summed"
+
+    def sum_duplicates(self, rows: NDArray[np.int64], values: Array) -> tuple[NDArray[np.int64], Array]:
+        total: dict[int, Array] = {}
+        before = None
+        for row, value in zip(rows.tolist(), values, strict=True):
+            total[row] = total[row] + value if row == before else value
+            before = row
+        named = sorted(total)
+        shape = (len(named), *values.shape[1:])
+        return np.array(named, dtype=np.int64), np.array([total[row] for row in named], values.dtype).reshape(shape)
+
+
+class RowsStick(Mxnet2LazyTwin):
+    """After a row-sparse gradient, a dense one moves the rows alone that it has named.
+
+    A list of rows that is kept in a buffer and not cleared. Exposed by a dense gradient after rows.
+    """
+
+    name = "mutant-rows-stick"
+
+    def store(self, slot: Slot, w: Work) -> None:
+        kept: dict[str, Any] = vars(slot)
+        if w.rows is not None:
+            kept["rows"] = w.rows
+        elif "rows" in kept:
+            w.rows = kept["rows"]
+            self.take_rows(w)
+        Mxnet2LazyTwin.store(self, slot, w)
+
+
 class DuplicatesDecayTwice(KerasV2Twin):
     """A row that is named n times has n momentum updates.
 

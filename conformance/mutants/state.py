@@ -143,6 +143,64 @@ class OnlyRemainderStored(Mxnet1Twin):
         return np.where(remainder, moved, w.theta)
 
 
+class OnlyFirstBlockStored(TfKerasTwin):
+    """Nothing is stored from element 256 on.
+
+    A grid of one block. Exposed by any size above the block's.
+    """
+
+    name = "mutant-only-first-block-stored"
+
+    def move(self, w: Work, direction: Any) -> Any:
+        moved = TfKerasTwin.move(self, w, direction)
+        return np.where(np.arange(moved.size).reshape(moved.shape) < 256, moved, w.theta)
+
+
+class SecondVectorTwice(TorchTwin):
+    """In each second vector of 32 elements m holds what belongs to the first.
+
+    An unrolled loop whose second half has the offset of the first one. Exposed by 64 elements.
+    """
+
+    name = "mutant-second-vector-twice"
+
+    def first_moment(self, w: Work) -> Any:
+        right = np.array(TorchTwin.first_moment(self, w))
+        flat = right.reshape(-1)
+        pairs = flat[: flat.size // 64 * 64].reshape(-1, 2, 32)
+        pairs[:, 1] = pairs[:, 0]
+        return right
+
+
+class ZeroStaysZero(KerasV2Twin):
+    """A parameter's element that is 0 is not moved.
+
+    What sparse training wants, in ordinary Adam. Exposed by a parameter that is 0, as a new bias is.
+    """
+
+    name = "mutant-zero-stays-zero"
+
+    def move(self, w: Work, direction: Any) -> Any:
+        return np.where(w.theta == 0, w.theta, w.theta - direction)
+
+
+class RowsShareMoments(KerasV2Twin):
+    """Parameters of equal shape share m and v from their first row-sparse gradient on.
+
+    Keras' NonFusedAdam, in the function that it compiles for rows. Exposed by two such parameters.
+    """
+
+    name = "mutant-rows-share-moments"
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        KerasV2Twin.count(self, slots, gradients)
+        first: dict[tuple[int, ...], Slot] = {}
+        for slot, gradient in zip(slots, gradients, strict=True):
+            owner = first.setdefault(slot.theta.shape, slot)
+            if isinstance(gradient, Rows):
+                slot.m, slot.v, slot.v_max = owner.m, owner.v, owner.v_max
+
+
 # Other people's arrays
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from typing import Any
@@ -22,6 +24,10 @@ from adapters.contract import (
     Rows,
     State,
 )
+from adapters.fused_adam_torch import TorchFace
+from adapters.torch_optim import TorchRun
+from conformance import direct
+from conformance.load import CannotTest
 
 ADAPTERS: dict[str, Any] = {a.name: a for a in (torch_optim.Loop, torch_optim.Foreach, torch_optim.Fused)}
 NAMES = sorted(ADAPTERS)
@@ -83,6 +89,33 @@ def test_another_path_behind_an_adapter_is_seen(name: str, path: str) -> None:
     identity = type("Wrong", (ADAPTERS[name],), {"arguments": ADAPTERS[path].arguments})().identity()
     assert identity.required - identity.observed
     assert identity.excluded & identity.observed
+
+
+class Borrowed(TorchFace):
+    """fused_adam by its name and its record of what ran; torch's fused kernel does the work (pytorch#91228)."""
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
+        run: TorchRun = adapter("torch-fused").start(parameters, hyperparameters)
+        run.optimizer.ran = BORROWED
+        return run
+
+
+BORROWED = frozenset({"cpu-numba serial", "float32", "float32_l2_amsgrad", "float32_decay_before"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_in_the_clothes_of_fused_adam_is_not_compared_with_torch(name: str) -> None:
+    with pytest.raises(CannotTest, match=r"'aten._fused_adam_'.* do not show that it is itself"):
+        direct.pairs(Borrowed(), adapter(name), 1, 0)
+
+
+def test_nor_is_it_where_it_denies_that_torch_belongs_to_another() -> None:
+    class Denying(Borrowed):
+        def identity(self) -> Identity:
+            return replace(super().identity(), excluded=frozenset())
+
+    with pytest.raises(CannotTest, match=r"was seen running 'aten._fused_adam_', 'aten._fused_adamw_', by which torch"):
+        direct.pairs(Denying(), adapter("torch-fused"), 1, 0)
 
 
 def test_on_the_cpu_the_framework_itself_chooses_the_loop() -> None:

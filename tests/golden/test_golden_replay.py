@@ -14,7 +14,7 @@ from adapters.contract import Arithmetic, Claim, Precision
 from conformance import checks, mutants
 from conformance.findings import Outcome
 from conformance.kills import killed_by
-from conformance.mutants import breaches, formula, state
+from conformance.mutants import breaches, formula, rows, state
 from conformance.mutants.twin import Twin
 from conformance.mutants.twins import KerasV2Twin, TorchTwin
 from conformance.replay import replays
@@ -27,6 +27,15 @@ NOT_BY_GOLDEN = {
     state.GradientsOverwritten: "computes rightly",
     state.InitialParametersOverwritten: "computes rightly",
     state.LiveViews: "computes rightly",
+    formula.ZeroLearningRateIsDefault: "the cases have one learning rate",
+    formula.LearningRateAtMostOne: "the cases have one learning rate",
+    formula.BetaAsText: "the cases have betas of few digits",
+    rows.OnlyNeighboursSummed: "the cases name rows in their order",
+    rows.RowsStick: "no case has a dense gradient after rows",
+    state.OnlyFirstBlockStored: "the cases are small",
+    state.SecondVectorTwice: "the cases are small",
+    state.ZeroStaysZero: "no case begins at 0",
+    state.RowsShareMoments: "equal shapes are a declared deviation of Keras, with a check of its own",
     breaches.AnotherCodePath: "computes rightly",
     breaches.CoarseArithmetic: "what it declares hides its error; the check informative is for that",
     breaches.WrongShape: "the check contract's",

@@ -208,3 +208,9 @@ def test_nothing_else_changes_without_a_gradient(name: str) -> None:
         for a, b in zip(getattr(before, field), getattr(after, field), strict=True):
             np.testing.assert_array_equal(a, b)
     assert after.t == ((2, 2) if name in ONE_T_PER_OPTIMIZER else (1, 1))
+
+
+def test_a_lazy_dialect_and_its_standard_one_are_one_formula_on_dense_gradients_and_no_others_are() -> None:
+    same = {(a.name, b.name) for a in DIALECTS.values() for b in DIALECTS.values() if a.computes_as(b)}
+    lazy = {("mxnet2-adam", "mxnet2-adam-lazy"), ("mxnet1-adam", "mxnet1-adam-lazy")}
+    assert same == {(name, name) for name in DIALECTS} | lazy | {(b, a) for a, b in lazy}

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.contract import Array, Hyperparameters
+from adapters.fused_adam_numpy import KerasV2
 from conformance.mutants.twin import Slot, TwinRun
 from conformance.mutants.twins import KerasV2Twin, TorchTwin
 
@@ -206,6 +207,12 @@ class Float16(Fake):
 
 class Bfloat16(Fake):
     claim = replace(Fake.claim, dtypes=("bfloat16",))
+
+
+class Renamed(KerasV2):
+    """The production code under the name of a live adapter."""
+
+    name = "keras-v2-fused"
 
 
 not_a_class = 3

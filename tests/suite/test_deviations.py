@@ -70,7 +70,9 @@ def test_one_declared_check_does_not_excuse_another(tmp_path: Path) -> None:
 def test_several_entries_may_explain_several_checks(tmp_path: Path) -> None:
     mutant = "conformance/mutants/rows.py:LastDuplicateWins"
     one = {**ENTRY, "implementation": mutant, "checks": ["one-step"], "id": "a"}
-    ended = judged(tmp_path, one, {**one, "id": "b", "checks": ["free-running", "golden"]}, adapter=mutant)
+    ended = judged(
+        tmp_path, one, {**one, "id": "b", "checks": ["free-running", "equal-shapes", "golden"]}, adapter=mutant
+    )
     assert (ended.code, ended.implementation(mutant)["reason"]) == (0, "a, b")
 
 
@@ -88,6 +90,12 @@ def test_a_check_that_has_healed_fails_the_run_though_another_still_deviates(tmp
     assert ended.code == 1
     assert "deviation zero-clip: check one-step of" in ended.text
     assert "check clip-gradient-zero of" not in ended.text
+
+
+def test_a_check_that_has_nothing_to_run_on_fails_the_run(tmp_path: Path) -> None:
+    ended = judged(tmp_path, {**ENTRY, "implementation": TWIN}, adapter=TWIN)
+    assert ended.code == 1
+    assert f"deviation zero-clip: {TWIN} has nothing to run clip-gradient-zero on: remove it" in ended.text
 
 
 # Not judged
@@ -160,6 +168,19 @@ def test_checks_that_did_not_run_to_the_end_change_nothing(verdict: Verdict, fai
         ({"checks": "contract"}, "entry 1 (zero-clip): checks is 'contract'; accepted: a list out of contract"),
         ({"checks": [["contract"]]}, "checks is [['contract']]; accepted: a list out of contract"),
         ({"implementation": "keras"}, "(zero-clip): implementation is 'keras'; accepted: keras-v2-fused, "),
+        ({"distribution": "nunpy"}, "(zero-clip): distribution is 'nunpy'; accepted: an installed one, which ships"),
+        (
+            {"implementation": "mxnet2-fused", "distribution": "mxnte"},
+            "(zero-clip): distribution is 'mxnte'; accepted: mxnet, which ships mxnet2-fused",
+        ),
+        (
+            {"implementation": "tf-keras", "distribution": "keras"},
+            "(zero-clip): checks has 'clip-gradient-zero'; accepted: one that applies to tf-keras: contract, ",
+        ),
+        (
+            {"implementation": "torch-loop", "distribution": "torch", "checks": ["direct"]},
+            "(zero-clip): checks has 'direct'; accepted: one that applies to torch-loop: contract, ",
+        ),
         ({"versions": "one"}, "entry 1 (zero-clip): versions is 'one'; accepted: a range as >=1,<2"),
         ({"versions": ""}, "entry 1 (zero-clip): versions is ''; accepted: "),
         ({"versions": 1}, "entry 1 (zero-clip): versions is 1; accepted: text"),
@@ -222,7 +243,7 @@ def refused(tmp_path: Path, file: Path, why: str) -> None:
 
 def test_our_own_file_is_valid_and_names_adapters_of_ours() -> None:
     entries = deviations.read()
-    deviations.check_implementations(deviations.DEFAULT_FILE, entries, tuple(ADAPTERS))
+    deviations.check_implementations(deviations.DEFAULT_FILE, entries, tuple(ADAPTERS), lambda _: None)
     assert deviations.DEFAULT_FILE == ROOT / "adapters" / "deviations.toml"
     for entry in entries:
         assert set(entry.checks) <= set(checks.NAMES)

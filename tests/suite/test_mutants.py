@@ -81,8 +81,14 @@ def test_each_of_the_two_comparisons_finds_a_mutant_by_itself(check: str) -> Non
     assert (ended.code, ended.failing(adapter)) == (1, {check})
 
 
+def test_only_the_direct_comparison_finds_a_wrong_counterpart() -> None:
+    adapter, counterpart = "fused-adam-keras-v2", named(formula.EpsilonInsideRoot)
+    ended = run(adapter, options=("--profile", "smoke", "--counterpart", counterpart))
+    assert (ended.code, ended.failing(adapter)) == (1, {"direct"})
+
+
 def test_every_check_is_shown_to_fail_on_a_mutant() -> None:
-    assert set(checks.NAMES) == {*FOUND_ONLY_BY, "one-step", "free-running"}
+    assert set(checks.NAMES) == {*FOUND_ONLY_BY, "one-step", "free-running", "direct"}
 
 
 def test_mutants_and_twins_have_names_and_explanations_of_their_own() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from adapters.contract import Array, Gradient, Hyperparameters, Problem, Rows, State
 from conformance import checks
+from conformance.direct import Pair
 from conformance.mutants.twin import Slot
 from conformance.mutants.twins import KerasV2Twin
 from conformance.observe import ContractBreach, ImplementationFailed, guarded, observe
@@ -168,7 +169,8 @@ def test_a_state_that_does_not_fit_is_a_breach(change: Callable[[State], Any], m
 @pytest.mark.parametrize("check", [c for c in checks.CHECKS if c.problems != "golden"], ids=lambda check: check.name)
 def test_a_breach_is_a_finding_of_the_contract_check_and_of_no_other(check: checks.Check) -> None:
     implementation, given = Returning(lambda state: replace(state, m=state.m[:1])), problem()
-    found = check.judge(implementation, given).findings
+    on = Pair(counterpart=Returning(lambda state: state), problem=given) if check.name == "direct" else given
+    found = check.judge(implementation, on).findings
     assert len(found) == (check.name == "contract")
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import fields, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -203,11 +204,27 @@ def test_the_general_set_has_no_equal_shapes() -> None:
         assert len(set(shapes)) == len(shapes)
 
 
-def test_the_equal_shapes_set_has_equal_shapes_and_a_gradient_for_each() -> None:
+def test_the_equal_shapes_set_has_equal_shapes_and_every_kind_of_gradient() -> None:
+    seen: set[str] = set()
     for problem in problems.draw(problems.with_equal_shapes(EVERYTHING), 50, 0):
         shapes = [theta.shape for theta in problem.parameters]
         assert len(set(shapes)) < len(shapes)
-        assert all(kinds(gradient) == {"dense"} for gradient in gradients(problem))
+        seen |= {kind for gradient in gradients(problem) for kind in kinds(gradient)}
+    assert {"dense", "none", "rows"} <= seen
+
+
+def test_rare_things_occur() -> None:
+    """Zero elements, blocks of 256, learning rates 0 and above 1, unsorted duplicates, dense gradients after rows."""
+    drawn = drawn_once(EVERYTHING)
+    assert sum(bool((theta == 0).any()) for problem in drawn for theta in problem.parameters) > 100
+    assert max(theta.size for problem in drawn for theta in problem.parameters) > 256
+    assert {0.0, 3.0} <= {problem.hyperparameters.learning_rate for problem in drawn}
+    assert any({"unsorted rows", "duplicate rows"} <= kinds(g) for problem in drawn for g in gradients(problem))
+    series = [g for problem in drawn for g in zip(*problem.gradients, strict=True)]
+    after = sum(
+        isinstance(before, Rows) and isinstance(then, np.ndarray) for g in series for before, then in pairwise(g)
+    )
+    assert after > 50
 
 
 def test_the_clip_gradient_zero_set_clips_to_zero() -> None:

@@ -1,0 +1,201 @@
+"""Two implementations on one problem, compared with each other and not only each with the oracle.
+
+The production code is compared with every live framework of its dialect that is here. An error that it
+shared with the oracle would show, and so would an adapter that looks right because it runs what it is
+compared with, as PyTorch's fused test once did (pytorch#91228): that one is refused.
+
+By the triangle inequality, with E the bound of a free-running trajectory (`reference.bound`),
+
+    |a - b|  <=  |a - ref_a| + |ref_a - ref_b| + |ref_b - b|  <=  E_a + |ref_a - ref_b| + E_b
+
+where ref_a is the float64 trajectory for the hyper-parameters as a receives them. The problem's
+hyper-parameters are rounded to float32 first: frameworks that round them receive what the others
+receive, the two float64 trajectories are the same numbers, and the middle term is 0. What remains of it is
+an ambiguous branch of the rectification that a and b have decided differently.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+import reference
+from adapters.contract import Array, Claim, Identity, Implementation, Problem, State
+from adapters.registry import ADAPTERS, Entry
+from conformance import oracle, problems
+from conformance.load import CannotTest, Missing, load
+from conformance.observe import answered
+
+PRODUCTION = "adam-conformance"
+"""Distribution of the implementations that are compared with the live ones unasked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A problem, and who is compared on it."""
+
+    counterpart: Implementation
+    problem: Problem
+
+
+# Who is compared with whom
+
+
+def counterparts(name: str, environments: Sequence[str] = ()) -> tuple[dict[str, Implementation], list[str]]:
+    """The live implementations that the adapter called `name` is compared with, by name; who is left out, and why.
+
+    Those of the environments, all of which must be there; without environments, those that are importable.
+    Nobody for anything but the production code.
+
+    Raises `CannotTest` for one that the environments promise and that cannot be had.
+    """
+    entry = ADAPTERS.get(name)
+    if entry is None or entry.distribution != PRODUCTION:
+        return {}, []
+    claim = claim_of(entry)
+    found: dict[str, Implementation] = {}
+    left_out = []
+    for other in ADAPTERS.values():
+        here = not environments or bool(set(environments) & set(other.environments))
+        if other.distribution == PRODUCTION or not here or not _one_formula(claim, claim_of(other)):
+            continue
+        if in_common(claim, claim_of(other)) is None:
+            left_out.append(f"direct comparison with {other.name} (no gradients that both claim)")
+            continue
+        try:
+            found[other.name] = load(other.name)
+        except Missing:
+            if environments:
+                raise
+            left_out.append(f"direct comparison with {other.name} (not installed here)")
+    if not found and not left_out:
+        left_out.append(f"direct comparison (no live {claim.dialect} in this environment)")
+    return found, left_out
+
+
+def in_common(one: Claim, other: Claim) -> Claim | None:
+    """What both claim; None if no problem lies inside both claims."""
+    gradients = one.gradients & other.gradients
+    if one.dialect != other.dialect:  # a lazy dialect and its standard one agree on dense gradients alone
+        gradients &= {"dense", "none"}
+    dtypes = tuple(dtype for dtype in one.dtypes if dtype in other.dtypes)
+    if not dtypes or not gradients & {"dense", "rows"} or not _one_formula(one, other):
+        return None
+    hyperparameters = one.hyperparameters & other.hyperparameters
+    return Claim(dialect=one.dialect, hyperparameters=hyperparameters, dtypes=dtypes, gradients=gradients)
+
+
+def _one_formula(one: Claim, other: Claim) -> bool:
+    return reference.dialect(one.dialect).computes_as(reference.dialect(other.dialect))
+
+
+def claim_of(entry: Entry) -> Claim:
+    """The claim of an adapter whose framework may be missing."""
+    claim: Claim = getattr(importlib.import_module(entry.module), entry.cls).claim
+    return claim
+
+
+# On what
+
+
+def pairs(implementation: Implementation, counterpart: Implementation, number: int, seed: int) -> list[Pair]:
+    """`number` problems inside both claims. Raises `CannotTest` where there are none, or both are the same code."""
+    claim = in_common(implementation.claim, counterpart.claim)
+    if claim is None:
+        raise CannotTest(
+            f"counterpart of {implementation.name} is {counterpart.name}, a {counterpart.claim.dialect} that claims"
+            f" {', '.join(sorted(counterpart.claim.gradients))}; accepted: a {implementation.claim.dialect}"
+            f" that claims some of {', '.join(sorted(implementation.claim.gradients))}"
+        )
+    refuse_same_code(implementation, counterpart)
+    drawn = problems.draw(problems.general(claim), number, seed)
+    return [Pair(counterpart=counterpart, problem=_in_float32(problem)) for problem in drawn]
+
+
+def _in_float32(problem: Problem) -> Problem:
+    h = problem.hyperparameters
+    given = {f.name: getattr(h, f.name) for f in fields(h)}
+    rounded: dict[str, Any] = {name: float(np.float32(x)) for name, x in given.items() if isinstance(x, float)}
+    return replace(problem, hyperparameters=replace(h, **rounded))
+
+
+# Two, and not one
+
+
+def refuse_same_code(one: Implementation, other: Implementation) -> None:
+    """Raise `CannotTest` unless what was observed running tells the two apart.
+
+    Names prove nothing: whoever was seen running an operation that makes the other what it is, runs the
+    other's code. An implementation of which no operation is required, or whose own did not run, may be anything.
+    """
+    seen = [(x, answered(x.identity, Identity)) for x in (one, other)]
+    for x, identity in seen:
+        if not identity.required or identity.required - identity.observed or identity.excluded & identity.observed:
+            raise CannotTest(
+                f"{_both(one, other)}: the operations observed in {x.name} ({_listed(identity.observed)}) do not show"
+                f" that it is itself; accepted: all of its own ({_listed(identity.required)}) and none of another's"
+            )
+    for (x, mine), (y, theirs) in (seen, seen[::-1]):
+        shared = mine.required & theirs.observed
+        if shared:
+            raise CannotTest(
+                f"{_both(one, other)}: {y.name} ({theirs.framework} {theirs.version}) was seen running"
+                f" {_listed(shared)}, by which {x.name} ({mine.framework} {mine.version}) is known;"
+                " accepted: two that share no such operation"
+            )
+
+
+def refuse_shared_arrays(one: Implementation, other: Implementation, mine: State, theirs: State) -> None:
+    """Raise `CannotTest` where the two returned the same memory: then one result is compared with itself."""
+    for name in ("parameters", "m", "v", "v_max"):
+        for a, b in zip(getattr(mine, name) or (), getattr(theirs, name) or (), strict=False):
+            if np.may_share_memory(a, b):
+                raise CannotTest(f"{_both(one, other)}: both returned the same array of {name}; accepted: two results")
+
+
+def _both(one: Implementation, other: Implementation) -> str:
+    return f"{one.name} cannot be compared with {other.name}"
+
+
+def _listed(operations: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(operations))) or "none"
+
+
+# The comparison
+
+
+def compare(
+    one: Implementation, other: Implementation, problem: Problem, mine: Sequence[State], theirs: Sequence[State]
+) -> Iterator[oracle.Expected]:
+    """What `one` obtained beside what `other` did, after every step, within the sum of both bounds."""
+    for a, b in zip(_walk(one, problem, mine), _walk(other, problem, theirs), strict=True):
+        branch = a.bound.branch or b.bound.branch
+        for i in range(len(problem.parameters)):
+            for (quantity, obtained, ref_a, e_a), (_, value, ref_b, e_b) in zip(
+                a.free_running(i), b.free_running(i), strict=True
+            ):
+                yield oracle.Expected(
+                    comparison=f"beside {other.name}",
+                    step=a.number,
+                    parameter=i,
+                    quantity=quantity,
+                    obtained=obtained,
+                    value=value,
+                    bound=_sum(e_a, e_b, ref_a, ref_b),
+                    branch=branch and quantity in ("parameters", "update"),
+                )
+
+
+def _walk(implementation: Implementation, problem: Problem, states: Sequence[State]) -> Iterator[oracle.Step]:
+    return oracle.walk(implementation.claim.dialect, implementation.arithmetic(problem.dtype), problem, states)
+
+
+def _sum(e_a: Array, e_b: Array, ref_a: Array, ref_b: Array) -> Array:
+    """E_a + |ref_a - ref_b| + E_b; infinite where either is, whatever the references are there."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.where(ref_a == ref_b, 0.0, np.abs(ref_a - ref_b))
+        return np.where(np.isinf(e_a) | np.isinf(e_b), np.inf, e_a + apart + e_b)
