@@ -31,9 +31,7 @@ class Fused:
             use_fused_step=True,
             lazy_update=False,
         )
-        self.states = [
-            self.optimizer.create_state(i, weight) for i, weight in zip(self.present, self.moving, strict=True)
-        ]
+        self.states = [self.optimizer.create_state(i, self.weights[i]) for i in self.present]
         self.place = {i: k for k, i in enumerate(self.present)}
         mxnet.nd.waitall()
 

@@ -172,7 +172,6 @@ def _all(kind: type[Any], entries: Sequence[Mapping[str, Any]]) -> list[Any]:
         for f in fields(kind):
             if not isinstance(entry[f.name], types[str(f.type)]):
                 raise TypeError(f"{kind.__name__}.{f.name} is {entry[f.name]!r}; accepted: {f.type}")
-        found.append(
-            kind(**{name: _numbers(value) if isinstance(value, list) else value for name, value in entry.items()})
-        )
+        values = {name: _numbers(value) if isinstance(value, list) else value for name, value in entry.items()}
+        found.append(kind(**values))
     return found

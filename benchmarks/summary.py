@@ -16,7 +16,7 @@ class Spread(NamedTuple):
 
 
 def quantile(values: Sequence[float], q: float) -> float:
-    """Linear between order statistics: quantile(range(11), 0.1) is 1. ValueError for no values."""
+    """The q-quantile, linear between order statistics: that of 0 to 10 at 0.1 is 1. ValueError for no values."""
     if not values:
         raise ValueError("values is empty; accepted: at least one number")
     ordered = sorted(values)

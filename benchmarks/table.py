@@ -78,7 +78,7 @@ def _times(number: int, report: Report) -> Section:
     cells = {(t.case, t.arm): _time(t) for t in timings}
     cases = _unique(t.case for t in timings)
     rows = [(case, *(cells.get((case, arm), _DASH) for arm in arms)) for case in cases]
-    note = "Medians of the rounds (10 % to 90 % quantile); for a limit, GB/s at 28 bytes per parameter that has a gradient."
+    note = "Medians of the rounds (10 % to 90 % quantile); for a limit, GB/s at 28 bytes per parameter with gradient."
     return Section(f"Times of run {number}", note, ("case", *arms), rows)
 
 
@@ -117,9 +117,9 @@ def _memory(reports: Sequence[Report]) -> Section:
         for row in report.memory
     ]
     note = (
-        "In a fresh process. Peak: resident memory during the first steps above that before construction; p, g, m and v "
-        "are 16 bytes per parameter of it, the rest are temporaries. Growth: by how much later steps raise it (0 where "
-        "a framework keeps its temporaries for itself)."
+        "In a fresh process. Peak: resident memory during the first steps above that before construction; p, g, m and "
+        "v are 16 bytes per parameter of it, the rest are temporaries. Growth: by how much later steps raise it (0 "
+        "where a framework keeps its temporaries for itself)."
     )
     headings = ("optimizer", "parameters", "peak, bytes per parameter", "growth")
     return Section("Memory during step()", note, headings, rows)

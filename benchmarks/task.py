@@ -31,7 +31,7 @@ class Task:
 
     parameters: tuple[Array, ...]
     """float32."""
-    gradients: tuple[Array | None, ...]
+    gradients: tuple[Array, ...]
     """float32, of the parameters' shapes; None where the case gives none."""
     groups: tuple[range, ...]
     """Numbers of the parameters of each group."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ class OnTorch:
     """Leaves of one task under one optimizer."""
 
     device = "cpu"
-    arguments: Mapping[str, Any] = {}
+    arguments: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, task: Task) -> None:
         self.parameters = [_copy(theta, self.device).requires_grad_() for theta in task.parameters]
@@ -48,19 +49,19 @@ class OnTorch:
 class Loop(OnTorch):
     """``_single_tensor_adam``."""
 
-    arguments = {"foreach": False, "fused": False}
+    arguments = MappingProxyType({"foreach": False, "fused": False})
 
 
 class Foreach(OnTorch):
     """``_multi_tensor_adam``."""
 
-    arguments = {"foreach": True, "fused": False}
+    arguments = MappingProxyType({"foreach": True, "fused": False})
 
 
 class Fused(OnTorch):
     """``_fused_adam``."""
 
-    arguments = {"foreach": False, "fused": True}
+    arguments = MappingProxyType({"foreach": False, "fused": True})
 
 
 class Ours(OnTorch):
@@ -89,7 +90,7 @@ class CudaCapturable(OnTorch):
     """``_multi_tensor_adam`` with its step counts on the GPU."""
 
     device = "cuda"
-    arguments = {"foreach": True, "fused": False, "capturable": True}
+    arguments = MappingProxyType({"foreach": True, "fused": False, "capturable": True})
 
 
 class CudaOurs(Ours):
@@ -122,7 +123,7 @@ class _Nothing(torch.optim.Optimizer):
     def __init__(self, params: Any) -> None:
         super().__init__(params, {})
 
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> None:
         pass
 
 
