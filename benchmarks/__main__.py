@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import shlex
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from enum import IntEnum
@@ -233,9 +233,14 @@ def _writable(text: str) -> Path:
     """A file that can be written, so that a long run does not end with nothing."""
     path = Path(text)
     folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if text != "-" and ((path.exists() and not path.is_file()) or not os.access(folder, os.W_OK)):
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written; accepted: a file in a writable folder")
-    return path
+    try:
+        if text != "-" and path.exists() and not path.is_file():
+            raise OSError
+        with tempfile.TemporaryFile(dir=folder):
+            return path
+    except OSError as error:
+        message = f"{text!r} cannot be written; accepted: a file in a writable folder"
+        raise argparse.ArgumentTypeError(message) from error
 
 
 if __name__ == "__main__":
