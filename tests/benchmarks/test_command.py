@@ -113,7 +113,7 @@ def test_a_wrong_arm_is_not_timed_and_the_exit_code_is_1(tmp_path):
     done = subprocess.run(
         [sys.executable, str(script), "cpu", "--quick", "--rounds", "1", "--no-fresh", "--workload", "1x1K",
          "--condition", "hot", "--arm", "planted", "--json", str(target)],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src"), str(Path(__file__).parent)])},
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
@@ -124,14 +124,13 @@ def test_a_wrong_arm_is_not_timed_and_the_exit_code_is_1(tmp_path):
 
 
 def test_an_arm_that_goes_wrong_in_a_case_loses_its_timing():
+    """Right in all the first steps, so that only the check after the timing sees it."""
     late = dataclasses.replace(
         arm_named("fused_adam.numpy torch-adam"), name="late", module="test_correct", cls="StopsLater", role="peer"
     )
     found = measure.run(small_plan(arm_named("fused_adam"), late), HEADER, silent)
     assert {t.arm for t in found.timings} == {"fused_adam"}
-    assert [(a.kind, a.case, a.arm) for a in found.absences] == [("wrong", "1x1K hot", "late")] or [
-        a.kind for a in found.absences
-    ] == ["wrong", "skipped"]
+    assert [(a.kind, a.case, a.arm) for a in found.absences if a.kind == "wrong"] == [("wrong", "1x1K hot", "late")]
 
 
 def test_a_missing_peer_is_listed_with_the_reason():
@@ -160,14 +159,8 @@ def test_a_case_that_does_not_fit_into_memory_is_listed():
 def test_reports_survive_their_file():
     assert from_json(to_json(example())) == example()
     summary = json.loads(to_json(example()))["summary"]
-    assert {
-        "case": "1x20M hot",
-        "ours": "fused_adam",
-        "other": "torch fused",
-        "median": 0.9,
-        "low": 0.9,
-        "high": 0.9,
-    } in [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in summary["ratios"]]
+    (fused,) = [row for row in summary["ratios"] if row["other"] == "torch fused"]
+    assert (fused["case"], fused["ours"], fused["median"]) == ("1x20M hot", "fused_adam", pytest.approx(0.9))
 
 
 @pytest.mark.parametrize(
@@ -238,6 +231,7 @@ def test_goals_name_cases_and_arms_that_exist():
         (("cpu", "--arm", "nobody"), "--arm is 'nobody'; accepted: torch fused, "),
         (("cpu", "--workload", "1x100M", "--condition", "cold"), "accepted: 1x1K hot"),
         (("cpu", "--json", "/proc/none.json"), "cannot be written"),
+        (("cpu", "--json", "benchmarks"), "cannot be written"),
         (("table", "no-such.json"), "no-such.json cannot be read"),
         (("table", "pyproject.toml"), "is not JSON"),
     ],
@@ -250,13 +244,15 @@ def test_bad_arguments_exit_2_and_say_what_is_accepted(arguments, message):
 
 
 def test_without_a_gpu_the_gpu_command_says_so():
-    try:
-        gpu.name()
-    except gpu.NoGpu as error:
-        done = command("gpu", "--quick")
-        assert done.returncode == 2
-        assert str(error) in done.stderr
-        assert not done.stdout
+    import torch
+
+    if torch.cuda.is_available():
+        assert gpu.name()
+        return
+    done = command("gpu", "--quick")
+    assert done.returncode == 2
+    assert "sees no CUDA device; accepted: its CUDA build on a machine with one" in done.stderr
+    assert not done.stdout
 
 
 def test_an_interrupt_leaves_no_report(tmp_path):

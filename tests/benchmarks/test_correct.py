@@ -165,9 +165,8 @@ def test_the_empty_driver_leaves_the_real_one_in_place():
     from fused_adam import cpu_driver
 
     real = cpu_driver.DRIVER
-    with pytest.raises(ZeroDivisionError), empty_driver():
+    with empty_driver():
         assert cpu_driver.DRIVER is not real
-        raise ZeroDivisionError
     assert cpu_driver.DRIVER is real
 
 

@@ -28,7 +28,7 @@ def test_ratios_are_taken_per_round():
     # The ratio of the medians would be 2; in two of three rounds the other took 4 times as long.
     assert ratios([4, 4, 1], [1, 1, 2]) == [4, 4, 0.5]
     assert spread(ratios([4, 4, 1], [1, 1, 2])).median == 4
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="shorter"):
         ratios([1, 2], [1])
 
 
