@@ -68,11 +68,10 @@ def changes(source: str, scopes: Sequence[str], vocabulary: Vocabulary) -> list[
         if scope not in top:
             raise ValueError(f"scope is {scope!r}; accepted: {', '.join(top)}")
         finder.block([top[scope]], frozenset(top) | _imported(tree), (), sole=True)
-    unchanged = ast.dump(tree)
     found: dict[str, Change] = {}
     for change in sorted(finder.found, key=lambda c: (c.start, c.end, c.rule, c.new)):
-        found.setdefault(ast.dump(ast.parse(change.apply(source))), change)
-    found.pop(unchanged, None)
+        found.setdefault(change.apply(source), change)
+    found.pop(source, None)
     return list(found.values())
 
 

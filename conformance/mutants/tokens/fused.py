@@ -113,8 +113,13 @@ DIALECTS = Target(
     ),
 )
 
-ADAPTERS: tuple[str, ...] = tuple(name for name in registry.ADAPTERS if name.startswith("fused-adam-"))
-"""That run fused_adam on the CPU."""
+ADAPTERS: tuple[str, ...] = tuple(
+    name for name, entry in registry.ADAPTERS.items() if entry.module == "adapters.fused_adam_numpy"
+)
+"""Every dialect once, on the CPU."""
+
+TORCH_FACE = "fused-adam-torch-face"
+"""Loaded before the tests, if it can be, so that no child has to import torch again."""
 
 HINTS: tuple[tuple[str, str], ...] = (
     ("after l2|clip_after|mxnet1", "fused-adam-mxnet1"),
@@ -131,10 +136,10 @@ TESTS: tuple[str, ...] = tuple(
     str(_TESTS / name)
     for name in (
         "test_scalars.py",
-        "test_numpy_face.py",
         "test_cpu_driver.py::test_nan_and_infinity_touch_only_their_own_element",
         "test_cpu_driver.py::test_a_square_that_overflows_freezes_its_element",
         "test_cpu_driver.py::test_subnormals_are_flushed_inside_and_the_callers_mode_is_kept",
+        "test_numpy_face.py",
         "test_torch_face.py",
     )
 )

@@ -9,7 +9,7 @@ from enum import StrEnum
 from conformance.mutants.tokens import overlay
 from conformance.mutants.tokens.changes import Change, Vocabulary, changes
 from conformance.mutants.tokens.gate import Outcome
-from conformance.mutants.tokens.proofs import Proof
+from conformance.mutants.tokens.proofs import Proof, by_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,3 +76,13 @@ def mutants_of(targets: Sequence[Target]) -> list[Mutant]:
         source = overlay.source_of(target.module).read_text()
         found += [Mutant(target.module, source, c) for c in changes(source, target.scopes, target.vocabulary)]
     return found
+
+
+def stale(verdicts: Sequence[Verdict], proofs: Sequence[Proof]) -> list[str]:
+    """What is wrong with `proofs`, in words: the mutant is rejected after all, or the change not made any more."""
+    killed = [v.mutant for v in verdicts if v.proof is not None and v.outcome.killed]
+    known = {v.mutant.key for v in verdicts}
+    gone = [key for key in by_key(proofs) if key not in known]
+    return [f"rejected, but listed as no mistake: {mutant}" for mutant in killed] + [
+        f"listed, but no such change is made: {' | '.join(key)}" for key in gone
+    ]

@@ -6,6 +6,7 @@ trial. The caller must not have started threads that the child would need.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -29,7 +30,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Broken:
-    """A child in which the function itself raised: not a finding, a fault of the caller's."""
+    """A child in which the function raised."""
 
     traceback: str
 
@@ -48,6 +49,8 @@ def in_children(
     context = multiprocessing.get_context("fork")
     waiting = list(enumerate(tasks))[::-1]
     running: dict[Connection, _Running] = {}
+    gc.collect()
+    gc.freeze()  # or the first collection in a child copies every page
     try:
         while waiting or running:
             while waiting and len(running) < jobs:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from conformance.load import Missing, load
 from conformance.mutants.tokens import overlay, pool, tests
 from conformance.mutants.tokens.gate import Gate, Outcome, Unsound
 from conformance.mutants.tokens.mutant import Mutant
@@ -33,6 +35,8 @@ class Plan:
     """What lives after one goes on to the next."""
     tests: Sequence[str]
     """Run on what lives in the end; none: no tests."""
+    before_tests: str
+    """Adapter that is loaded once before the tests, for what it imports."""
     seed: int
     jobs: int
     seconds: float
@@ -60,7 +64,8 @@ def run(plan: Plan, mutants: Sequence[Mutant], listener: Listener) -> list[Outco
             raise Unsound("no adapter could be loaded: " + "; ".join(gate.missing))
         _stage(plan, f"{profile} problems", mutants, outcomes, listener, gate.judge, gate.confirm)
     if plan.tests and not all(outcome.killed for outcome in outcomes):
-        _refuse_failing_tests(plan)
+        with contextlib.suppress(Missing):
+            load(plan.before_tests)
         _stage(plan, "tests", mutants, outcomes, listener, lambda _: tests.run(plan.tests), lambda _: None)
     return outcomes
 
@@ -76,11 +81,18 @@ def _stage(
 ) -> None:
     """Judge what lives, in children."""
 
-    def trial(number: int) -> Outcome:
+    def trial(number: int | None) -> Outcome:
+        if number is None:
+            return judge("")
         mutant = mutants[number]
         overlay.lay(mutant.module, mutant.change.apply(mutant.source), plan.folder / str(number))
         return judge(f"{mutant.change.scope} {mutant.change.before}")
 
+    # A child in which nothing was changed: from here on, whatever goes wrong in a child is its mutant's doing.
+    ((_, answer),) = pool.in_children(trial, [None], jobs=1, seconds=plan.seconds)
+    unchanged = _outcome(answer)
+    if unchanged.killed or unchanged.differs:
+        raise Unsound(f"the package as it is does not pass: {unchanged.killed or 'another result'} {unchanged.where}")
     living = [k for k, outcome in enumerate(outcomes) if not outcome.killed]
     left = len(living)
     listener.stage(name, left)
@@ -99,16 +111,9 @@ def _stage(
         listener.step(left)
 
 
-def _refuse_failing_tests(plan: Plan) -> None:
-    ((_, answer),) = pool.in_children(lambda _: tests.run(plan.tests), [None], jobs=1, seconds=plan.seconds)
-    outcome = _outcome(answer)
-    if outcome.killed:
-        raise Unsound(f"the package as it is fails {outcome.killed}")
-
-
 def _outcome(answer: object) -> Outcome:
     if isinstance(answer, pool.Broken):
-        raise RuntimeError(f"in a child:\n{answer.traceback}")
+        return Outcome(killed=f"breaks the process: {answer.traceback.splitlines()[-1][:80]}", kind="end")
     if isinstance(answer, pool.Ended):
         return Outcome(killed=answer.how, kind="end")
     assert isinstance(answer, Outcome)
