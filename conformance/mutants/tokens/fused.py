@@ -35,7 +35,7 @@ _RECTIFIED = ('""', '">="', '">"')
 
 FORMULA = Target(
     module="fused_adam.cpu_kernels",
-    scopes=("kernel_source", "_walk", "_count"),
+    scopes=("kernel_source", "_walk_part", "_walk_parts", "step"),
     vocabulary=Vocabulary(
         kinds=(
             _ROWS,
@@ -45,7 +45,10 @@ FORMULA = Target(
             ("_store_p", "_store_m", "_store_v", "_store_x"),
             ("p", "g", "m", "v", "x"),
             ("first", "count"),
-            ("begin", "end"),
+            ("_POINTERS", "_SEGMENTS", "_ROW_OF", "_ROWS", "_KERNELS", "_COUNTS", "_PARTS"),
+            ("_TENSORS", "_TOGETHER", "_THREADS", "_NUMBER_OF_PARTS"),
+            ("pointers", "segments", "row_of", "rows", "kernels", "counts", "parts"),
+            ("tensor", "row", "s", "part"),
             ("rescale", "l2", "amsgrad", "divide", "clip_before", "clip_after", "decay_before", "decay_inside"),
             ("variant.rescale", "variant.l2", "variant.amsgrad", "variant.divide"),
             ("np.float32", "np.float64"),
