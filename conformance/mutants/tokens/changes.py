@@ -4,8 +4,8 @@ Knows Python's grammar and nothing of what is changed; what stands for what is a
 
 Changes that cannot change anything, or that no compiler would take, are not made: two neighbours that share
 no name which one of them binds may stand in any order (calls act through their arguments), a statement that
-first binds a name is not dropped, a name is replaced only by one that is bound there, and the words of an
-error are left alone.
+first binds a name is not dropped, a name is replaced only by one that is bound there, things that are made
+with a name of their own are not put in another order, and the words of an error are left alone.
 """
 
 from __future__ import annotations
@@ -223,6 +223,8 @@ class _Finder:
                 self._condition(test)
             case ast.Tuple(elts=elements):
                 for a, b in pairwise(elements):
+                    if _name_given(a) and _name_given(b):
+                        continue
                     (start, end), (then, last) = self._span(a), self._span(b)
                     between = self._data[end:then].decode()
                     self._add("order", start, last, self._text(b) + between + self._text(a))

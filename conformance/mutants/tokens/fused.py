@@ -36,6 +36,8 @@ _RECTIFIED = ('""', '">="', '">"')
 FORMULA = Target(
     module="fused_adam.cpu_kernels",
     scopes=("kernel_source", "_walk_part", "_walk_parts", "step"),
+    # Threads are for processes that were not forked; tests/fused_adam/test_cpu_driver.py has them.
+    leave="_THREADS|_parallel|_walk_parts",
     vocabulary=Vocabulary(
         kinds=(
             _ROWS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,8 @@ class Target:
     """Dotted name."""
     scopes: Sequence[str]
     vocabulary: Vocabulary
+    leave: str = "(?!)"
+    """Lines that this regular expression is found in are left alone."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ def mutants_of(targets: Sequence[Target]) -> list[Mutant]:
     found = []
     for target in targets:
         source = overlay.source_of(target.module).read_text()
-        found += [Mutant(target.module, source, c) for c in changes(source, target.scopes, target.vocabulary)]
+        made = changes(source, target.scopes, target.vocabulary)
+        found += [Mutant(target.module, source, c) for c in made if not re.search(target.leave, c.before)]
     return found
 
 
