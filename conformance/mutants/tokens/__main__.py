@@ -110,6 +110,7 @@ def _run(options: argparse.Namespace, mutants: Sequence[Mutant]) -> tuple[list[V
             checks=options.check or checks.NAMES,
             hints=fused.HINTS,
             profiles=("smoke",) if options.profile == "smoke" else ("smoke", options.profile),
+            inherit=fused.inherit,
             tests=() if options.check else fused.TESTS,
             before_tests=fused.TORCH_FACE,
             seed=options.seed,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
+
 from adapters import registry
 from conformance.mutants.tokens.changes import Vocabulary
-from conformance.mutants.tokens.mutant import Target
+from conformance.mutants.tokens.mutant import Mutant, Target
 from conformance.provenance import ROOT
 
 _ROWS = (
@@ -135,6 +138,32 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("l2|decay|torch|paper", "fused-adam-torch"),
 )
 """Where a change is likely to show first. Saves time; decides nothing."""
+
+_COMPILED = {"kernels": ("_kernels",), "step": ("_walk", "_step", "_call")}
+"""Attributes of the CPU driver that hold machine code."""
+
+
+def inherit(mutant: Mutant) -> Callable[[], None]:
+    """What a child calls once it imports `mutant`: the machine code that the change cannot reach is not made again.
+
+    Kernels follow from cpu_kernels and layout alone; what calls them, by address, not from `kernel_source`.
+    """
+    cpu_driver = "fused_adam.cpu_driver"
+    unchanged = importlib.import_module(cpu_driver).DRIVER
+    kept: tuple[str, ...] = ()
+    if mutant.module not in (FORMULA.module, COLUMNS.module):
+        kept = (*_COMPILED["kernels"], *_COMPILED["step"])
+    elif mutant.change.scope.startswith("kernel_source"):
+        kept = _COMPILED["step"]
+
+    def hand_over() -> None:
+        if kept:
+            driver = importlib.import_module(cpu_driver).DRIVER
+            for name in kept:
+                setattr(driver, name, getattr(unchanged, name))
+
+    return hand_over
+
 
 _TESTS = ROOT / "tests" / "fused_adam"
 TESTS: tuple[str, ...] = tuple(

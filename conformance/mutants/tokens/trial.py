@@ -33,6 +33,8 @@ class Plan:
     hints: Sequence[tuple[str, str]]
     profiles: Sequence[str]
     """What lives after one goes on to the next."""
+    inherit: Callable[[Mutant], Callable[[], None]]
+    """What a child may keep of the unchanged package: asked before the mutant is laid, called after."""
     tests: Sequence[str]
     """Run on what lives in the end; none: no tests."""
     before_tests: str
@@ -85,7 +87,10 @@ def _stage(
         if number is None:
             return judge("")
         mutant = mutants[number]
+        hand_over = plan.inherit(mutant)
         overlay.lay(mutant.module, mutant.change.apply(mutant.source), plan.folder / str(number))
+        with contextlib.suppress(Exception):  # the mutant may not even import: the judge will say so
+            hand_over()
         return judge(f"{mutant.change.scope} {mutant.change.before}")
 
     # A child in which nothing was changed: from here on, whatever goes wrong in a child is its mutant's doing.
