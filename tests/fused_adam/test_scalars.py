@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal, localcontext
 
 import pytest
@@ -46,6 +47,12 @@ def test_warm_up_is_linear_twice_and_constant_after() -> None:
     assert rates == pytest.approx([0.05, 0.1, 0.09, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03, 0.02, 0.02, 0.02])
 
 
+def test_a_warm_up_that_never_ends_before_the_last_step() -> None:
+    given = {"learning_rate": 0.1, "total_steps": 4, "warmup_proportion": 1.0, "min_lr": 0.02}
+    o = options.make(options.dialect("tfa-rectified-adam"), given)
+    assert [scalars.warmed_up(o, t) for t in range(1, 7)] == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.02, 0.02])
+
+
 def test_the_warmed_up_rate_reaches_step_size_and_decay() -> None:
     d = options.dialect("tfa-rectified-adam")
     warm = options.make(d, {"learning_rate": 0.1, "total_steps": 10, "warmup_proportion": 0.2, "weight_decay": 0.5})
@@ -61,13 +68,56 @@ def test_threshold_is_met_at_equality_by_tfa_and_not_by_torch() -> None:
     assert scalars.row(options.make(options.dialect("torch-radam"), {}), "float64", 6)[0] is True
 
 
-def test_epsilon_does_not_underflow_to_zero() -> None:
-    o = options.make(options.dialect("torch-adam"), {"epsilon": 1e-60})
-    assert scalars.row(o, "float32", 1)[1][4] == 2.0**-126
+@pytest.mark.parametrize(
+    ("dtype", "given", "expected"),
+    [
+        ("float32", 1e-60, 2.0**-126),
+        ("float32", 2.0**-125, 2.0**-125),
+        ("float64", 5e-324, 2.0**-1022),
+        ("float64", 2.0**-1021, 2.0**-1021),
+        ("float32", 0.0, 0.0),
+        ("float64", 0.0, 0.0),
+    ],
+)
+def test_epsilon_does_not_underflow_to_zero_and_zero_stays(dtype: str, given: float, expected: float) -> None:
+    o = options.make(options.dialect("mxnet2-adam"), {"epsilon": given})
+    assert scalars.row(o, dtype, 1)[1][4] == expected
+
+
+DEFAULT_EPSILON = {
+    "keras-v2-adam": 1e-7,
+    "tf-keras-adam": 1e-7,
+    "mxnet2-adam": 1e-8,
+    "mxnet1-adam": 1e-8,
+    "tfa-rectified-adam": 1e-7,
+    "torch-adam": 1e-8,
+    "torch-radam": 1e-8,
+}
+
+
+def test_default_epsilon_is_the_frameworks() -> None:
+    assert {name: options.make(d, {}).epsilon for name, d in options.DIALECTS.items()} == DEFAULT_EPSILON
+
+
+def test_the_largest_float32_is_accepted_and_the_next_number_is_not() -> None:
+    largest = 2.0**128 - 2.0**104
+    d = options.dialect("mxnet2-adam")
+    assert scalars.row(options.make(d, {"epsilon": largest}), "float32", 1)[1][4] == largest
+    beyond = options.make(d, {"epsilon": math.nextafter(largest, math.inf)})
+    with pytest.raises(ValueError, match=r"^epsilon is "):
+        scalars.row(beyond, "float32", 1)
+    scalars.row(beyond, "float64", 1)
+
+
+def test_decay_beyond_the_dtype_is_refused() -> None:
+    o = options.make(options.dialect("torch-adam"), {"learning_rate": 1e20, "weight_decay": 1e20})
+    with pytest.raises(ValueError, match=r"^learning_rate \* weight_decay is "):
+        scalars.row(o, "float32", 1)
+    scalars.row(o, "float64", 1)
 
 
 def test_a_scalar_beyond_the_dtype_is_refused() -> None:
     o = options.make(options.dialect("torch-adam"), {"learning_rate": 1e42})
-    with pytest.raises(ValueError, match=r"learning_rate is .*accepted: a number that float32 holds"):
+    with pytest.raises(ValueError, match=r"^learning_rate is .*accepted: a number that float32 holds"):
         scalars.row(o, "float32", 1)
     scalars.row(o, "float64", 1)

@@ -1,0 +1,192 @@
+"""The command line: ``python -m conformance.mutants.tokens``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from conformance import checks
+from conformance.load import CannotTest
+from conformance.mutants.tokens import fused, report, trial
+from conformance.mutants.tokens.gate import Unsound
+from conformance.mutants.tokens.mutant import Class, Mutant, Verdict, mutants_of, stale
+from conformance.mutants.tokens.proofs import PROOFS, by_key
+from conformance.table import console
+
+_EXIT_CODES = """exit codes:
+  0  every change is rejected, or listed with the reason why it is none
+  1  a change survived, or a reason is out of date
+  2  it could not be done: a package is missing, the unchanged package is rejected, a wrong command line
+  3  the command itself failed"""
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command."""
+
+    CAUGHT = 0
+    SURVIVED = 1
+    COULD_NOT_RUN = 2
+    FAILED = 3
+
+
+class UsageError(ValueError):
+    """Options that do not go together."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    errors = console(stderr=True)
+    try:
+        return _command(options)
+    except (CannotTest, ImportError, Unsound, UsageError, OSError) as error:
+        errors.print(f"[red]error:[/] {escape(str(error))}")
+        return ExitCode.COULD_NOT_RUN
+    except KeyboardInterrupt:
+        errors.print("interrupted; nothing was written")
+        return 130
+    except Exception:
+        errors.print_exception()
+        return ExitCode.FAILED
+
+
+def _command(options: argparse.Namespace) -> int:
+    try:
+        mutants = [m for m in mutants_of(fused.TARGETS) if re.search(options.only, str(m))]
+    except re.error as error:
+        raise UsageError(f"--only is {options.only!r}, which is no regular expression: {error}") from None
+    if not mutants:
+        raise UsageError(f"--only is {options.only!r}, which no change matches; see --list")
+    out = console()
+    if options.list:
+        for mutant in mutants:
+            out.print(escape(str(mutant)), soft_wrap=True)
+        out.print(f"{len(mutants)} changes")
+        return ExitCode.CAUGHT
+    began = time.monotonic()
+    verdicts, missing = _run(options, mutants)
+    survivors = [v for v in verdicts if v.cls is Class.SURVIVED]
+    everything = not options.only and not options.check
+    outdated = [escape(line) for line in stale(verdicts, PROOFS if everything else ())]
+    out.print(report.table(verdicts))
+    for line in (*missing, *(f"[red]survived:[/] {escape(str(v.mutant))}" for v in survivors), *outdated):
+        out.print(line, soft_wrap=True)
+    out.print(f"{report.summary(verdicts)}; {time.monotonic() - began:.0f} s")
+    if options.json:
+        content = {"survived": len(survivors), "outdated": outdated, "changes": list(report.records(verdicts))}
+        options.json.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+        out.print(f"wrote {options.json}")
+    return ExitCode.SURVIVED if survivors or outdated else ExitCode.CAUGHT
+
+
+def _run(options: argparse.Namespace, mutants: Sequence[Mutant]) -> tuple[list[Verdict], list[str]]:
+    with tempfile.TemporaryDirectory() as folder:
+        # One thread: a fork has no other, and the order of work cannot matter. Own cache: nothing of a
+        # changed kernel stays behind.
+        os.environ |= {
+            "NUMBA_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING": "1",  # a tenth of the time to compile
+            "FUSED_ADAM_CACHE_DIR": str(Path(folder, "cache")),
+        }
+        plan = trial.Plan(
+            adapters=fused.ADAPTERS,
+            checks=options.check or checks.NAMES,
+            hints=fused.HINTS,
+            profiles=("smoke",) if options.profile == "smoke" else ("smoke", options.profile),
+            inherit=fused.inherit,
+            tests=() if options.check else fused.TESTS,
+            before_tests=fused.TORCH_FACE,
+            seed=options.seed,
+            jobs=options.jobs,
+            seconds=options.time_limit,
+            folder=Path(folder),
+        )
+        with _progress(console(stderr=True)) as listener:
+            outcomes = trial.run(plan, mutants, listener)
+    proofs = by_key()
+    verdicts = [Verdict(m, o, proofs.get(m.key)) for m, o in zip(mutants, outcomes, strict=True)]
+    return verdicts, [f"not tried: {reason}" for reason in plan.missing]
+
+
+class _Listener:
+    def __init__(self, console: Console, bars: Progress | None) -> None:
+        self._console, self._bars = console, bars
+        self._task = bars.add_task("") if bars else None
+        self._name, self._total, self._done, self._said = "", 0, 0, time.monotonic()
+
+    def stage(self, name: str, total: int) -> None:
+        self._name, self._total, self._done = name, total, 0
+        if self._bars and self._task is not None:
+            self._bars.reset(self._task, total=total, description=name)
+            self._bars.refresh()
+        else:
+            self._console.print(f"{name}: {total}")
+
+    def step(self, left: int) -> None:
+        self._done += 1
+        if self._bars and self._task is not None:
+            self._bars.advance(self._task)
+            self._bars.refresh()
+        elif time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
+            self._said = time.monotonic()
+            self._console.print(f"{self._name}: {self._done} of {self._total}, {left} live")
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[_Listener]:
+    """A bar on a terminal, drawn by this thread: a fork must not find another one holding a lock."""
+    if not console.is_terminal:
+        yield _Listener(console, None)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as bars:
+        yield _Listener(console, bars)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance.mutants.tokens",
+        description="Changes fused_adam one token or statement at a time and shows what rejects each change.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", default="", metavar="REGEX", help="changes whose line in --list matches")
+    parser.add_argument("--list", action="store_true", help="show the changes and try none")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result for programs")
+    parser.add_argument("--check", action="append", choices=checks.NAMES, help="only this check, no tests; repeatable")
+    parser.add_argument("--profile", choices=("smoke", "quick"), default="quick", help="for what is left (%(default)s)")
+    parser.add_argument("--seed", type=_whole(0), default=0, help="seed of the problems (%(default)s)")
+    jobs = min(2, os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=_whole(1), default=jobs, help="processes at a time (%(default)s)")
+    parser.add_argument("--time-limit", type=_whole(1), default=120, metavar="SECONDS", help="per change (%(default)s)")
+    return parser
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from {least} on")
+        return int(text)
+
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())
