@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.goals import goals
@@ -186,9 +186,3 @@ def _unique(names: Iterable[str]) -> list[str]:
 
 def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def lines(reports: Sequence[Report]) -> Iterator[str]:
-    """The list of goals, for people at a terminal."""
-    for text, measured, verdict in _goals(reports).rows:
-        yield f"{verdict:12} {text}: {measured}"
