@@ -34,8 +34,8 @@ def test_good_reports_of_all_environments_conform(tmp_path: Path) -> None:
     assert f"{rows} implementations: conforms (exit code 0)" in ended.text
     assert "profile smoke" in ended.text
     assert "seed 0" in ended.text
-    for name in ADAPTERS:
-        assert name in ended.out
+    for entry in ADAPTERS.values():
+        assert not entry.environments or entry.name in ended.out
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

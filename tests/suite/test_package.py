@@ -66,18 +66,19 @@ def test_the_package_needs_nothing_of_the_harness() -> None:
 # Environments
 
 
-def test_the_gate_is_the_three_frameworks_and_the_matrix() -> None:
+def test_the_gate_is_the_three_frameworks_the_gpu_driver_and_the_matrix() -> None:
     labels = dict(line.split(" = ") for line in tox()["tox"]["labels"].strip().splitlines())
-    assert labels["gate"] == "keras, mxnet, torch, matrix"
+    assert labels["gate"] == "keras, mxnet, torch, triton, matrix"
 
 
 def test_every_environment_of_the_gate_writes_the_report_that_the_matrix_reads() -> None:
-    frameworks = tox()["testenv:{keras, mxnet, torch}"]["commands"]
-    assert "conformance run --environment {env_name} --profile quick" in frameworks
-    assert "--ndjson {tox_root}/.reports/{env_name}.ndjson" in frameworks
+    for section in ("testenv:{keras, mxnet, torch}", "testenv:triton"):
+        commands = tox()[section]["commands"]
+        assert "conformance run --environment {env_name} --profile quick" in commands
+        assert "--ndjson {tox_root}/.reports/{env_name}.ndjson" in commands
     matrix = tox()["testenv:matrix"]
     assert "python -m conformance matrix" in matrix["commands"]
-    assert matrix["depends"] == "keras, mxnet, torch"
+    assert matrix["depends"] == "keras, mxnet, torch, triton"
 
 
 def test_every_dependency_is_pinned_exactly() -> None:
