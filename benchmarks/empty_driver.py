@@ -11,12 +11,13 @@ class EmptyDriver:
     """Everything but the work: t advances, because the scalar rows are formed from it."""
 
     name = "empty"
+    chunk = 16384
 
     def kernel(self, variant: Any) -> int:
         """Any number; nobody calls it."""
         return 1
 
-    def load(self, plan: Any) -> None:
+    def load(self, plan: Any, dtypes: Any) -> None:
         """Nothing to prepare."""
 
     def run(self, loaded: Any, step: Any) -> str:
