@@ -24,7 +24,7 @@ WORST_SHOWN = 3
 INFORMATIVE_BELOW = 0.01
 """A comparison informs when its bound is below this share of the movement."""
 INFORMATIVE_SHARE = 0.5
-"""Share of moving elements that must inform, over the problem set as a whole."""
+"""Share of moving elements that must inform: its mean over the problems."""
 INFORMATIVE_FROM = 40
 """Problems from which on a set is large enough to have a share."""
 
@@ -90,6 +90,7 @@ def golden(implementation: Implementation, case: Replay) -> Outcome:
     if observation.states:
         for e in replay.compare(implementation, case, observation.states):
             _judge(e, outcome, str(case))
+    outcome.weigh()
     return outcome
 
 
@@ -118,6 +119,7 @@ def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
             return _one(Finding(message=message, quantity="t", step=k + 1), problem)
     for e in two.compare(implementation, counterpart, problem, mine.states, theirs.states):
         _judge(e, outcome, describe(problem))
+    outcome.weigh()
     return outcome
 
 
@@ -214,6 +216,8 @@ def _compare(implementation: Implementation, problem: Problem, observation: Obse
         return {name: _one(finding, problem) for name in outcomes}
     for e in oracle.compare(implementation.claim.dialect, arithmetic, problem, observation.states):
         _judge(e, outcomes[e.comparison], describe(problem))
+    for outcome in outcomes.values():
+        outcome.weigh()
     return outcomes
 
 

@@ -108,7 +108,7 @@ class Child:
             tallies |= found
         if together:
             self._judge_directly(implementation, together)
-        if "informative" in wanted and "one-step" in tallies and self._enough():
+        if "informative" in wanted and "one-step" in tallies and self._enough(tallies["one-step"].judged):
             self._whole_run("informative", checks.informative(tallies["one-step"].outcome))
 
     def _counterparts(self, wanted: list[str]) -> tuple[dict[str, Implementation], list[str]]:
@@ -162,15 +162,15 @@ class Child:
             options = f" --counterpart {shlex.quote(name)}"
             tally = self._judge_set(implementation, f"{DIRECT}, beside {name}", drawn, chosen, options)[DIRECT]
             total.add(tally.outcome, tally.judged, tally.failing)
-            if self._enough():
+            if self._enough(tally.judged):
                 for finding in checks.informative(tally.outcome).findings:
                     text = f"beside {name}: {finding.message}"
                     total.add(Outcome([Finding(message=text)]), 0, 1)
             each[name] = _numbers(tally)
         self._result(DIRECT, total, counterparts=each)
 
-    def _enough(self) -> bool:
-        return self.order["only"] is None and bool(self.order["problems"] >= checks.INFORMATIVE_FROM)
+    def _enough(self, judged: int) -> bool:
+        return self.order["only"] is None and judged >= checks.INFORMATIVE_FROM
 
     def _again(self, options: str) -> str:
         order = self.order

@@ -52,10 +52,10 @@ class Outcome:
     """Element comparisons made."""
     ambiguous: int = 0
     """Of those, the ones where both results are accepted."""
-    moving: int = 0
-    """Parameter updates that the reference says are not zero."""
-    informative: int = 0
-    """Of those, the ones whose bound is below 1 % of the movement."""
+    moving: float = 0
+    """Parameter updates that the reference says are not zero; after `weigh`, the problems that have one."""
+    informative: float = 0
+    """Of those, the ones whose bound is below 1 % of the movement; after `weigh`, their share, summed."""
 
     def add(self, other: Outcome) -> None:
         """Merge the outcome of another problem."""
@@ -66,9 +66,14 @@ class Outcome:
         self.moving += other.moving
         self.informative += other.informative
 
+    def weigh(self) -> None:
+        """From now on this problem weighs as much as any other, however many elements and steps it has."""
+        if self.moving:
+            self.informative, self.moving = self.informative / self.moving, 1
+
     @property
     def informative_share(self) -> float:
-        """Share of moving elements that inform; NaN where nothing moved."""
+        """Share of moving elements that inform, every problem weighing the same; NaN where nothing moved."""
         return self.informative / self.moving if self.moving else math.nan
 
 

@@ -105,7 +105,7 @@ def test_a_finding_names_the_counterpart_the_place_and_the_command_that_repeats_
 
 def test_a_counterpart_whose_bound_hides_everything_is_found() -> None:
     adapter, counterpart = "fused-adam-keras-v2", "conformance/mutants/breaches.py:CoarseArithmetic"
-    options = ("--profile", "smoke", "--counterpart", counterpart, "--check", "direct")
+    options = ("--problems", "120", "--counterpart", counterpart, "--check", "direct")
     ended = run(adapter, options=options)
     assert (ended.code, ended.failing(adapter)) == (1, {"direct"})
     assert f"beside {counterpart}: informative share is 0.000" in ended.text

@@ -67,3 +67,11 @@ def test_outcomes_of_two_problems_merge() -> None:
 
 def test_nothing_that_moves_has_no_informative_share() -> None:
     assert math.isnan(Outcome().informative_share)
+
+
+def test_a_large_problem_weighs_no_more_than_a_small_one() -> None:
+    merged = Outcome()
+    for one in (Outcome(moving=1000, informative=0), Outcome(moving=2, informative=2), Outcome()):
+        one.weigh()
+        merged.add(one)
+    assert merged.informative_share == pytest.approx(0.5)
