@@ -1,10 +1,11 @@
-"""From mutants to verdicts: smoke problems for all, more problems and the tests for what is left."""
+"""From mutants to outcomes: few problems for all; the tests, then more problems, for what is left."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -32,11 +33,11 @@ class Plan:
     checks: Sequence[str]
     hints: Sequence[tuple[str, str]]
     profiles: Sequence[str]
-    """What lives after one goes on to the next."""
+    """At least one. What lives after one goes on to the next."""
     inherit: Callable[[Mutant], Callable[[], None]]
     """What a child may keep of the unchanged package: asked before the mutant is laid, called after."""
     tests: Sequence[str]
-    """Run on what lives in the end; none: no tests."""
+    """Run on what lives after the first profile; none: no tests."""
     before_tests: str
     """Adapter that is loaded once before the tests, for what it imports."""
     seed: int
@@ -54,22 +55,32 @@ def run(plan: Plan, mutants: Sequence[Mutant], listener: Listener) -> list[Outco
     Raises `Unsound` if the unchanged package is rejected, and `CannotTest` if an adapter cannot be had.
     """
     outcomes = [Outcome() for _ in mutants]
-    for profile in plan.profiles:
-        if all(outcome.killed for outcome in outcomes):
-            return outcomes
-        gate = Gate(profile, plan.checks, plan.hints)
-        listener.stage(f"{profile} problems, unchanged", len(plan.adapters))
-        for _ in gate.prepare(plan.adapters, plan.seed):
-            listener.step(len(mutants))
-        plan.missing[:] = gate.missing
-        if not gate.implementations:
-            raise Unsound("no adapter could be loaded: " + "; ".join(gate.missing))
-        _stage(plan, f"{profile} problems", mutants, outcomes, listener, gate.judge, gate.confirm)
-    if plan.tests and not all(outcome.killed for outcome in outcomes):
-        with contextlib.suppress(Missing):
-            load(plan.before_tests)
-        _stage(plan, "tests", mutants, outcomes, listener, lambda _: tests.run(plan.tests), lambda _: None)
+    first, *others = plan.profiles
+    stages: list[Callable[[], None]] = [partial(_problems, plan, first, mutants, outcomes, listener)]
+    if plan.tests:  # before the many problems, because they are quick to reject
+        stages.append(partial(_tests, plan, mutants, outcomes, listener))
+    stages += [partial(_problems, plan, profile, mutants, outcomes, listener) for profile in others]
+    for stage in stages:
+        if any(not outcome.killed for outcome in outcomes):
+            stage()
     return outcomes
+
+
+def _problems(plan: Plan, profile: str, mutants: Sequence[Mutant], outcomes: list[Outcome], listener: Listener) -> None:
+    gate = Gate(profile, plan.checks, plan.hints)
+    listener.stage(f"{profile} problems, unchanged", len(plan.adapters))
+    for _ in gate.prepare(plan.adapters, plan.seed):
+        listener.step(len(mutants))
+    plan.missing[:] = gate.missing
+    if not gate.implementations:
+        raise Unsound("no adapter could be loaded: " + "; ".join(gate.missing))
+    _stage(plan, f"{profile} problems", mutants, outcomes, listener, gate.judge, gate.confirm)
+
+
+def _tests(plan: Plan, mutants: Sequence[Mutant], outcomes: list[Outcome], listener: Listener) -> None:
+    with contextlib.suppress(Missing):
+        load(plan.before_tests)
+    _stage(plan, "tests", mutants, outcomes, listener, lambda _: tests.run(plan.tests), lambda _: None)
 
 
 def _stage(
