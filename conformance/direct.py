@@ -4,14 +4,14 @@ The production code is compared with every live framework of its dialect that is
 shared with the oracle would show, and so would an adapter that looks right because it runs what it is
 compared with, as PyTorch's fused test once did (pytorch#91228): that one is refused.
 
-By the triangle inequality, with E the bound of a free-running trajectory (`reference.bound`),
+With E the bound of a free-running trajectory (`reference.bound`) and ref_a the float64 trajectory for the
+hyper-parameters as a receives them, the triangle inequality gives
 
-    |a - b|  <=  |a - ref_a| + |ref_a - ref_b| + |ref_b - b|  <=  E_a + |ref_a - ref_b| + E_b
+    |(a - b) - (ref_a - ref_b)|  =  |(a - ref_a) - (b - ref_b)|  <=  E_a + E_b
 
-where ref_a is the float64 trajectory for the hyper-parameters as a receives them. The problem's
-hyper-parameters are rounded to float32 first: frameworks that round them receive what the others
-receive, the two float64 trajectories are the same numbers, and the middle term is 0. What remains of it is
-an ambiguous branch of the rectification that a and b have decided differently.
+The problem's hyper-parameters are rounded to float32 first: frameworks that round them receive what the
+others receive, the two float64 trajectories are the same numbers, and |a - b| <= E_a + E_b remains. Where they
+still differ, an ambiguous branch of the rectification has been decided differently by a and b.
 """
 
 from __future__ import annotations
@@ -184,8 +184,8 @@ def compare(
                     parameter=i,
                     quantity=quantity,
                     obtained=obtained,
-                    value=value,
-                    bound=_sum(e_a, e_b, ref_a, ref_b),
+                    value=_seen_beside(value, ref_b, ref_a),
+                    bound=np.asarray(e_a + e_b),
                     branch=branch and quantity in ("parameters", "update"),
                 )
 
@@ -194,8 +194,7 @@ def _walk(implementation: Implementation, problem: Problem, states: Sequence[Sta
     return oracle.walk(implementation.claim.dialect, implementation.arithmetic(problem.dtype), problem, states)
 
 
-def _sum(e_a: Array, e_b: Array, ref_a: Array, ref_b: Array) -> Array:
-    """E_a + |ref_a - ref_b| + E_b; infinite where either is, whatever the references are there."""
+def _seen_beside(b: Array, ref_b: Array, ref_a: Array) -> Array:
+    """b + (ref_a - ref_b): b itself where the references are the same number, an infinite one too."""
     with np.errstate(invalid="ignore", over="ignore"):
-        apart = np.where(ref_a == ref_b, 0.0, np.abs(ref_a - ref_b))
-        return np.where(np.isinf(e_a) | np.isinf(e_b), np.inf, e_a + apart + e_b)
+        return np.where(ref_a == ref_b, b, b + (ref_a - ref_b))

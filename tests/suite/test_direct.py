@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from suite_cli import run
 
-from adapters.contract import Array, Hyperparameters, Identity, Implementation, Problem, State
+from adapters.contract import Hyperparameters, Identity, Implementation, Problem, State
 from adapters.registry import ADAPTERS, ENVIRONMENTS
 from conformance import checks, direct, mutants, oracle
 from conformance.findings import Outcome
@@ -227,22 +227,9 @@ def test_the_hyperparameters_arrive_as_the_same_numbers_whoever_rounds_them() ->
         assert any(theta.size for theta in pair.problem.parameters)
 
 
-@pytest.mark.parametrize(
-    ("ref_a", "ref_b", "e_a", "e_b", "total"),
-    [
-        (1.0, 1.0, 0.25, 0.5, 0.75),
-        (1.0, 3.0, 0.25, 0.5, 2.75),
-        (np.inf, np.inf, 0.25, 0.5, 0.75),
-        (np.nan, 1.0, np.inf, 0.5, np.inf),
-        (1.0, np.nan, 0.25, np.inf, np.inf),
-        (np.inf, 1.0, 0.25, np.inf, np.inf),
-    ],
-)
-def test_the_bound_is_the_sum_of_both_and_of_what_lies_between_the_references(
-    ref_a: float, ref_b: float, e_a: float, e_b: float, total: float
-) -> None:
-    found: Array = direct._sum(*map(np.asarray, (e_a, e_b, ref_a, ref_b)))
-    assert found == total
+@pytest.mark.parametrize(("ref_a", "ref_b", "seen"), [(1.0, 1.0, 0.25), (1.0, 3.0, -1.75), (np.inf, np.inf, 0.25)])
+def test_nothing_but_what_lies_between_the_references_is_taken_off(ref_a: float, ref_b: float, seen: float) -> None:
+    assert direct._seen_beside(*map(np.asarray, (0.25, ref_b, ref_a))) == seen
 
 
 class OtherwiseInStepSix(RectifiedTwin):
@@ -271,6 +258,7 @@ def test_only_an_ambiguous_branch_may_be_decided_differently_and_is_counted(abov
     assert right.findings == []
     assert (other.findings == []) == accepted
     assert (other.ambiguous > 0) == (right.ambiguous > 0) == accepted
+    assert (other.worst_fraction < 1) == accepted
 
 
 TWO_BRANCHES = (RectifiedTwin, OtherwiseInStepSix)
