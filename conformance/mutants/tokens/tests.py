@@ -31,7 +31,17 @@ class _First:
 def run(tests: Sequence[str]) -> Outcome:
     """Run `tests` in this process, up to the first that fails."""
     first = _First()
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
+    options = [
+        "-x",
+        "-q",
+        "--assert=plain",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(ROOT),
+        "-c",
+        str(ROOT / "pyproject.toml"),
+    ]
     code = pytest.main([*options, *tests], plugins=[first])
     if code == pytest.ExitCode.OK:
         return Outcome()
