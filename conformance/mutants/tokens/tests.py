@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -30,6 +31,7 @@ class _First:
 
 def run(tests: Sequence[str]) -> Outcome:
     """Run `tests` in this process, up to the first that fails."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # Hypothesis, having drawn, refuses to be loaded again
     first = _First()
     options = [
         "-x",
