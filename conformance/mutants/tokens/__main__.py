@@ -19,11 +19,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from conformance import checks
 from conformance.findings import to_json
 from conformance.load import CannotTest
 from conformance.mutants.tokens import fused, report, trial
-from conformance.mutants.tokens.gate import Unsound
+from conformance.mutants.tokens.gate import CHECKS, Unsound
 from conformance.mutants.tokens.mutant import Class, Mutant, Verdict, mutants_of, stale
 from conformance.mutants.tokens.proofs import PROOFS, by_key
 from conformance.table import console
@@ -108,7 +107,7 @@ def _run(options: argparse.Namespace, mutants: Sequence[Mutant]) -> tuple[list[V
         }
         plan = trial.Plan(
             adapters=options.adapter or fused.ADAPTERS,
-            checks=options.check or checks.NAMES,
+            checks=options.check or CHECKS,
             hints=fused.HINTS,
             profiles=("smoke",) if options.profile == "smoke" else ("smoke", options.profile),
             inherit=fused.inherit,
@@ -172,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="show the changes and try none")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result for programs")
     parser.add_argument("--adapter", action="append", choices=fused.ADAPTERS, help="only this adapter; repeatable")
-    parser.add_argument("--check", action="append", choices=checks.NAMES, help="only this check, no tests; repeatable")
+    parser.add_argument("--check", action="append", choices=CHECKS, help="only this check, no tests; repeatable")
     parser.add_argument("--profile", choices=("smoke", "quick"), default="quick", help="for what is left (%(default)s)")
     parser.add_argument("--seed", type=_whole(0), default=0, help="seed of the problems (%(default)s)")
     jobs = min(2, os.cpu_count() or 1)
