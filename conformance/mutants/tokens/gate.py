@@ -21,7 +21,6 @@ from conformance.observe import ContractBreach, ImplementationFailed, Observatio
 from conformance.problems import PROFILES
 from conformance.subjects import SETS, Subject, subjects
 
-
 CHECKS: tuple[str, ...] = (*(c.name for c in checks.CHECKS if c.problems in SETS), "identity")
 """Of one implementation by itself, each of which can reject."""
 
