@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from conformance import checks
+from conformance.findings import to_json
 from conformance.load import CannotTest
 from conformance.mutants.tokens import fused, report, trial
-from conformance.mutants.tokens.gate import Unsound
+from conformance.mutants.tokens.gate import CHECKS, Unsound
 from conformance.mutants.tokens.mutant import Class, Mutant, Verdict, mutants_of, stale
 from conformance.mutants.tokens.proofs import PROOFS, by_key
 from conformance.table import console
@@ -82,7 +82,7 @@ def _command(options: argparse.Namespace) -> int:
     began = time.monotonic()
     verdicts, missing = _run(options, mutants)
     survivors = [v for v in verdicts if v.cls is Class.SURVIVED]
-    everything = not options.only and not options.check
+    everything = not (options.only or options.check or options.adapter)
     outdated = [escape(line) for line in stale(verdicts, PROOFS if everything else ())]
     out.print(report.table(verdicts))
     for line in (*missing, *(f"[red]survived:[/] {escape(str(v.mutant))}" for v in survivors), *outdated):
@@ -90,7 +90,7 @@ def _command(options: argparse.Namespace) -> int:
     out.print(f"{report.summary(verdicts)}; {time.monotonic() - began:.0f} s")
     if options.json:
         content = {"survived": len(survivors), "outdated": outdated, "changes": list(report.records(verdicts))}
-        options.json.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+        options.json.write_text(json.dumps(to_json(content), indent=1, allow_nan=False) + "\n")
         out.print(f"wrote {options.json}")
     return ExitCode.SURVIVED if survivors or outdated else ExitCode.CAUGHT
 
@@ -106,8 +106,8 @@ def _run(options: argparse.Namespace, mutants: Sequence[Mutant]) -> tuple[list[V
             "FUSED_ADAM_CACHE_DIR": str(Path(folder, "cache")),
         }
         plan = trial.Plan(
-            adapters=fused.ADAPTERS,
-            checks=options.check or checks.NAMES,
+            adapters=options.adapter or fused.ADAPTERS,
+            checks=options.check or CHECKS,
             hints=fused.HINTS,
             profiles=("smoke",) if options.profile == "smoke" else ("smoke", options.profile),
             inherit=fused.inherit,
@@ -120,7 +120,7 @@ def _run(options: argparse.Namespace, mutants: Sequence[Mutant]) -> tuple[list[V
         )
         with _progress(console(stderr=True)) as listener:
             outcomes = trial.run(plan, mutants, listener)
-    proofs = by_key()
+    proofs = by_key(PROOFS)
     verdicts = [Verdict(m, o, proofs.get(m.key)) for m, o in zip(mutants, outcomes, strict=True)]
     return verdicts, [f"not tried: {reason}" for reason in plan.missing]
 
@@ -170,7 +170,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", metavar="REGEX", help="changes whose line in --list matches")
     parser.add_argument("--list", action="store_true", help="show the changes and try none")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result for programs")
-    parser.add_argument("--check", action="append", choices=checks.NAMES, help="only this check, no tests; repeatable")
+    parser.add_argument("--adapter", action="append", choices=fused.ADAPTERS, help="only this adapter; repeatable")
+    parser.add_argument("--check", action="append", choices=CHECKS, help="only this check, no tests; repeatable")
     parser.add_argument("--profile", choices=("smoke", "quick"), default="quick", help="for what is left (%(default)s)")
     parser.add_argument("--seed", type=_whole(0), default=0, help="seed of the problems (%(default)s)")
     jobs = min(2, os.cpu_count() or 1)

@@ -21,6 +21,9 @@ from conformance.observe import ContractBreach, ImplementationFailed, Observatio
 from conformance.problems import PROFILES
 from conformance.subjects import SETS, Subject, subjects
 
+CHECKS: tuple[str, ...] = (*(c.name for c in checks.CHECKS if c.problems in SETS), "identity")
+"""Of one implementation by itself, each of which can reject."""
+
 
 class Unsound(Exception):
     """The unchanged package is rejected as well: nothing can be said of a mutant."""

@@ -6,9 +6,12 @@ through the file. An entry whose change is not made any more, or is rejected aft
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+Key = tuple[str, str, str, str]
+"""Module, scope, lines before, lines after."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,125 @@ class Proof:
     cls: Literal["equivalent", "only speed", "below the bound"]
     reason: str
     module: str
-    changes: Sequence[tuple[str, str, str]]
-    """Scope, lines before, lines after."""
+    scope: str
+    changes: Sequence[tuple[str, str]]
+    """Lines before, lines after."""
+
+    def keyed(self) -> Iterator[Key]:
+        """Of every change."""
+        for before, after in self.changes:
+            yield self.module, self.scope, before, after
 
 
-PROOFS: tuple[Proof, ...] = ()
-
-
-def by_key(proofs: Sequence[Proof] = PROOFS) -> Mapping[tuple[str, str, str, str], Proof]:
+def by_key(proofs: Sequence[Proof]) -> Mapping[Key, Proof]:
     """The proof of every change that has one."""
-    return {(proof.module, *change): proof for proof in proofs for change in proof.changes}
+    return {key: proof for proof in proofs for key in proof.keyed()}
+
+
+_KERNELS, _SCALARS, _LAYOUT, _OPTIONS = (f"fused_adam.{m}" for m in ("cpu_kernels", "scalars", "layout", "options"))
+_KERNEL = "kernel_source.kernel"
+
+
+def _all(before: str, *pairs: tuple[str, str]) -> list[tuple[str, str]]:
+    """`before`, with each pair's first replaced by its second."""
+    return [(before, before.replace(old, new)) for old, new in pairs]
+
+
+_ABOVE = "gradient = bound if gradient > bound else gradient"
+_BELOW = "gradient = -bound if gradient < -bound else gradient"
+_BEYOND = "beyond = 2 / math.expm1(2 * y) if y < 350 else 0.0"
+
+PROOFS: tuple[Proof, ...] = (
+    Proof(
+        "equivalent",
+        "the third argument of a load gives its type, and all scalars are of one type",
+        _KERNELS,
+        _KERNEL,
+        [
+            (line, line.replace("step_size", "epsilon"))
+            for line in (
+                "theta = _load_p(p, i, step_size)",
+                "gradient = _load_g(g, i, step_size)",
+                "mean = _load_m(m, i, step_size)",
+                "second = beta_2 * _load_v(v, i, step_size) + one_minus_beta_2 * (gradient * gradient)",
+                "largest = _load_x(x, i, step_size)",
+            )
+        ],
+    ),
+    Proof(
+        "equivalent",
+        "at equality both arms are the same number",
+        _KERNELS,
+        _KERNEL,
+        [
+            *_all(_ABOVE, (">", ">=")),
+            *_all(_BELOW, ("<", "<=")),
+            *_all(
+                "second = second if second > largest or second != second else largest",
+                ("second > largest", "second >= largest"),
+            ),
+        ],
+    ),
+    Proof(
+        "equivalent",
+        "-c <= c: what one bound has caught the other leaves alone, in either order",
+        _KERNELS,
+        _KERNEL,
+        [(f"{_ABOVE} {_BELOW}", f"{_BELOW} {_ABOVE}")],
+    ),
+    Proof(
+        "equivalent",
+        "a name for profilers; the address is what is called",
+        _KERNELS,
+        "kernel_source",
+        [('kernel.__name__ = kernel.__qualname__ = f"kernel_{variant.key}"', "pass")],
+    ),
+    Proof(
+        "equivalent",
+        "the tail's terms end at 5 either way, because they are odd",
+        _SCALARS,
+        "_coth_minus_inverse",
+        _all("for n in range(23, 3, -2):", ("3, -2", "4, -2")),
+    ),
+    Proof(
+        "equivalent",
+        "2 / expm1(2 y) is below 2^-900 there and is lost in the sums with 1 and 1 / y",
+        _SCALARS,
+        "_coth_minus_inverse",
+        _all(_BEYOND, ("< 350", "<= 350"), ("350", "349"), ("350", "351")),
+    ),
+    Proof(
+        "equivalent",
+        "at t = warm_up both branches give learning_rate",
+        _SCALARS,
+        "warmed_up",
+        _all("if t <= warm_up:", ("<=", "<")),
+    ),
+    Proof(
+        "only speed",
+        "rows lie further apart or closer; every reader and writer goes by the same width, which holds nine",
+        _LAYOUT,
+        "ROW_WIDTH",
+        _all("ROW_WIDTH = 16", ("16", "15"), ("16", "17")),
+    ),
+    Proof(
+        "only speed",
+        "how many elements a segment has; no element depends on another",
+        _LAYOUT,
+        "CHUNK",
+        _all("CHUNK = 16384", ("16384", "16383"), ("16384", "16385")),
+    ),
+    Proof(
+        "equivalent",
+        "a dialect that does not say where it decays or clips takes no such option",
+        _OPTIONS,
+        "Dialect",
+        [
+            *_all('decay: Literal["", "before", "inside"] = ""', ('= ""', '= "before"'), ('= ""', '= "inside"')),
+            *_all(
+                'clip: Literal["", "before l2", "after l2"] = ""', ('= ""', '= "before l2"'), ('= ""', '= "after l2"')
+            ),
+        ],
+    ),
+)
+"""Of fused_adam."""

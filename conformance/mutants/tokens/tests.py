@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -30,8 +31,19 @@ class _First:
 
 def run(tests: Sequence[str]) -> Outcome:
     """Run `tests` in this process, up to the first that fails."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # Hypothesis, having drawn, refuses to be loaded again
     first = _First()
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
+    options = [
+        "-x",
+        "-q",
+        "--assert=plain",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(ROOT),
+        "-c",
+        str(ROOT / "pyproject.toml"),
+    ]
     code = pytest.main([*options, *tests], plugins=[first])
     if code == pytest.ExitCode.OK:
         return Outcome()
