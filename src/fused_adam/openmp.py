@@ -35,7 +35,7 @@ def find() -> Runtime | None:
 
     There is none outside Linux. In a forked child it believes in threads that do not exist, and waits for them.
     """
-    if _forked():
+    if forked():
         return None
     try:
         library = ctypes.CDLL(_LIBRARY)
@@ -46,7 +46,7 @@ def find() -> Runtime | None:
     return Runtime(parallel, thread, team, library)
 
 
-def _forked() -> bool:
+def forked() -> bool:
     """Whether this process was forked and has not executed a program since (Linux, PF_FORKNOEXEC)."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()

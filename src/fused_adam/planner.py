@@ -72,4 +72,8 @@ def refuse_overlap(names: Sequence[str], addresses: Sequence[int], sizes: Sequen
     ranges = sorted((a, a + n, name) for name, a, n in zip(names, addresses, sizes, strict=True) if n)
     for (_, end, one), (begin, _, other) in pairwise(ranges):
         if begin < end:
-            raise refused(f"memory of {other}", f"shared with {one}", "parameters that do not overlap, each once")
+            raise refused(
+                f"memory of {other}",
+                f"shared with {one}",
+                "parameters that neither overlap nor interleave in memory, each once",
+            )

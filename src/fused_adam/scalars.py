@@ -43,7 +43,13 @@ def row(o: Options, dtype: str, t: int) -> tuple[bool, Row]:
     if 0 < epsilon < tiny:  # as 0 it would turn 0 / 0 into NaN
         epsilon = tiny
     decay = learning_rate * o.weight_decay
-    for name, value in (("learning_rate", step_size), ("epsilon", epsilon), ("learning_rate * weight_decay", decay)):
+    for name, value in (
+        ("learning_rate", step_size),
+        ("epsilon", epsilon),
+        ("learning_rate * weight_decay", decay),
+        ("l2", o.l2),
+        ("rescale_grad", o.rescale_grad),
+    ):
         if not value <= largest:
             raise refused(name, value, f"a number that {dtype} holds, at most {largest:.3g}, in step {t}")
     clip = math.inf if o.clip_gradient is None else o.clip_gradient

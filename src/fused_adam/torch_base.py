@@ -7,8 +7,8 @@ become torch's "step" tensors in `state_dict`, in pickles and in copies.
 from __future__ import annotations
 
 import operator
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -22,9 +22,11 @@ from fused_adam.errors import refused
 from fused_adam.options import Dialect, Options
 from fused_adam.planner import refuse_overlap
 from fused_adam.torch_binding import Binding
-from fused_adam.torch_state import check_fits, checked_state, moments, step_count, with_steps
-from fused_adam.torch_tensors import check_parameter, span
+from fused_adam.torch_slots import Slots, State, Watch
+from fused_adam.torch_state import check_fits, checked_state, moments, step_count, whole_number, with_steps
+from fused_adam.torch_tensors import check_parameter, span, zeros_like
 
+_params_of = operator.itemgetter("params")
 _REFUSED_IF_TRUE = ("maximize", "capturable", "differentiable")
 _WITHOUT_EFFECT = ("foreach", "fused")
 """Which of torch's own implementations; there is one here."""
@@ -52,11 +54,10 @@ class Fused(Optimizer):
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self._dialect: Dialect = opts.dialect(defaults["dialect"])
-        self._t: dict[Any, int] = {}
+        self._together = 0
+        """t where the optimizer has one, while no engine has it."""
         self._bindings: list[Binding] | None = None
         """One per device; None: to be made."""
-        self._seen: tuple[Any, int] = (None, 0)
-        """`state` as the bindings know it, and its length."""
         self._key: Any = None
         self._group_options(defaults)
         super().__init__(params, defaults)
@@ -85,12 +86,7 @@ class Fused(Optimizer):
         except BaseException:
             self.param_groups.pop()
             raise
-        if self._dialect.step_count == "optimizer":
-            t = max(self._counts().values(), default=0)
-            self._t = {**self._counts(), **dict.fromkeys(group["params"], t)}
-        else:
-            self._t = self._counts()
-        self._bindings = None
+        self._unbind()
 
     def _refuse_overlap(self) -> None:
         named = [
@@ -134,31 +130,42 @@ class Fused(Optimizer):
         return loss
 
     def _advance(self) -> None:
-        bindings = self._bindings
-        if bindings is not None and (self.state is not self._seen[0] or len(self.state) != self._seen[1]):
-            self._forget()
-            bindings = None
-        if bindings is None or any(binding.moved() for binding in bindings):
-            bindings = self._bind()
-        for k, group in enumerate(self.param_groups):
-            fingerprint = self._key(group)
-            if fingerprint != self._fingerprints[k]:
-                self._change_options(k, group, fingerprint)
-        for binding in bindings:
-            binding.take()
-        for binding in bindings:
-            if binding.waiting:
-                self._begin(binding, binding.wanted())
-                self._seen = (self.state, len(self.state))
-            binding.prepare(self._options)
-        with torch.no_grad():
+        try:
+            if self._bindings is None or self._changed(self._bindings):
+                self._bind()
+            bindings = self._bindings or []
+            for k, group in enumerate(self.param_groups):
+                fingerprint = self._key(group)
+                if fingerprint != self._fingerprints[k]:
+                    self._change_options(k, group, fingerprint)
             for binding in bindings:
-                binding.run()
+                binding.take()
+            for binding in bindings:
+                if binding.waiting:
+                    self._begin(binding, binding.wanted())
+                binding.prepare(self._options)
+            with torch.no_grad():
+                for binding in bindings:
+                    binding.run()
+        except BaseException:  # an interrupt may have come between any two lines: look at everything again
+            self._unbind()
+            raise
 
-    def _bind(self) -> list[Binding]:
+    def _changed(self, bindings: list[Binding]) -> bool:
+        """Whether somebody has exchanged parameters or state, or moved what they hold."""
+        params = list(chain.from_iterable(map(_params_of, self.param_groups)))
+        return (
+            self.state is not self._watched
+            or self._watched.watch.written
+            or len(params) != len(self._params)
+            or not all(map(operator.is_, params, self._params))
+            or [len(group["params"]) for group in self.param_groups] != self._sizes
+            or any(binding.moved() for binding in bindings)
+        )
+
+    def _bind(self) -> None:
         """Bind all parameters, anew if they lie elsewhere now; ValueError if their moments do not fit any more."""
-        self._t = self._counts()
-        self._bindings = None
+        self._unbind()
         self._options: list[Any] = [None] * len(self.param_groups)
         self._fingerprints: list[Any] = [None] * len(self.param_groups)
         params = [p for group in self.param_groups for p in group["params"]]
@@ -167,6 +174,8 @@ class Fused(Optimizer):
             check_parameter(f"parameter {i}", p)
             check_fits(f"parameter {i}", p, self.state.get(p, {}))
         self._refuse_overlap()
+        counts = self._begin_counts(params)
+        self._params, self._sizes = params, [len(group["params"]) for group in self.param_groups]
         bindings = []
         for device in dict.fromkeys(p.device for p in params):
             here = [i for i, p in enumerate(params) if p.device == device]
@@ -175,22 +184,39 @@ class Fused(Optimizer):
                 [params[i] for i in here],
                 [f"parameter {i}" for i in here],
                 [groups[i] for i in here],
-                [self._t.get(params[i], 0) for i in here],
+                [counts[i] for i in here],
                 together=self._dialect.step_count == "optimizer",
             )
             self._begin(binding, [k for k, i in enumerate(here) if self.state.get(params[i])])
             bindings.append(binding)
+        self._watched.watch.written = False
         self._bindings = bindings
-        self._seen = (self.state, len(self.state))
-        return bindings
 
-    def _forget(self) -> None:
-        """Step counts of parameters whose state somebody has taken away: they begin anew, as in torch."""
-        counts = self._counts()
-        if self._dialect.step_count == "optimizer":
-            self._t = counts if self.state else {}
-        else:
-            self._t = {p: t for p, t in counts.items() if self.state.get(p)}
+    def _begin_counts(self, params: list[Any]) -> list[int]:
+        """t of every parameter, from a "step" that somebody wrote, or from where the last engine left it."""
+        if not isinstance(self.state, State):
+            self.state = State(self.state, Watch())
+            self.state.watch.written = True
+        self._watched: State = self.state
+        slots = [self.state.get(p, {}) for p in params]
+        for i, s in enumerate(slots):
+            if "step" in s:
+                s.t = whole_number(f"state of parameter {i}['step']", s["step"])
+                dict.__delitem__(s, "step")
+        if self._dialect.step_count == "parameter":
+            return [s.t if s else 0 for s in slots]
+        if self._watched.watch.written and not any(slots):  # taken away: begin anew, as torch's classes do
+            self._together = max((s.t for s in slots if isinstance(s, Slots)), default=0)
+        self._together = max([self._together, *(s.t for s in slots if s)])
+        return [self._together] * len(params)
+
+    def _unbind(self) -> None:
+        """Take the step counts back from the engines; nothing is bound any more."""
+        for binding in self._bindings or ():
+            for slots, t in zip(binding.slots, binding.engine.counts, strict=True):
+                if slots is not None:
+                    slots.t = t
+                self._together = t
         self._bindings = None
 
     def _driver(self, device: Any) -> Driver:
@@ -200,16 +226,17 @@ class Fused(Optimizer):
     def _begin(self, binding: Binding, wanted: Sequence[int]) -> None:
         """State for the `wanted` parameters of a binding; where the engine finds it."""
         for i in wanted:
-            p, work = binding.params[i], binding.work[i]
-            state = self.state[p]
+            work, slots = binding.work[i], self.state[binding.params[i]]
             names = moments(self.param_groups[binding.groups[i]])
             for name in names:
-                tensor = state.get(name)
+                tensor = slots.get(name)
                 if tensor is None:
-                    state[name] = torch.zeros_like(work, requires_grad=False)
+                    slots.put(name, zeros_like(work))
                 elif tensor.stride() != work.stride() or tensor.device != work.device:
-                    state[name] = torch.empty_like(work).copy_(tensor)
-            binding.place(i, [state[name] for name in names])
+                    slots.put(name, torch.empty_like(work).copy_(tensor))
+            binding.place(i, slots, [slots[name] for name in names])
+        if wanted:
+            binding.remember()
 
     def _change_options(self, k: int, group: dict[str, Any], fingerprint: Any) -> None:
         new, old = self._group_options(group), self._options[k]
@@ -218,15 +245,25 @@ class Fused(Optimizer):
                 f"param_groups[{k}]['amsgrad']", new.amsgrad, f"{old.amsgrad}; it cannot change between steps"
             )
         self._options[k] = new
-        self._fingerprints[k] = fingerprint
+        # What can change in place is remembered as what it was.
+        self._fingerprints[k] = tuple(
+            tuple(x) if isinstance(x, list) else x.item() if hasattr(x, "item") else x for x in fingerprint
+        )
 
     # State
 
     def _counts(self) -> dict[Any, int]:
-        """t of every parameter that has one."""
-        if self._bindings is None:
-            return dict(self._t)
-        return {p: t for binding in self._bindings for p, t in zip(binding.params, binding.engine.counts, strict=True)}
+        """t of every parameter."""
+        counts = {}
+        for p in (p for group in self.param_groups for p in group["params"]):
+            slots = self.state.get(p, {})
+            counts[p] = self._together if self._dialect.step_count == "optimizer" else getattr(slots, "t", 0)
+        for binding in self._bindings or ():
+            counts.update(zip(binding.params, binding.engine.counts, strict=True))
+        for p in counts:  # what somebody wrote counts, bound or not
+            if "step" in self.state.get(p, {}):
+                counts[p] = whole_number("state['step']", self.state[p]["step"])
+        return counts
 
     @property
     def ran(self) -> frozenset[str]:
@@ -242,7 +279,7 @@ class Fused(Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         counts = self._counts()
-        state = {p: self._with_steps(s, counts.get(p, 0)) for p, s in self.state.items()}
+        state = {p: self._with_steps(s, counts[p]) if p in counts else s for p, s in self.state.items()}
         together = max(counts.values(), default=0) if self._dialect.step_count == "optimizer" else 0
         return {**super().__getstate__(), "state": state, "_together": together}
 
@@ -250,21 +287,17 @@ class Fused(Optimizer):
         together = state.pop("_together", 0) if "_together" in state else 0
         super().__setstate__(state)
         self._dialect = opts.dialect(self.defaults["dialect"])
-        slots: dict[Any, Any] = {}
-        self._t = {}
+        watch = Watch()
+        state_of: dict[Any, Any] = dict(self.state)
         for p, s in self.state.items():
-            if not isinstance(p, torch.Tensor):
-                slots[p] = s
-                continue
-            self._t[p] = int(step_count(s))
-            slots[p] = {k: v for k, v in s.items() if k not in ("step", "t")}
+            if isinstance(p, torch.Tensor):
+                own = {k: v for k, v in s.items() if k not in ("step", "t")}
+                state_of[p] = Slots(own, watch, whole_number("state['step']", step_count(s)))
         for group in self.param_groups:
             for key, value in self.defaults.items():
                 group.setdefault(key, value)
-            if self._dialect.step_count == "optimizer":
-                t = max(together, *self._t.values()) if self._t else together
-                self._t.update(dict.fromkeys(group["params"], t))
-        self.state = defaultdict(dict, slots)
+        self._together = max([together, *(s.t for s in state_of.values() if isinstance(s, Slots))])
+        self.state = State(state_of, watch)
         if "_key" not in self.__dict__ or self._key is None:
             self._prepare()
         self._bindings = None
@@ -310,14 +343,17 @@ class Fused(Optimizer):
 
 
 def _as_torch_state(optimizer: Any, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """Post hook of `state_dict`: step counts, and torch's own keys alone where the dialect is torch's."""
+    """Post hook of `state_dict`: step counts, and torch's own keys alone where the dialect is torch's.
+
+    In another dialect every parameter has an entry, so that torch has something to refuse before the first step too.
+    """
     counts = optimizer._counts()
     params = [p for group in optimizer.param_groups for p in group["params"]]
-    states = {
-        number: optimizer._with_steps(state, counts.get(params[number], 0))
-        for number, state in state_dict["state"].items()
-        if isinstance(number, int)
-    }
+    given = state_dict["state"]
+    states = {key: value for key, value in given.items() if not isinstance(key, int)}
+    for number, p in enumerate(params):
+        if given.get(number) or not optimizer._is_torch:
+            states[number] = optimizer._with_steps(given.get(number, {}), counts[p])
     groups = state_dict["param_groups"]
     if optimizer._is_torch:
         groups = [{k: v for k, v in group.items() if k not in optimizer._EXTRA} for group in groups]

@@ -12,6 +12,8 @@ import torch
 from torch.autograd.graph import increment_version
 
 from fused_adam.engine import Driver, Engine, Tensor
+from fused_adam.errors import refused
+from fused_adam.interrupts import uninterrupted
 from fused_adam.options import Options
 from fused_adam.torch_addresses import Addresses, objects
 from fused_adam.torch_tensors import DTYPES, check_gradient, gradient_of, guard, is_dense
@@ -55,8 +57,13 @@ class Binding:
             counts,
             together=together,
         )
-        self._moments: list[Any] = [None] * len(params)
+        self.slots: list[Any] = [None] * len(params)
+        """The state of each parameter that has one."""
+        self._moments: list[Any] = []
         """Keeps alive what the engine has the addresses of."""
+        self._moment_objects: Any = []
+        self._moment_addresses = Addresses(0)
+        self._moment_addresses.read([])
         self._staged = [i for i, (p, w) in enumerate(zip(params, self.work, strict=True)) if p is not w]
         self._empty = [i for i, p in enumerate(params) if p.numel() == 0]
         self._objects = objects(params, len(params))
@@ -73,20 +80,29 @@ class Binding:
         """Whether the engine has not seen them yet."""
         self._active: list[Any] = []
         """Parameters with a gradient."""
+        self._gradients: Any = None
+        """The gradients, during a step."""
         self._copies: list[Any] = []
         """Of gradients that do not lie as their parameters do; they must outlive the run."""
 
     def moved(self) -> bool:
-        """Whether a parameter lies elsewhere now, or otherwise."""
-        return not self._same(self.params) or self._addresses.read(self._objects)
+        """Whether a parameter lies elsewhere now, or otherwise, or a moment elsewhere."""
+        return (
+            not self._same(self.params)
+            or self._addresses.read(self._objects)
+            or self._moment_addresses.read(self._moment_objects)
+        )
 
     def take(self) -> None:
         """Look at the gradients. ValueError if one cannot be used."""
         gradients = objects(map(gradient_of, self.params), len(self.params))
+        self._gradients = gradients  # whoever drops one meanwhile, it lives as long as the step
         if not self._as_before(gradients):
             self._look_at(gradients)
         elif self._pointers.read(gradients):
             self._fresh = True
+            if int((self._pointers.values == 0).sum()) != len(self._absent):
+                self._look_at(gradients)
 
     def _as_before(self, gradients: Any) -> bool:
         """Whether gradients are absent and lie in memory as the last ones, none of which had to be copied."""
@@ -119,17 +135,27 @@ class Binding:
             with torch.no_grad():
                 g = torch.empty_like(work).copy_(g)
             self._copies.append(g)
-        return int(g.data_ptr())
+        address = int(g.data_ptr())
+        if not address:
+            raise refused(f"gradient of {self.names[i]}: data_ptr()", 0, "a tensor with memory of its own")
+        return address
 
     def wanted(self) -> list[int]:
         """Parameters that have a gradient and no state yet."""
         return [i for i in self.waiting if self._pointers.values[i]]
 
-    def place(self, i: int, moments: list[Any]) -> None:
-        """The moments of parameter `i`: m, v and v_max, as `work` lies."""
-        self._moments[i] = moments
-        self.engine.place(i, *(tensor.data_ptr() for tensor in moments))
+    def place(self, i: int, slots: Any, tensors: list[Any]) -> None:
+        """The state of parameter `i`, and in it m, v and v_max, as `work` lies."""
+        self.slots[i] = slots
+        self._moments += tensors
+        self.engine.place(i, *(tensor.data_ptr() for tensor in tensors))
         self.waiting.remove(i)
+
+    def remember(self) -> None:
+        """Where the moments lie that have been placed."""
+        self._moment_objects = objects(self._moments, len(self._moments))
+        self._moment_addresses = Addresses(len(self._moments))
+        self._moment_addresses.read(self._moment_objects)
 
     def prepare(self, options: Sequence[Options]) -> None:
         """All of a step that can fail; nothing is written. Group k under options[k]."""
@@ -142,10 +168,14 @@ class Binding:
     def run(self) -> None:
         """One step of all parameters that have a gradient, under no_grad."""
         staged = [i for i in self._staged if self._pointers.values[i]]
-        for i in staged:
-            self.work[i].copy_(self.params[i])
-        self.engine.run()
-        for i in staged:
-            self.params[i].copy_(self.work[i])
-        self._copies = []
+        if not staged:
+            self.engine.run()
+        else:
+            with uninterrupted():
+                for i in staged:
+                    self.work[i].copy_(self.params[i])
+                self.engine.run()
+                for i in staged:
+                    self.params[i].copy_(self.work[i])
+        self._copies, self._gradients = [], None
         increment_version(self._active)

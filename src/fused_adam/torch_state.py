@@ -11,6 +11,8 @@ from fused_adam.errors import refused
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 """torch's names of m, v and v_max."""
+LARGEST_T = 2**53
+"""Up to which a double counts."""
 
 
 def moments(group: Mapping[str, Any]) -> tuple[str, ...]:
@@ -23,6 +25,7 @@ def with_steps(optimizer: str, dialect: str, own: bool, state: Mapping[str, Any]
 
     own: whether `dialect` is the one of torch's class called `optimizer`.
     """
+    state = {key: value for key, value in state.items() if key != "step"}
     if own:
         return {"step": torch.tensor(float(t), dtype=_step_dtype()), **state}
     # torch's classes take float() of a step that is no tensor, and show what could not be converted.
@@ -38,20 +41,30 @@ def step_count(state: Mapping[str, Any]) -> Any:
     return state.get("t", state.get("step"))
 
 
+def whole_number(name: str, step: Any) -> int:
+    """A step count, from a number or a tensor of one; ValueError if it is none."""
+    number = step.item() if isinstance(step, torch.Tensor) and step.numel() == 1 else step
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int | float)
+        or not 0 <= number <= LARGEST_T
+        or number != int(number)
+    ):
+        raise refused(name, step, f"a whole number from 0 to {LARGEST_T}")
+    return int(number)
+
+
 def checked_state(name: str, p: Any, state: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
-    """Copies of the moments and the step count of `p`; ValueError if they do not fit it."""
-    checked: dict[str, Any] = {}
-    for key in moments(group):
+    """Copies of the moments, the step count of `p` and what else is there; ValueError if they do not fit `p`."""
+    checked = {key: value for key, value in state.items() if key not in (*MOMENTS, "step", "t")}
+    names = moments(group) if any(key in state for key in MOMENTS) else ()
+    for key in names:
         tensor = state.get(key)
         if not isinstance(tensor, torch.Tensor) or tensor.shape != p.shape:
             found = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(tensor).__name__
             raise refused(f"{name}[{key!r}]", found, f"a tensor of shape {tuple(p.shape)}")
         checked[key] = tensor.detach().clone()
-    step = step_count(state)
-    number = step.item() if isinstance(step, torch.Tensor) and step.numel() == 1 else step
-    if isinstance(number, bool) or not isinstance(number, int | float) or not number >= 0 or number != int(number):
-        raise refused(f"{name}['step']", step, "a whole number >= 0")
-    return {"step": int(number), **checked}
+    return {"step": whole_number(f"{name}['step']", step_count(state)), **checked}
 
 
 def check_fits(name: str, p: Any, state: Mapping[str, Any]) -> None:

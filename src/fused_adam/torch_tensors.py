@@ -6,8 +6,10 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
+from fused_adam import openmp
 from fused_adam.drivers import DEVICES
 from fused_adam.errors import refused
 
@@ -33,6 +35,8 @@ def check_parameter(name: str, p: Any) -> None:
         raise refused(f"{name}: dtype", p.dtype, accepted, TypeError)
     if type(p) is not torch.Tensor and hasattr(p, "__tensor_flatten__"):
         raise refused(name, type(p).__name__, "a tensor with memory of its own", TypeError)
+    if p.numel() and not p.data_ptr():
+        raise refused(f"{name}: data_ptr()", 0, "a tensor with memory of its own")
     if overlaps_itself(p):
         raise refused(f"{name}: stride", p.stride(), "strides under which no two elements share memory")
 
@@ -47,6 +51,14 @@ def check_gradient(name: str, g: Any, p: Any) -> None:
         raise refused(f"{name}: device", str(g.device), str(p.device))
     if g.shape != p.shape:
         raise refused(f"{name}: shape", tuple(g.shape), str(tuple(p.shape)))
+
+
+def zeros_like(work: Any) -> Any:
+    """Zeros that lie as the dense tensor `work` does."""
+    if work.device.type == "cpu" and openmp.forked():  # torch would wait for threads that do not exist
+        flat = np.zeros(work.numel(), dtype=DTYPES[work.dtype])
+        return torch.from_numpy(flat).as_strided(work.shape, work.stride())
+    return torch.zeros_like(work, requires_grad=False)
 
 
 def guard(tensors: Sequence[Any]) -> Callable[[Sequence[Any]], bool]:

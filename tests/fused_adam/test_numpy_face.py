@@ -134,7 +134,7 @@ BAD_PARAMETERS: list[tuple[Any, str]] = [
     (np.ones(3), "accepted: a list of arrays"),
     ([READ_ONLY], "writeable"),
     ([BASE, BASE], r"memory of parameters\[1\] is 'shared with parameters\[0\]'"),
-    ([BASE[:6], BASE[5:]], "do not overlap"),
+    ([BASE[:6], BASE[5:]], "does not overlap"),
     ([np.lib.stride_tricks.as_strided(np.ones(1), (3,), (0,))], "no two elements share memory"),
     ([np.lib.stride_tricks.as_strided(np.ones(9), (3, 3), (8, 8))], "no two elements share memory"),
 ]

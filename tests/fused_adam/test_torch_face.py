@@ -310,7 +310,7 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     ([torch.ones(2, dtype=torch.int64)], {}, "dtype is torch.int64"),
     ([torch.ones(2, device="meta", requires_grad=True)], {}, "device is 'meta'; accepted: cpu or cuda"),
     ([torch.ones(1, requires_grad=True).detach().expand(3).requires_grad_()], {}, "no two elements share memory"),
-    ([ONE[0], torch.nn.Parameter(ONE[0].data)], {}, "do not overlap"),
+    ([ONE[0], torch.nn.Parameter(ONE[0].data)], {}, "does not overlap"),
     ([{"params": ONE, "lr": -2.0}], {}, "lr is -2.0"),
 ]
 
@@ -342,7 +342,7 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "learning rate": (lambda _q, o: o.param_groups[0].update(lr=math.nan), "lr is nan"),
     "betas": (lambda _q, o: o.param_groups[0].update(betas=(0.9, 2.0)), r"betas\[1\] is 2.0"),
     "amsgrad": (lambda _q, o: o.param_groups[0].update(amsgrad=True), "amsgrad"),
-    "tied": (lambda q, o: setattr(q, "data", o.param_groups[0]["params"][0].data), "do not overlap"),
+    "tied": (lambda q, o: setattr(q, "data", o.param_groups[0]["params"][0].data), "does not overlap"),
     "dtype of gradient": (
         lambda q, _o: (
             setattr(q, "grad", None),
