@@ -75,5 +75,5 @@ def refuse_overlap(names: Sequence[str], addresses: Sequence[int], sizes: Sequen
             raise refused(
                 f"memory of {other}",
                 f"shared with {one}",
-                "parameters that neither overlap nor interleave in memory, each once",
+                "parameters whose memory does not overlap or interleave, each once",
             )

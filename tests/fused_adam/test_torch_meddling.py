@@ -1,4 +1,4 @@
-"""Groups, state, hyper-parameters and memory that somebody changes behind the optimizer's back: as in torch, or refused."""
+"""Groups, state, hyper-parameters and memory that somebody changes between steps: as in torch, or refused."""
 
 from __future__ import annotations
 
