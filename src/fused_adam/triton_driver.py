@@ -6,16 +6,15 @@ Where ``TRITON_INTERPRET=1`` is set before the first import, Triton runs the sam
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from fused_adam.errors import missing, refused
+from fused_adam.interrupts import uninterrupted
 from fused_adam.layout import FORMULA, ROW_WIDTH, Variant
 from fused_adam.planner import Plan, Step
 
@@ -79,7 +78,7 @@ class TritonDriver:
             wide = step.kernels & _FLOAT64 != 0
             dtypes = [name for name, there in (("float32", ~wide), ("float64", wide)) if there.any()]
             launches = [loaded.updated(step, dtype) for dtype in dtypes]
-            with _uninterrupted():
+            with uninterrupted():  # no interrupt comes between the moments and t
                 ran = [_launch(dtype, *arguments) for dtype, arguments in zip(dtypes, launches, strict=True)]
                 step.counts += 1 if step.together else step.pointers[:, 1] != 0
             return ran[0] if ran else "idle"
@@ -178,19 +177,3 @@ class Tables:
             for table in (*self._segments.values(), self._fixed, self._moving, *self._rows.values()):
                 table.record_stream(stream)
             self._streams.add(stream.cuda_stream)
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back, so that no interrupt comes between the moments and t."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
-        yield
-        return
-    caught: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if caught:
-            signal.raise_signal(signal.SIGINT)
