@@ -1,4 +1,4 @@
-"""Ctrl-C waits while something must not be torn."""
+"""Ctrl-C, held back where an interrupt would leave the parameters and their state at different steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back, so that no interrupt comes between the moments and t."""
+    """Hold Ctrl-C back until the end of the block. Only the main thread is ever interrupted."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
         yield
         return

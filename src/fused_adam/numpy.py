@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -16,9 +17,12 @@ from fused_adam import options as opts
 from fused_adam.drivers import driver_of
 from fused_adam.engine import Driver, Engine, Tensor
 from fused_adam.errors import refused
+from fused_adam.interrupts import uninterrupted
 from fused_adam.planner import refuse_overlap
 
 _DTYPES = ("float32", "float64")
+_LAST_STEP = 2**53
+"""Up to here a step count is the same number in float64."""
 
 
 class Adam:
@@ -61,11 +65,9 @@ class Adam:
 
     def __init__(self, parameters: Sequence[Any], dialect: str = "torch-adam", **hyperparameters: Any) -> None:
         self._dialect = opts.dialect(dialect)
-        if hyperparameters.get("epsilon", 0) is None:
-            del hyperparameters["epsilon"]
-        self._options = opts.make(self._dialect, hyperparameters)
-        self._given = dict(hyperparameters)
-        if isinstance(parameters, np.ndarray):
+        self._given = _without_none(hyperparameters)
+        self._options = opts.make(self._dialect, self._given)
+        if isinstance(parameters, np.ndarray) or not hasattr(parameters, "__iter__"):
             raise refused("parameters", type(parameters).__name__, "a list of arrays", TypeError)
         self.parameters: tuple[Any, ...] = tuple(parameters)
         for i, theta in enumerate(self.parameters):
@@ -75,12 +77,14 @@ class Adam:
         refuse_overlap(names, [low for low, _ in bounds], [high - low for low, high in bounds])
         # Where the elements of an array do not lie densely in memory, a copy does the work.
         self._work = tuple(a if _is_dense(a) else np.empty(a.shape, a.dtype) for a in self.parameters)
-        self._seen = [_signature(a) for a in self.parameters]
         self._m = tuple(_zeros(a) for a in self._work)
         self._v = tuple(_zeros(a) for a in self._work)
         self._v_max = tuple(_zeros(a) for a in self._work) if self._options.amsgrad else None
         self._counts = [0] * len(self.parameters)
         self._engine: Engine | None = None
+        self._torn = False
+        """A step has begun and has not ended: the engine's tables may be half rewritten, except its counts."""
+        self._remember()
 
     # Hyper-parameters
 
@@ -95,10 +99,13 @@ class Adam:
         return {name: getattr(self._options, name) for name in ("epsilon", *opts.DEFAULTS)}
 
     def set(self, **hyperparameters: Any) -> None:
-        """Change options for the steps to come, for example ``set(learning_rate=1e-4)``. amsgrad cannot change."""
+        """Change options for the steps to come, for example ``set(learning_rate=1e-4)``.
+
+        epsilon None is the framework's default. amsgrad cannot change.
+        """
         if "amsgrad" in hyperparameters and hyperparameters["amsgrad"] is not self._options.amsgrad:
             raise refused("amsgrad", hyperparameters["amsgrad"], f"{self._options.amsgrad}; it is set at construction")
-        given = {**self._given, **hyperparameters}
+        given = _without_none({**self._given, **hyperparameters})
         self._options = opts.make(self._dialect, given)
         self._given = given
 
@@ -145,30 +152,43 @@ class Adam:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a `state_dict` of the same dialect, shapes and dtypes. All of it is checked first."""
+        """Continue from a `state_dict` of the same dialect, shapes and dtypes. All of it is checked first.
+
+        t: whole numbers from 0 to 2^53, of Python or NumPy.
+
+        Raises:
+            ValueError, TypeError: naming the entry, its value and what is accepted; nothing has been written then.
+        """
+        if not isinstance(state, Mapping):
+            raise refused("state", type(state).__name__, "what state_dict() returned", TypeError)
+        for key in ("dialect", "hyperparameters", "t", "m", "v", "v_max"):
+            if key not in state and (key != "v_max" or self._v_max is not None):
+                raise refused(f"state[{key!r}]", "missing", "all entries that state_dict() returned")
+        self._refuse_changes()
         if state["dialect"] != self.dialect:
             raise refused("state['dialect']", state["dialect"], self.dialect)
-        options = opts.make(self._dialect, dict(state["hyperparameters"]))
+        if not isinstance(state["hyperparameters"], Mapping):
+            raise refused("state['hyperparameters']", state["hyperparameters"], "names and values", TypeError)
+        given = _without_none(state["hyperparameters"])
+        options = opts.make(self._dialect, given)
         if options.amsgrad != self._options.amsgrad:
             raise refused("state['hyperparameters']['amsgrad']", options.amsgrad, str(self._options.amsgrad))
         pairs = [("m", self._m), ("v", self._v)] + ([("v_max", self._v_max)] if self._v_max is not None else [])
         for name, mine in pairs:
-            theirs = state[name]
-            if theirs is None or len(theirs) != len(mine):
-                raise refused(f"len(state[{name!r}])", 0 if theirs is None else len(theirs), str(len(mine)))
-            for i, (a, b) in enumerate(zip(mine, theirs, strict=True)):
-                if not isinstance(b, np.ndarray) or a.shape != b.shape or a.dtype != b.dtype:
+            for i, (a, b) in enumerate(zip(mine, _listed(f"state[{name!r}]", state[name], len(mine)), strict=True)):
+                if not _is_array(b) or a.shape != b.shape or a.dtype != b.dtype:
                     found = f"{getattr(b, 'dtype', type(b).__name__)} {getattr(b, 'shape', '')}"
                     raise refused(f"state[{name!r}][{i}]", found, f"{a.dtype} {a.shape}")
-        counts = list(state["t"])
-        if len(counts) != len(self._m) or any(isinstance(t, bool) or not isinstance(t, int) or t < 0 for t in counts):
-            raise refused("state['t']", state["t"], f"{len(self._m)} integers >= 0")
+        counts = _listed("state['t']", state["t"], len(self._m))
+        for i, t in enumerate(counts):
+            if isinstance(t, bool) or not isinstance(t, int | np.integer) or not 0 <= t <= _LAST_STEP:
+                raise refused(f"state['t'][{i}]", t, f"a whole number from 0 to {_LAST_STEP}")
         for name, mine in pairs:
             for a, b in zip(mine, state[name], strict=True):
                 a[...] = b
         self._options = options
-        self._given = dict(state["hyperparameters"])
-        self._counts = counts
+        self._given = given
+        self._counts = [int(t) for t in counts]
         self._engine = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -184,69 +204,133 @@ class Adam:
         self._work = tuple(a if _is_dense(a) else np.empty(a.shape, a.dtype) for a in self.parameters)
         self._m, self._v = (tuple(map(_relaid, s, self._work)) for s in (self._m, self._v))
         self._v_max = None if self._v_max is None else tuple(map(_relaid, self._v_max, self._work))
-        self._seen = [_signature(a) for a in self.parameters]
+        self._remember()
 
     # Steps
 
     def step(self, gradients: Sequence[Any]) -> None:
-        """One step; gradients[i] is an array of the dtype and shape of parameters[i], or None."""
-        if len(gradients) != len(self.parameters):
-            raise refused("len(gradients)", len(gradients), f"{len(self.parameters)}, one per parameter")
-        for i, (theta, seen) in enumerate(zip(self.parameters, self._seen, strict=True)):
-            if _signature(theta) != seen:
-                raise refused(
-                    f"parameters[{i}]", _words(theta), "the array that was given, neither resized nor re-typed"
-                )
+        """One step; gradients[i] is an array of the dtype and shape of parameters[i], or None.
+
+        Whatever is raised, Ctrl-C included: a parameter, its moments and its t have made the step together or not.
+        """
+        gradients = _listed("gradients", gradients, len(self.parameters), ", one per parameter")
+        self._refuse_changes()
         laid = [None if g is None else self._gradient(f"gradients[{i}]", g, i) for i, g in enumerate(gradients)]
-        engine = self._engine or self._bind()
         engine_addresses = [0 if g is None else (_address(g) or 1) for g in laid]
         staged = [
             (theta, work)
             for theta, work, g in zip(self.parameters, self._work, laid, strict=True)
             if g is not None and work is not theta
         ]
+        engine = self._bound()
+        self._torn = True
+        if staged:
+            self._step_staged(engine, engine_addresses, staged)
+        else:
+            engine.step(engine_addresses, (self._options,))
+        self._torn = False
+
+    def _step_staged(self, engine: Engine, addresses: Sequence[int], staged: Sequence[tuple[Any, Any]]) -> None:
+        """A step in which copies do the work of some parameters."""
         for theta, work in staged:
             work[...] = theta
-        engine.step(engine_addresses, (self._options,))
-        for theta, work in staged:
-            theta[...] = work
+        with uninterrupted():
+            try:
+                engine.step(addresses, (self._options,))
+            finally:  # the moments and t may have advanced all the same
+                for theta, work in staged:
+                    theta[...] = work
+
+    def _arrays(self) -> list[Any]:
+        """What a step writes."""
+        return [*self.parameters, *self._m, *self._v, *(self._v_max or ())]
+
+    def _remember(self) -> None:
+        """Note where the arrays lie: the engine keeps their addresses."""
+        arrays = self._arrays()
+        self._seen = [_signature(a) for a in arrays]
+        bounds = sorted(_byte_bounds(a) for a in arrays if a.size)
+        self._lows, self._highs = [low for low, _ in bounds], [high for _, high in bounds]
+
+    def _refuse_changes(self) -> None:
+        """ValueError if an array is not what, or where, it was when its address was taken."""
+        arrays = self._arrays()
+        if [_signature(a) for a in arrays] == self._seen:
+            return
+        n = len(self._m)
+        names = [f"{name}[{i}]" for name in ("parameters", "m", "v", "v_max") for i in range(n)]
+        for name, a, seen in zip(names[: len(self._seen)], arrays, self._seen, strict=True):
+            if not a.flags.writeable:
+                raise refused(f"{name}.flags.writeable", False, "True, it is updated in place")
+            if _signature(a) != seen:
+                raise refused(name, _words(a), "the array that was given, neither resized nor re-typed nor moved")
 
     def _driver(self) -> Driver:
         return driver_of("cpu")
 
-    def _bind(self) -> Engine:
-        v_max = self._v_max or (None,) * len(self._m)
-        tensors = [
-            Tensor(_address(p), _address(m), _address(v), 0 if x is None else _address(x), p.size, p.dtype.name, 0)
-            for p, m, v, x in zip(self._work, self._m, self._v, v_max, strict=True)
-        ]
-        together = self._dialect.step_count == "optimizer"
-        self._engine = Engine(self._driver(), tensors, self._counts, together=together)
+    def _bound(self) -> Engine:
+        """The engine: a new one where there is none, and after a step that was cut short."""
+        if self._engine is None or self._torn:
+            self._counts = list(self.t)
+            v_max = self._v_max or (None,) * len(self._m)
+            tensors = [
+                Tensor(_address(p), _address(m), _address(v), 0 if x is None else _address(x), p.size, p.dtype.name, 0)
+                for p, m, v, x in zip(self._work, self._m, self._v, v_max, strict=True)
+            ]
+            together = self._dialect.step_count == "optimizer"
+            self._engine = Engine(self._driver(), tensors, self._counts, together=together)
         return self._engine
 
     def _gradient(self, name: str, g: Any, i: int) -> Any:
-        """`g`, or a copy of it that lies in memory as the parameter does."""
+        """`g`, or a copy that lies in memory as the parameter does and that the step does not write to."""
         theta, work = self.parameters[i], self._work[i]
-        if not isinstance(g, np.ndarray):
-            accepted = f"an array of {theta.dtype} {theta.shape} or None; row-sparse gradients are not implemented yet"
-            raise refused(name, type(g).__name__, accepted, TypeError)
+        if not _is_array(g):
+            accepted = f"an array of {theta.dtype} {theta.shape}, not masked, or None"
+            note = "row-sparse gradients are not implemented yet"
+            raise refused(name, type(g).__name__, f"{accepted}; {note}", TypeError)
         if g.dtype != theta.dtype or not g.dtype.isnative:
             raise refused(f"{name}.dtype", str(g.dtype), str(theta.dtype))
         if g.shape != theta.shape:
             raise refused(f"{name}.shape", g.shape, str(theta.shape))
-        if g.flags.aligned and (g.strides == work.strides or (g.flags.c_contiguous and work.flags.c_contiguous)):
+        alike = g.strides == work.strides or (g.flags.c_contiguous and work.flags.c_contiguous)
+        if alike and g.flags.aligned and (g is theta or not self._is_written(g)):
             return g
         laid = np.empty_like(work)
         laid[...] = g
         return laid
+
+    def _is_written(self, g: Any) -> bool:
+        """Whether a step may write into the memory of `g`. The arrays it writes do not overlap one another."""
+        low, high = _byte_bounds(g)
+        k = bisect_right(self._highs, low)
+        return k < len(self._lows) and self._lows[k] < high
+
+
+def _without_none(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without an epsilon of None, which stands for the dialect's default."""
+    return {name: value for name, value in hyperparameters.items() if name != "epsilon" or value is not None}
+
+
+def _listed(name: str, values: Any, n: int, note: str = "") -> list[Any]:
+    """`values` as a list of `n`; a generator has no length and is refused before it is used up."""
+    if not hasattr(values, "__len__") or not hasattr(values, "__iter__"):
+        raise refused(name, type(values).__name__, f"a list of {n}{note}", TypeError)
+    if len(values) != n:
+        raise refused(f"len({name})", len(values), f"{n}{note}")
+    return list(values)
+
+
+def _is_array(a: Any) -> bool:
+    """A masked array is none here: the step would read and write what lies under the mask."""
+    return isinstance(a, np.ndarray) and not isinstance(a, np.ma.MaskedArray)
 
 
 def _check_parameter(name: str, theta: Any) -> None:
     def no(what: str, value: object, accepted: str) -> NoReturn:
         raise refused(f"{name}{what}", value, accepted, TypeError if what in ("", ".dtype") else ValueError)
 
-    if not isinstance(theta, np.ndarray):
-        no("", type(theta).__name__, "a NumPy array")
+    if not _is_array(theta):
+        no("", type(theta).__name__, "a NumPy array, not masked")
     if theta.dtype.name not in _DTYPES or not theta.dtype.isnative:
         no(".dtype", str(theta.dtype), f"{' or '.join(_DTYPES)} in native byte order; others are not implemented yet")
     if not theta.flags.writeable:

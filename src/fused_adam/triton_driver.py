@@ -78,7 +78,7 @@ class TritonDriver:
             wide = step.kernels & _FLOAT64 != 0
             dtypes = [name for name, there in (("float32", ~wide), ("float64", wide)) if there.any()]
             launches = [loaded.updated(step, dtype) for dtype in dtypes]
-            with uninterrupted():
+            with uninterrupted():  # no interrupt comes between the moments and t
                 ran = [_launch(dtype, *arguments) for dtype, arguments in zip(dtypes, launches, strict=True)]
                 step.counts += 1 if step.together else step.pointers[:, 1] != 0
             return ran[0] if ran else "idle"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,6 +136,8 @@ BAD_PARAMETERS: list[tuple[Any, str]] = [
     ([np.float64(1)], r"parameters\[0\] is 'float64'; accepted: a NumPy array"),
     (np.ones(3), "accepted: a list of arrays"),
     ([READ_ONLY], "writeable"),
+    ([np.ma.ones(3)], r"parameters\[0\] is 'MaskedArray'; accepted: a NumPy array, not masked"),
+    (3, "parameters is 'int'; accepted: a list of arrays"),
     ([BASE, BASE], r"memory of parameters\[1\] is 'shared with parameters\[0\]'"),
     ([BASE[:6], BASE[5:]], "does not overlap"),
     ([np.lib.stride_tricks.as_strided(np.ones(1), (3,), (0,))], "no two elements share memory"),
@@ -152,6 +157,10 @@ BAD_GRADIENTS: list[tuple[Any, str]] = [
     ([np.ones(3), np.ones(5)], r"gradients\[1\].shape is \(5,\); accepted: \(4,\)"),
     ([np.ones(3), [1.0] * 4], "row-sparse gradients are not implemented yet"),
     ([np.ones(3), np.ones(4, ">f8")], "dtype"),
+    ([np.ones(3), np.ma.ones(4)], r"gradients\[1\] is 'MaskedArray'; .* not masked"),
+    ((g for g in (np.ones(3), np.ones(4))), "gradients is 'generator'; accepted: a list of 2, one per parameter"),
+    (None, "gradients is 'NoneType'; accepted: a list of 2"),
+    (np.float64(1), "gradients is 'float64'; accepted: a list of 2"),
 ]
 
 
@@ -182,14 +191,227 @@ def test_a_parameter_that_was_resized_or_re_typed_is_refused() -> None:
         assert (theta == kept).all()
 
 
-def test_bad_states_change_nothing() -> None:
+def _resize(a: Any) -> None:
+    a.resize((100_000,), refcheck=False)
+
+
+def _reshape(a: Any) -> None:
+    a.resize((2, 3), refcheck=False)
+
+
+def _retype(a: Any) -> None:
+    a.__setstate__((1, (6,), np.dtype(np.float32), False, bytes(24)))
+
+
+def _move(a: Any) -> None:
+    before, shape = a.ctypes.data, a.shape
+    _resize(a)
+    taken = [np.empty(shape) for _ in range(16)]  # where it lay
+    a.resize(shape, refcheck=False)
+    assert a.ctypes.data != before
+    assert taken
+
+
+@pytest.mark.parametrize("change", [_resize, _reshape, _retype, _move])
+@pytest.mark.parametrize("state", ["m", "v", "v_max"])
+def test_a_moment_that_was_resized_or_re_typed_or_moved_is_refused(state: str, change: Callable[[Any], None]) -> None:
+    theta = [np.ones(2), np.ones(6)]
+    optimizer = Adam(theta, amsgrad=True)
+    optimizer.step([np.ones(2), np.ones(6)])
+    good, kept = optimizer.state_dict(), pickle.dumps(theta)
+    change(getattr(optimizer, state)[1])
+    with pytest.raises(ValueError, match=rf"^{state}\[1\] is .*neither resized nor re-typed nor moved"):
+        optimizer.step([np.ones(2), np.ones(6)])
+    with pytest.raises(ValueError, match=rf"^{state}\[1\] is "):
+        optimizer.load_state_dict(good)
+    assert pickle.dumps(theta) == kept
+    assert optimizer.t == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["parameters", "m", "v"])
+def test_an_array_made_read_only_is_refused(name: str) -> None:
+    optimizer = Adam([np.ones(2)])
+    getattr(optimizer, name)[0].flags.writeable = False
+    with pytest.raises(ValueError, match=rf"^{name}\[0\].flags.writeable is False; accepted: True"):
+        optimizer.step([np.ones(2)])
+    assert (optimizer.parameters[0] == 1).all()
+
+
+def _shared(which: str) -> tuple[list[Any], Callable[[Adam], list[Any]]]:
+    """Parameters, and gradients that share memory with what the step writes."""
+    memory = np.random.default_rng(3).normal(size=48)
+    a, b, c, spaced = memory[:8], memory[8:16], memory[16:24], memory[24:40:2]
+    ways: dict[str, Callable[[Adam], list[Any]]] = {
+        "swapped": lambda _: [b, a, a, b],
+        "shifted": lambda _: [memory[1:9], memory[7:15], memory[10:18], memory[25:33]],
+        "reversed": lambda _: [a[::-1], b[::-1], c[::-1], spaced[::-1]],
+        "itself": lambda _: [a, b, c, spaced],
+        "moments": lambda o: [o.m[1], o.v[0], o.m[2][::-1], o.m[0]],
+    }
+    return [a, b, c, spaced], ways[which]
+
+
+@pytest.mark.parametrize("which", ["swapped", "shifted", "reversed", "itself", "moments"])
+def test_gradients_in_the_memory_that_the_step_writes(which: str) -> None:
+    theta, gradients = _shared(which)
+    plain = [a.copy() for a in theta]
+    one, two = Adam(plain, learning_rate=0.1), Adam(theta, learning_rate=0.1)
+    for optimizer in (one, two):
+        optimizer.step([np.arange(8.0)] * 4)
+    for _ in range(2):
+        copies = [g.copy() for g in gradients(two)]
+        one.step(copies)
+        two.step(gradients(two))
+    for mine, other in ((plain, theta), (one.m, two.m), (one.v, two.v)):
+        assert all((a == b).all() for a, b in zip(mine, other, strict=True))
+
+
+PACKAGE = str(Path(fused_adam.__file__).parent)
+
+
+class _At:
+    """Does something before the k-th bytecode that the package executes."""
+
+    def __init__(self, k: int, act: Callable[[], None]) -> None:
+        self._left, self._act = k, act
+
+    def __enter__(self) -> _At:
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: Any, event: str, _: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self._left -= 1
+            if self._left == 0:
+                self._act()
+        return self._trace
+
+    @property
+    def happened(self) -> bool:
+        return self._left <= 0
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _press() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("spacing", "act"), [(1, _interrupt), (2, _press)], ids=["dense", "staged"])
+def test_an_interrupt_anywhere_in_a_step_leaves_a_whole_step_or_none(spacing: int, act: Callable[[], None]) -> None:
+    def fresh() -> Adam:
+        optimizer = Adam([np.ones(3 * spacing)[::spacing], np.ones(2 * spacing)[::spacing]], learning_rate=0.1)
+        optimizer.step([np.ones(3), None])
+        return optimizer
+
+    def values(optimizer: Adam) -> bytes:
+        return b"".join(a.tobytes() for a in (*optimizer.parameters, *optimizer.m, *optimizer.v))
+
+    second, third = [np.arange(3.0), np.arange(2.0)], [np.ones(3), None]  # third: the tables as before
+    expected: dict[tuple[int, ...], tuple[bytes, bytes]] = {}
+    for steps in ([], [second]):
+        optimizer = fresh()
+        for gradients in steps:
+            optimizer.step(gradients)
+        t, before = optimizer.t, values(optimizer)
+        optimizer.step(third)
+        expected[t] = before, values(optimizer)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        seen, k = set(), 0
+        while True:
+            k += 1
+            optimizer, at = fresh(), _At(k, act)
+            try:
+                with at:
+                    optimizer.step(second)
+                assert not at.happened
+                break
+            except KeyboardInterrupt:
+                pass
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            t = optimizer.t
+            assert values(optimizer) == expected[t][0], k
+            optimizer.step(third)
+            assert values(optimizer) == expected[t][1], k
+            seen.add(t)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert seen == set(expected)
+    assert k > 500
+
+
+def test_ctrl_c_is_left_alone_where_nothing_is_staged(monkeypatch: pytest.MonkeyPatch) -> None:
+    optimizer = Adam([np.ones(3), np.ones(6)[::2]])
+    optimizer.step([np.ones(3), None])
+    monkeypatch.setattr(signal, "signal", _press)  # takes no arguments: a call fails
+    optimizer.step([np.ones(3), None])
+    with pytest.raises(TypeError):
+        optimizer.step([np.ones(3), np.ones(3)])
+
+
+def test_epsilon_none_is_the_default_of_the_dialect() -> None:
+    optimizer = Adam([np.ones(2)], dialect="keras-v2-adam", epsilon=0.5)
+    optimizer.set(epsilon=None, learning_rate=0.1)
+    assert optimizer.hyperparameters["epsilon"] == 1e-7
+    assert optimizer.hyperparameters["learning_rate"] == 0.1
+
+
+BAD_STATES: list[tuple[dict[str, Any], str]] = [
+    ({"dialect": "keras-v2-adam"}, r"state\['dialect'\] is 'keras-v2-adam'"),
+    ({"m": []}, r"len\(state\['m'\]\) is 0; accepted: 1"),
+    ({"m": None}, r"state\['m'\] is 'NoneType'; accepted: a list of 1"),
+    ({"m": [np.ma.ones(3)]}, r"state\['m'\]\[0\]"),
+    ({"v": [np.ones(4)]}, r"state\['v'\]\[0\]"),
+    ({"t": []}, r"len\(state\['t'\]\) is 0; accepted: 1"),
+    ({"t": 3}, r"state\['t'\] is 'int'; accepted: a list of 1"),
+    *[
+        ({"t": [t]}, r"state\['t'\]\[0\] is .*; accepted: a whole number from 0 to 9007199254740992")
+        for t in (-1, 1.5, True, "1", 2**53 + 1, 2**63 - 1, 10**30, np.int64(-1), np.uint64(2**64 - 1), np.bool_(True))
+    ],
+    ({"hyperparameters": None}, r"state\['hyperparameters'\] is None"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_STATES, ids=range(len(BAD_STATES)))
+def test_bad_states_change_nothing(change: dict[str, Any], message: str) -> None:
     optimizer = Adam([np.ones(3)])
     optimizer.step([np.ones(3)])
     good = optimizer.state_dict()
-    for change in ({"dialect": "keras-v2-adam"}, {"m": []}, {"v": [np.ones(4)]}, {"t": [-1]}, {"t": [1.5]}):
-        with pytest.raises(ValueError, match=r"state\["):
-            optimizer.load_state_dict({**good, **change})
+    other = {**good, "m": [np.zeros(3)]}
+    with pytest.raises((ValueError, TypeError), match=message):
+        optimizer.load_state_dict({**other, **change})
     assert pickle.dumps(optimizer.state_dict()) == pickle.dumps(good)
+
+
+def test_a_state_without_an_entry_is_refused() -> None:
+    optimizer = Adam([np.ones(3)], amsgrad=True)
+    good = optimizer.state_dict()
+    for name in good:
+        state = {key: value for key, value in good.items() if key != name}
+        with pytest.raises(ValueError, match=rf"state\['{name}'\] is 'missing'; accepted: all entries"):
+            optimizer.load_state_dict(state)
+    with pytest.raises(ValueError, match=r"state\['dialect'\] is 'missing'"):
+        optimizer.load_state_dict({})
+    with pytest.raises(TypeError, match="state is 'list'; accepted: what state_dict"):
+        optimizer.load_state_dict([])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("t", [0, 2**53, np.int32(7), np.uint64(2**53)])
+def test_step_counts_that_a_state_may_have(t: Any) -> None:
+    optimizer = Adam([np.ones(3)])
+    optimizer.load_state_dict({**optimizer.state_dict(), "t": np.array([t]) if isinstance(t, np.integer) else [t]})
+    optimizer.step([np.ones(3)])
+    assert optimizer.t == (int(t) + 1,)
 
 
 @pytest.mark.parametrize("absent", ["torch", "numba", "numpy"])
