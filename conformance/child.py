@@ -162,6 +162,8 @@ class Child:
             options = f" --counterpart {shlex.quote(name)}"
             tally = self._judge_set(implementation, f"{DIRECT}, beside {name}", drawn, chosen, options)[DIRECT]
             total.add(tally.outcome, tally.judged, tally.failing)
+            if tally.outcome.compared and tally.outcome.worst_fraction == 0:
+                direct.refuse_same_bits(implementation.name, name, tally.outcome.compared)
             if self._enough(tally.judged):
                 for finding in checks.informative(tally.outcome).findings:
                     text = f"beside {name}: {finding.message}"

@@ -149,6 +149,18 @@ def refuse_same_code(one: Implementation, other: Implementation) -> None:
             )
 
 
+def refuse_same_bits(one: str, other: str, compared: int) -> None:
+    """Raise `CannotTest` for the production code and a counterpart that agree in every bit of every problem.
+
+    An identity may lie. Two codes that form moments and epsilon in their own ways round differently somewhere.
+    """
+    if one in ADAPTERS and ADAPTERS[one].distribution == PRODUCTION:
+        raise CannotTest(
+            f"{one} cannot be compared with {other}: all {compared} numbers are the same in every bit, as those of one"
+            " and the same code are; accepted: a counterpart that rounds in its own way"
+        )
+
+
 def refuse_shared_arrays(one: Implementation, other: Implementation, mine: State, theirs: State) -> None:
     """Raise `CannotTest` where the two returned the same memory: then one result is compared with itself."""
     for name in ("parameters", "m", "v", "v_max"):

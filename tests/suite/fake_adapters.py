@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Array, Hyperparameters
+from adapters.contract import Array, Hyperparameters, Identity
 from adapters.fused_adam_numpy import KerasV2
 from conformance.mutants.twin import Slot, TwinRun
 from conformance.mutants.twins import KerasV2Twin, TorchTwin
@@ -213,6 +213,16 @@ class Renamed(KerasV2):
     """The production code under the name of a live adapter."""
 
     name = "keras-v2-fused"
+
+
+class Liar(KerasV2):
+    """The production code that says to be something else."""
+
+    name = "liar"
+
+    def identity(self) -> Identity:
+        mine = frozenset({"my_kernel"})
+        return replace(super().identity(), framework="mine", required=mine, excluded=frozenset(), observed=mine)
 
 
 not_a_class = 3

@@ -177,12 +177,22 @@ def test_the_same_code_under_any_name_is_refused(other: Implementation, why: str
         assert why in str(refused.value)
 
 
-@pytest.mark.parametrize("counterpart", ["fused-adam-keras-v2", "tests/suite/fake_adapters.py:Renamed"])
+FAKES = "tests/suite/fake_adapters.py"
+
+
+@pytest.mark.parametrize("counterpart", ["fused-adam-keras-v2", f"{FAKES}:Renamed"])
 def test_a_run_against_itself_could_not_be_tested_and_is_no_pass(counterpart: str) -> None:
     ended = run("fused-adam-keras-v2", options=("--profile", "smoke", "--counterpart", counterpart))
     record = ended.implementation("fused-adam-keras-v2")
     assert (ended.code, record["verdict"]) == (2, "could not be tested")
     assert "was seen running 'cpu-numba serial', 'float32_amsgrad'" in record["reason"]
+
+
+def test_the_same_bits_everywhere_are_no_comparison_whatever_the_identity_says() -> None:
+    ended = run("fused-adam-keras-v2", options=("--profile", "smoke", "--counterpart", f"{FAKES}:Liar"))
+    record = ended.implementation("fused-adam-keras-v2")
+    assert (ended.code, record["verdict"]) == (2, "could not be tested")
+    assert "numbers are the same in every bit" in record["reason"]
 
 
 class RemembersResults(KerasV2Twin):
