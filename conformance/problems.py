@@ -311,10 +311,25 @@ def with_clip_gradient_zero(claim: Claim) -> st.SearchStrategy[Draft]:
     return drafts(claim).map(lambda d: replace(d, hyperparameters=replace(d.hyperparameters, clip_gradient=0.0)))
 
 
+def of_dense_gradients(claim: Claim) -> st.SearchStrategy[Draft]:
+    """No rows. Of a claim of rows alone: as `general`."""
+    dense = claim.gradients & {"dense", "none"}
+    return drafts(replace(claim, gradients=dense) if "dense" in dense else claim)
+
+
+def of_rows(claim: Claim) -> st.SearchStrategy[Draft]:
+    """Nothing but rows, each named once. Of a claim without rows: as `general`."""
+    rows = claim.gradients & {"rows", "empty rows", "unsorted rows"}
+    return drafts(replace(claim, gradients=rows) if "rows" in rows else claim)
+
+
 SETS: dict[str, tuple[Callable[[Claim], st.SearchStrategy[Draft]], float]] = {
     "general": (general, 1.0),
     "equal-shapes": (with_equal_shapes, 0.1),
     "clip-gradient-zero": (with_clip_gradient_zero, 0.05),
+    "laws": (general, 0.075),
+    "laws-dense": (of_dense_gradients, 0.075),
+    "laws-rows": (of_rows, 0.075),
 }
 """Name of a set: its strategy, and its size as a share of the profile's number of problems."""
 
