@@ -104,11 +104,12 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
     decays = stages.decay_theta in reference.dialect(implementation.claim.dialect).stages
     for s in bounds(implementation, problem, observed) if observed else ():
         for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
-            if problem.gradients[s.number - 1][i] is None:
+            largest = _largest(h, t) if problem.gradients[s.number - 1][i] is not None else math.inf
+            if math.isinf(largest):
                 continue
             before = s.observed_before.theta[i]
             decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
-            limit = h.learning_rate * _largest(h, t) * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
+            limit = h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
             for name, obtained, _, bound in s.from_observed(i):
                 if name == "update":
                     found.within(s.number, i, name, np.asarray(_beyond(obtained, limit)), 0.0, bound)
