@@ -15,7 +15,17 @@ import numpy as np
 
 from adapters.contract import Array, Implementation, Problem, State
 from conformance.findings import Outcome
-from conformance.laws.related import Comparison, each, negative, on_values, quantities, related, states, with_gradients
+from conformance.laws.related import (
+    Comparison,
+    each,
+    has_rows,
+    negative,
+    on_values,
+    quantities,
+    related,
+    states,
+    with_gradients,
+)
 from reference import dialect, stages
 
 POWERS = (-40, 40)
@@ -41,7 +51,10 @@ def permutation(implementation: Implementation, problem: Problem) -> Outcome:
 
     No dialect here reduces over elements or parameters, so that the place of an element among the others is
     nothing that a formula knows: not whether it is in a full vector or in the tail, nor in which block.
+    Problems with rows are left out.
     """
+    if has_rows(problem):
+        return Outcome()
     reversed_problem = replace(
         problem,
         parameters=_backwards(problem.parameters),
@@ -57,7 +70,10 @@ def split(implementation: Implementation, problem: Problem) -> Outcome:
 
     As `permutation`, and besides nothing is counted per element or per parameter. The parts are of unequal
     lengths and all of different numbers of axes: one known deviation shares moments between equal shapes.
+    Problems with rows are left out.
     """
+    if has_rows(problem):
+        return Outcome()
     parts = replace(problem, parameters=_cut(problem.parameters), gradients=each(problem.gradients, _cut))
     found = Comparison(problem)
     wanted = [_mapped(state, _cut) for state in states(implementation, problem)]

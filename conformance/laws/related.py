@@ -55,6 +55,11 @@ def on_values(change: Callable[[Array], Array]) -> Callable[[Gradient], Gradient
     return changed
 
 
+def has_rows(problem: Problem) -> bool:
+    """Whether any gradient is row-sparse."""
+    return any(isinstance(g, Rows) for step in problem.gradients for g in step)
+
+
 def with_gradients(problem: Problem, change: Callable[[Gradient], Gradient]) -> Problem:
     """The problem with every gradient changed."""
     return replace(problem, gradients=each(problem.gradients, lambda step: each(step, change)))

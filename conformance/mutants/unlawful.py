@@ -1,4 +1,4 @@
-"""Mutants that agree with the oracle within its bound on finite problems, or nearly always, and break a law all the same."""
+"""Mutants that agree with the oracle within its bound on finite problems, or nearly always, and break a law."""
 
 from __future__ import annotations
 
