@@ -7,6 +7,7 @@ one calls ``aten/src/ATen/native/cpu/FusedAdamKernel.cpp``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -178,6 +179,8 @@ class Fused(_Adam):
     """``_fused_adam``: one kernel per step, ``torch._fused_adam_`` or ``torch._fused_adamw_``."""
 
     name = "torch-fused"
+    # Where vectors are fused (AVX2, AVX512), v of the elements behind the last full vector is rounded otherwise.
+    claim = replace(CLAIM, not_claimed=(*CLAIM.not_claimed, "the same bits at any place in a tensor"))
     arguments = MappingProxyType({"foreach": False, "fused": True})
     required = FUSED
     excluded = LOOP | FOREACH

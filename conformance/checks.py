@@ -6,17 +6,18 @@ numbers reports the error as a fraction of the derived bound; none has a toleran
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from adapters.contract import Arithmetic, Claim, Identity, Implementation, Problem
+from adapters.contract import Arithmetic, Identity, Implementation, Problem
 from conformance import direct as two
 from conformance import oracle, replay
+from conformance.check import Check as Check
 from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
+from conformance.laws import LAWS
 from conformance.observe import ContractBreach, ImplementationFailed, Observation, answered, observe
 from conformance.replay import Replay
 
@@ -148,17 +149,6 @@ def informative(merged: Outcome) -> Outcome:
     return Outcome(findings=[Finding(message=message)])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """A check on problems: its name, the set of problems it is for, and who it applies to."""
-
-    name: str
-    problems: str
-    judge: Callable[[Implementation, Any], Outcome]
-    """Of a `Problem`, of a `Replay` in the set of golden cases, of a `Pair` in the direct comparison."""
-    applies: Callable[[Claim], bool] = lambda _: True
-
-
 CHECKS: tuple[Check, ...] = (
     Check(name="contract", problems="general", judge=contract),
     Check(name="step-count", problems="general", judge=step_count),
@@ -174,6 +164,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(name="golden", problems="golden", judge=golden),
     Check(name="direct", problems="direct", judge=direct),
+    *LAWS,
 )
 RUN_CHECKS: tuple[str, ...] = ("identity", "informative")
 """Checks on a run as a whole: `identity` and `informative`."""

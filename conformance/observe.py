@@ -72,7 +72,7 @@ def observe(implementation: Implementation, problem: Problem) -> Observation:
     global _last
     if _last is None or _last[0] is not implementation or _last[1] is not problem:
         try:
-            _last = (implementation, problem, _observe(implementation, problem))
+            _last = (implementation, problem, run(implementation, problem))
         except ContractBreach as breach:
             _last = (implementation, problem, breach)
     if isinstance(_last[2], ContractBreach):
@@ -80,16 +80,17 @@ def observe(implementation: Implementation, problem: Problem) -> Observation:
     return _last[2]
 
 
-def _observe(implementation: Implementation, problem: Problem) -> Observation:
+def run(implementation: Implementation, problem: Problem) -> Observation:
+    """As `observe`, and it runs, whatever is remembered."""
     given = tuple(theta.copy() for theta in problem.parameters)
     overwritten: list[str] = []
     states: list[State] = []
     live: list[State] = []
-    run = guarded(implementation.start, given, problem.hyperparameters)
+    started = guarded(implementation.start, given, problem.hyperparameters)
     overwritten += _changed("parameters", given, problem.parameters)
     passed = [tuple(copy.deepcopy(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
-        state = guarded(run.step, passed[k])
+        state = guarded(started.step, passed[k])
         _check_state(state, problem, k)
         live.append(state)
         states.append(_copy(state))

@@ -32,6 +32,8 @@ SHAPES: tuple[Shapes, ...] = (
     ((4, 3), (0,), (257,)),
     ((9, 31), (33,)),
 )
+# Several parameters, blocks and remainders first: a law that moves elements about says nothing about few of them.
+LAW_SHAPES: tuple[Shapes, ...] = (SHAPES[6], SHAPES[3], SHAPES[5], SHAPES[2])
 EQUAL_SHAPES: tuple[Shapes, ...] = (((2,), (2,)), ((3, 2), (5,), (3, 2)))
 
 
@@ -311,10 +313,30 @@ def with_clip_gradient_zero(claim: Claim) -> st.SearchStrategy[Draft]:
     return drafts(claim).map(lambda d: replace(d, hyperparameters=replace(d.hyperparameters, clip_gradient=0.0)))
 
 
+def for_laws(claim: Claim) -> st.SearchStrategy[Draft]:
+    """Everything inside the claim, in several parameters."""
+    return drafts(claim, LAW_SHAPES)
+
+
+def of_dense_gradients(claim: Claim) -> st.SearchStrategy[Draft]:
+    """No rows. Of a claim of rows alone: as `for_laws`."""
+    dense = claim.gradients & {"dense", "none"}
+    return for_laws(replace(claim, gradients=dense) if "dense" in dense else claim)
+
+
+def of_rows(claim: Claim) -> st.SearchStrategy[Draft]:
+    """Nothing but rows, each named once. Of a claim without rows: as `for_laws`."""
+    rows = claim.gradients & {"rows", "empty rows", "unsorted rows"}
+    return for_laws(replace(claim, gradients=rows) if "rows" in rows else claim)
+
+
 SETS: dict[str, tuple[Callable[[Claim], st.SearchStrategy[Draft]], float]] = {
     "general": (general, 1.0),
     "equal-shapes": (with_equal_shapes, 0.1),
     "clip-gradient-zero": (with_clip_gradient_zero, 0.05),
+    "laws": (for_laws, 0.04),
+    "laws-dense": (of_dense_gradients, 0.04),
+    "laws-rows": (of_rows, 0.04),
 }
 """Name of a set: its strategy, and its size as a share of the profile's number of problems."""
 

@@ -62,6 +62,20 @@ class OnlyNeighboursSummed(KerasV2Twin):
         return np.array(named, dtype=np.int64), np.array([total[row] for row in named], values.dtype).reshape(shape)
 
 
+class RowsTakenForSorted(KerasV2Twin):
+    """Rows are sorted and their values stay where they are, so that unsorted rows get each other's values.
+
+    MXNet 2's kernels of the standard update. Exposed by rows in any other order.
+    """
+
+    name = "mutant-rows-taken-for-sorted"
+
+    def sum_duplicates(self, rows: NDArray[np.int64], values: Array) -> tuple[NDArray[np.int64], Array]:
+        if len(set(rows.tolist())) < len(rows):
+            return KerasV2Twin.sum_duplicates(self, rows, values)
+        return np.sort(rows), values
+
+
 class RowsStick(Mxnet2LazyTwin):
     """After a row-sparse gradient, a dense one moves the rows alone that it has named.
 

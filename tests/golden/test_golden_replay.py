@@ -14,7 +14,7 @@ from adapters.contract import Arithmetic, Claim, Precision
 from conformance import checks, mutants
 from conformance.findings import Outcome
 from conformance.kills import killed_by
-from conformance.mutants import breaches, formula, rows, state
+from conformance.mutants import breaches, formula, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.mutants.twins import KerasV2Twin, TorchTwin
 from conformance.replay import replays
@@ -36,12 +36,24 @@ NOT_BY_GOLDEN = {
     state.SecondVectorTwice: "the cases are small",
     state.ZeroStaysZero: "no case begins at 0",
     state.RowsShareMoments: "equal shapes are a declared deviation of Keras, with a check of its own",
+    rows.RowsTakenForSorted: "the cases name rows in their order",
     breaches.AnotherCodePath: "computes rightly",
     breaches.CoarseArithmetic: "what it declares hides its error; the check informative is for that",
     breaches.WrongShape: "the check contract's",
     breaches.WrongDtype: "the check contract's",
     breaches.TooFewArrays: "the check contract's",
     breaches.MaximumNotReturned: "the check contract's",
+    **dict.fromkeys(
+        (
+            unlawful.NanBecomesZero,
+            unlawful.StepSkippedForInfinity,
+            unlawful.TailInDouble,
+            unlawful.RoundsDown,
+            unlawful.ScaledTogether,
+            unlawful.Dithered,
+        ),
+        "within the bound on finite problems; laws are for that",
+    ),
 }
 
 

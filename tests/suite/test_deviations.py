@@ -71,7 +71,10 @@ def test_several_entries_may_explain_several_checks(tmp_path: Path) -> None:
     mutant = "conformance/mutants/rows.py:LastDuplicateWins"
     one = {**ENTRY, "implementation": mutant, "checks": ["one-step"], "id": "a"}
     ended = judged(
-        tmp_path, one, {**one, "id": "b", "checks": ["free-running", "equal-shapes", "golden"]}, adapter=mutant
+        tmp_path,
+        one,
+        {**one, "id": "b", "checks": ["free-running", "equal-shapes", "law-nonfinite", "golden"]},
+        adapter=mutant,
     )
     assert (ended.code, ended.implementation(mutant)["reason"]) == (0, "a, b")
 

@@ -9,6 +9,7 @@ import pytest
 from suite_cli import ROOT, run
 
 from conformance import checks, mutants
+from conformance.laws import LAWS
 from conformance.mutants import breaches, formula, state
 from conformance.mutants.twin import Twin
 
@@ -59,7 +60,7 @@ FOUND_ONLY_BY: dict[str, type[Twin]] = {
     "contract": breaches.WrongShape,
     "step-count": state.CountNotReported,
     "caller-arrays": state.LiveViews,
-    "equal-shapes": state.SharedMoments,
+    "equal-shapes": state.RowsShareMoments,
     "clip-gradient-zero": formula.ZeroClipIgnored,
     "golden": state.CountSticks,
     "identity": breaches.AnotherCodePath,
@@ -88,7 +89,8 @@ def test_only_the_direct_comparison_finds_a_wrong_counterpart() -> None:
 
 
 def test_every_check_is_shown_to_fail_on_a_mutant() -> None:
-    assert set(checks.NAMES) == {*FOUND_ONLY_BY, "one-step", "free-running", "direct"}
+    laws = {law.name for law in LAWS}  # in test_laws.py
+    assert set(checks.NAMES) == {*FOUND_ONLY_BY, *laws, "one-step", "free-running", "direct"}
 
 
 def test_mutants_and_twins_have_names_and_explanations_of_their_own() -> None:

@@ -1,0 +1,67 @@
+"""Laws: properties that every implementation of a dialect has, beside agreement with the oracle.
+
+A law is a plain function (implementation, problem) -> Outcome, as every check is, and its docstring derives
+it. What it compares is equal bit for bit where arithmetic is elementwise, and within the reference's bound
+where it is not. No law has a tolerance of its own.
+"""
+
+from __future__ import annotations
+
+from adapters.contract import Claim
+from conformance.check import Check
+from conformance.laws import closed_forms, company, elements, rows
+from reference import dialect, stages
+
+ANY, DENSE, ROWS = "laws", "laws-dense", "laws-rows"
+"""Sets of problems: all that is claimed, dense gradients alone, rows alone."""
+
+
+PLACE = "the same bits at any place in a tensor"
+"""Not claimed by whoever computes full vectors and what remains of a tensor by different instructions."""
+
+
+def _anywhere(claim: Claim) -> bool:
+    return _dense(claim) and PLACE not in claim.not_claimed
+
+
+def _dense(claim: Claim) -> bool:
+    return "dense" in claim.gradients
+
+
+def _only_named_rows(claim: Claim) -> bool:
+    of = dialect(claim.dialect).stages
+    return "rows" in claim.gradients and (stages.gather_rows in of or stages.named_rows_move in of)
+
+
+def _both(claim: Claim) -> bool:
+    return {"rows", "dense"} <= claim.gradients
+
+
+def _unsorted_rows(claim: Claim) -> bool:
+    return {"rows", "unsorted rows"} <= claim.gradients
+
+
+LAWS: tuple[Check, ...] = (
+    Check(name="law-determinism", problems=ANY, judge=company.determinism),
+    Check(name="law-sign", problems=ANY, judge=elements.sign),
+    Check(name="law-independence", problems=ANY, judge=company.independence),
+    Check(name="law-nonfinite", problems=ANY, judge=company.nonfinite),
+    Check(name="law-scale", problems=ANY, judge=elements.scale),
+    Check(name="law-zero-rate", problems=ANY, judge=elements.learning_rate_zero),
+    Check(name="law-bounded-update", problems=ANY, judge=closed_forms.bounded_update, applies=closed_forms.normalises),
+    Check(name="law-amsgrad", problems=ANY, judge=closed_forms.amsgrad_maximum, applies=closed_forms.knows_amsgrad),
+    Check(name="law-permutation", problems=DENSE, judge=elements.permutation, applies=_anywhere),
+    Check(name="law-split", problems=DENSE, judge=elements.split, applies=_anywhere),
+    Check(name="law-equal-parameters", problems=DENSE, judge=company.equal_parameters, applies=_dense),
+    Check(
+        name="law-constant-gradient",
+        problems=DENSE,
+        judge=closed_forms.constant_gradient,
+        applies=lambda claim: _dense(claim) and closed_forms.normalises(claim),
+    ),
+    Check(name="law-zero-gradient", problems=DENSE, judge=closed_forms.zero_gradient, applies=_dense),
+    Check(name="law-untouched-rows", problems=ROWS, judge=rows.untouched, applies=_only_named_rows),
+    Check(name="law-row-order", problems=ROWS, judge=rows.order, applies=_unsorted_rows),
+    Check(name="law-sparse-dense", problems=ROWS, judge=rows.sparse_dense, applies=_both),
+)
+"""The laws, those on one set of problems side by side."""

@@ -1,0 +1,158 @@
+"""Laws whose right side is a closed form, which no step of any implementation has computed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+import reference
+from adapters.contract import Array, Claim, Implementation, Problem
+from conformance import oracle
+from conformance.findings import Outcome
+from conformance.laws.related import Comparison, bounds, each, on_values, related, states, with_gradients
+from reference import stages
+
+U = 2.0**-53
+"""Unit roundoff of what is computed here."""
+
+
+def constant_gradient(implementation: Implementation, problem: Problem) -> Outcome:
+    """A constant gradient g moves theta by learning_rate g / (|g| + e_t) in every step: learning_rate sign(g).
+
+    m_t = (1 - beta_1^t) g and v_t = (1 - beta_2^t) g^2, so both bias corrections cancel. e_t is epsilon with
+    paper epsilon and with an adaptive one, and epsilon / sqrt(1 - beta_2^t) with epsilon hat. AMSGrad changes
+    nothing, v_t being monotonic. No decay, no clipping, no rescaling; the betas are numbers that everybody
+    receives exactly. Compared within the free-running bound, plus the roundings made here.
+    """
+    h = replace(
+        problem.hyperparameters,
+        beta_1=0.875,
+        beta_2=1 - 2.0**-10,
+        epsilon=problem.hyperparameters.epsilon or 1e-3,
+        l2=0.0,
+        weight_decay=0.0,
+        rescale_grad=1.0,
+        clip_gradient=None,
+    )
+    constant = tuple(
+        np.full_like(theta, 0.5) if g is None else g
+        for theta, g in zip(problem.parameters, problem.gradients[-1], strict=True)
+    )
+    problem = replace(problem, hyperparameters=h, gradients=(constant,) * len(problem.gradients))
+    found = Comparison(problem)
+    observed = related(implementation, problem)
+    of = reference.dialect(implementation.claim.dialect).stages
+    given = oracle.received(problem, implementation.arithmetic(problem.dtype))
+    for s in bounds(implementation, problem, observed) if observed else ():
+        root = math.sqrt(1 - given.beta_2**s.number)
+        e = given.epsilon if stages.paper_epsilon in of or h.adaptive_epsilon else given.epsilon / root
+        for i, g in enumerate(constant):
+            g = np.asarray(g, dtype=np.float64)
+            update = -given.learning_rate * g / (np.abs(g) + e)
+            rounded = (16 + 2.0 * s.number * 2**10) * U * np.abs(update)  # 1 - beta_2^t loses up to ten bits
+            for name, obtained, _, bound in s.free_running(i):
+                if name == "update":
+                    found.within(s.number, i, name, obtained, update, bound + rounded)
+    return found.outcome
+
+
+def zero_gradient(implementation: Implementation, problem: Problem) -> Outcome:
+    """Gradients of 0 leave m = v = 0, and theta as it was, or (1 - learning_rate weight_decay)^t theta_0.
+
+    Averages of zeros are 0, and 0 / (0 + epsilon) is 0 with epsilon above 0, so that no bit changes without
+    decay. Decoupled decay takes the same share of theta in every step; it is compared within the free-running
+    bound, plus the roundings made here. L2 decay, which is a gradient, is off.
+    """
+    h = replace(problem.hyperparameters, l2=0.0, epsilon=problem.hyperparameters.epsilon or 1e-3)
+    problem = replace(with_gradients(problem, on_values(np.zeros_like)), hyperparameters=h)
+    found = Comparison(problem)
+    observed = related(implementation, problem)
+    given = oracle.received(problem, implementation.arithmetic(problem.dtype))
+    steps = np.cumsum([[g is not None for g in step] for step in problem.gradients], axis=0)
+    for s in bounds(implementation, problem, observed) if observed else ():
+        state = observed[s.number - 1]
+        for i, theta in enumerate(problem.parameters):
+            found.equal(s.number, i, "m", state.m[i], 0.0)
+            found.equal(s.number, i, "v", state.v[i], 0.0)
+            if not h.weight_decay:
+                found.equal(s.number, i, "parameters", state.parameters[i], theta)
+                continue
+            t = int(steps[s.number - 1, i])
+            closed = (1 - given.learning_rate * given.weight_decay) ** t * theta.astype(np.float64)
+            rounded = (4 + 3 * t) * U * np.abs(closed)
+            found.within(s.number, i, "parameters", state.parameters[i], closed, s.bound.theta[i] + rounded)
+    return found.outcome
+
+
+def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
+    """Beside decay no update is larger than learning_rate K_t, whatever the gradients were.
+
+    With gamma = beta_1^2 / beta_2, Cauchy and Schwarz give
+
+        |m_t| = (1 - beta_1) |sum beta_1^j g_(t-j)|  <=  (1 - beta_1) sqrt(sum_(j<t) gamma^j) sqrt(v_t / (1 - beta_2))
+
+    and K_t = (1 - beta_1) / sqrt(1 - beta_2) sqrt(sum_(j<t) gamma^j) sqrt(1 - beta_2^t) / (1 - beta_1^t).
+    AMSGrad's maximum, epsilon, and steps without gradient only make the update smaller. Equality is
+    reached, so that nothing smaller holds. (Kingma & Ba, section 2.1, state it for two cases.) The update may
+    exceed it by its bound. Not for rectified dialects, whose first steps are averages of gradients.
+    """
+    found = Comparison(problem)
+    observed = states(implementation, problem)
+    h = oracle.received(problem, implementation.arithmetic(problem.dtype))
+    decays = stages.decay_theta in reference.dialect(implementation.claim.dialect).stages
+    for s in bounds(implementation, problem, observed) if observed else ():
+        for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
+            largest = _largest(h, t) if problem.gradients[s.number - 1][i] is not None else math.inf
+            if math.isinf(largest):
+                continue
+            before = s.observed_before.theta[i]
+            decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
+            limit = h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
+            for name, obtained, _, bound in s.from_observed(i):
+                if name == "update":
+                    found.within(s.number, i, name, np.asarray(_beyond(obtained, limit)), 0.0, bound)
+    return found.outcome
+
+
+def amsgrad_maximum(implementation: Implementation, problem: Problem) -> Outcome:
+    """v_max is the larger of the last v_max and v, bit for bit: it never falls, and it is never below v.
+
+    A maximum does not round. Elements whose v has overflowed are left out.
+    """
+    problem = replace(problem, hyperparameters=replace(problem.hyperparameters, amsgrad=True))
+    found = Comparison(problem)
+    before = each(problem.parameters, np.zeros_like)
+    for k, state in enumerate(related(implementation, problem)):
+        for i, (v_max, v) in enumerate(zip(state.v_max or (), state.v, strict=False)):
+            finite = np.isfinite(v) & np.isfinite(before[i])
+            found.equal(k + 1, i, "v_max", v_max, np.maximum(before[i], v), finite)
+        before = state.v_max or before
+    return found.outcome
+
+
+def knows_amsgrad(claim: Claim) -> bool:
+    """Whether there is a maximum to be seen."""
+    return "amsgrad" in claim.hyperparameters
+
+
+def normalises(claim: Claim) -> bool:
+    """Whether every update is divided by a root of v."""
+    return stages.rectified not in reference.dialect(claim.dialect).stages
+
+
+def _largest(h: reference.Hyperparameters, t: int) -> float:
+    """K_t; infinite where beta_2 is 0 and beta_1 is not."""
+    if h.beta_2 == 0:
+        return 1.0 if h.beta_1 == 0 else math.inf
+    gamma = h.beta_1**2 / h.beta_2
+    total = sum(gamma**j for j in range(t))
+    corrections = math.sqrt(-math.expm1(t * math.log(h.power_beta_2))) / (1 - h.power_beta_1**t)
+    return float((1 - h.beta_1) / math.sqrt(1 - h.beta_2) * math.sqrt(total) * corrections)
+
+
+def _beyond(update: Array, limit: Array | float) -> Array:
+    """By how much |update| exceeds the limit; NaN stays."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(np.abs(update) <= limit, 0.0, np.abs(update) - limit))

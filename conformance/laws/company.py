@@ -1,0 +1,129 @@
+"""Laws about what others do not change: other runs, other parameters, other elements. Bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from adapters.contract import Array, Gradient, Implementation, Problem, Rows
+from conformance.findings import Outcome
+from conformance.laws.related import Comparison, each, on_values, quantities, related, states
+
+
+def determinism(implementation: Implementation, problem: Problem) -> Outcome:
+    """The same problem run again gives the same bits.
+
+    Nothing in any formula is random, and a new optimizer has no history: not the last one's state, and no
+    sum whose order the threads decide.
+    """
+    first = states(implementation, problem)
+    return Comparison(problem).same_runs(related(implementation, problem), first)
+
+
+def independence(implementation: Implementation, problem: Problem) -> Outcome:
+    """Other values in one parameter and in its gradients change no other parameter's trajectory.
+
+    Every stage of every dialect here reads one parameter's arrays alone; t counts steps, whatever is in them.
+    """
+    found = Comparison(problem)
+    n = len(problem.parameters)
+    expected = states(implementation, problem) if n > 1 else ()
+    for changed in {0, n - 1} if n > 1 else ():
+        company = _company(problem, changed)
+        for k, (a, b) in enumerate(zip(related(implementation, company), expected, strict=False)):
+            for i in set(range(n)) - {changed}:
+                found.equal(k + 1, i, "t", np.asarray(a.t[i]), b.t[i])
+                for (name, obtained), (_, wanted) in zip(quantities(a, i), quantities(b, i), strict=True):
+                    found.equal(k + 1, i, name, obtained, wanted)
+    return found.outcome
+
+
+def equal_parameters(implementation: Implementation, problem: Problem) -> Outcome:
+    """Two equal parameters with equal gradients both move as one of them does alone.
+
+    As `independence`, for parameters that nothing but their place in the list tells apart.
+    """
+    twice = replace(
+        problem, parameters=problem.parameters * 2, gradients=each(problem.gradients, lambda step: step * 2)
+    )
+    found = Comparison(problem)
+    doubled = [
+        replace(s, **{name: group * 2 for name, group in vars(s).items() if group is not None})
+        for s in states(implementation, problem)
+    ]
+    return found.same_runs(related(implementation, twice), doubled)
+
+
+def nonfinite(implementation: Implementation, problem: Problem) -> Outcome:
+    """NaN and infinities in elements of a gradient change no other element; NaN stays to be seen.
+
+    The formulas are elementwise, so nothing else reads these elements. NaN passes through every sum, product
+    and quotient into m and theta of its element, in that step and for ever after, unless the gradient is
+    clipped first: min and max of NaN are what the platform makes of them.
+    """
+    found = Comparison(problem)
+    place = _first_values(problem)
+    if place is None:
+        return found.outcome
+    step, i, g = place
+    gradient, touched, is_nan = _poisoned(g, problem.parameters[i])
+    poisoned = replace(problem, gradients=_at(problem.gradients, step, _at(problem.gradients[step], i, gradient)))
+    expected = states(implementation, problem)
+    for k, (a, b) in enumerate(zip(related(implementation, poisoned), expected, strict=False)):
+        for j in range(len(problem.parameters)):
+            where = ~touched if j == i else True
+            for (name, obtained), (_, wanted) in zip(quantities(a, j), quantities(b, j), strict=True):
+                found.equal(k + 1, j, name, obtained, wanted, where)
+        if k >= step and problem.hyperparameters.clip_gradient is None:
+            found.equal(k + 1, i, "m", a.m[i], np.nan, is_nan)
+            found.equal(k + 1, i, "parameters", a.parameters[i], np.nan, is_nan)
+    return found.outcome
+
+
+def _company(problem: Problem, i: int) -> Problem:
+    """The problem with other values in parameter i and in its gradients."""
+    other = on_values(_other)
+    return replace(
+        problem,
+        parameters=_at(problem.parameters, i, np.ones_like(problem.parameters[i])),
+        gradients=tuple(_at(step, i, other(step[i])) for step in problem.gradients),
+    )
+
+
+def _other(g: Array) -> Array:
+    """Finite, of the other sign, and not 0."""
+    return np.asarray(-g / 3 - g.dtype.type(0.25))
+
+
+def _at(group: tuple[Any, ...], i: int, value: Any) -> tuple[Any, ...]:
+    return (*group[:i], value, *group[i + 1 :])
+
+
+def _first_values(problem: Problem) -> tuple[int, int, Array | Rows] | None:
+    """The first gradient that has a value, with its step and parameter."""
+    for k, step in enumerate(problem.gradients):
+        for i, g in enumerate(step):
+            if g is not None and (g.values if isinstance(g, Rows) else g).size:
+                return k, i, g
+    return None
+
+
+def _poisoned(g: Array | Rows, theta: Array) -> tuple[Gradient, Array, Array]:
+    """The gradient with NaN in the middle and infinities at the ends; where in theta these are; where NaN is."""
+
+    def put(values: Array) -> Array:
+        copy = values.copy()
+        flat = copy.reshape(-1)
+        flat[0], flat[-1], flat[flat.size // 2] = np.inf, -np.inf, np.nan
+        return copy
+
+    if not isinstance(g, Rows):
+        dense = put(g)
+        return dense, ~np.isfinite(dense), np.isnan(dense)
+    rows = Rows(indices=g.indices, values=put(g.values))
+    touched, is_nan = np.zeros((2, *theta.shape), dtype=bool)
+    np.logical_or.at(touched, rows.indices, ~np.isfinite(rows.values))
+    np.logical_or.at(is_nan, rows.indices, np.isnan(rows.values))
+    return rows, touched, is_nan

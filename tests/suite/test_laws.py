@@ -1,0 +1,135 @@
+"""Each law is seen to fail on a mutant, and some mutants break nothing but a law."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from suite_cli import run
+from test_mutants import named
+
+from adapters.contract import Hyperparameters, Problem
+from adapters.registry import ADAPTERS
+from conformance import direct
+from conformance.check import Check
+from conformance.laws import LAWS, PLACE
+from conformance.laws.related import Comparison
+from conformance.mutants import TWINS, formula, rows, state, unlawful
+from conformance.mutants.twin import Twin
+from conformance.subjects import subjects
+
+SEEN_TO_FAIL: dict[str, type[Twin]] = {
+    "law-determinism": unlawful.Dithered,
+    "law-sign": unlawful.RoundsDown,
+    "law-independence": unlawful.ScaledTogether,
+    "law-nonfinite": unlawful.NanBecomesZero,
+    "law-scale": formula.EpsilonInsideRoot,
+    "law-zero-rate": formula.ZeroLearningRateIsDefault,
+    "law-bounded-update": formula.BiasCorrectionOff,
+    "law-amsgrad": state.AmsgradMaximumNotStored,
+    "law-permutation": unlawful.TailInDouble,
+    "law-split": state.CountsEveryParameter,
+    "law-equal-parameters": state.SharedMoments,
+    "law-constant-gradient": formula.LearningRateTooSmall,
+    "law-zero-gradient": formula.DecayWithoutLearningRate,
+    "law-untouched-rows": rows.AllRowsMove,
+    "law-row-order": rows.RowsTakenForSorted,
+    "law-sparse-dense": formula.NonFusedMinusEpsilon,
+}
+BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
+    unlawful.NanBecomesZero: {"law-nonfinite"},
+    unlawful.StepSkippedForInfinity: {"law-nonfinite"},
+    unlawful.TailInDouble: {"law-permutation", "law-split"},
+    unlawful.RoundsDown: {"law-sign"},
+}
+"""Agreement with the oracle accepts these: they differ from it by less than its bound, or on other problems."""
+
+
+def named_law(law: Check) -> str:
+    return law.name
+
+
+@pytest.mark.parametrize("law", LAWS, ids=named_law)
+def test_a_law_is_seen_to_fail(law: Check) -> None:
+    mutant = SEEN_TO_FAIL[law.name]()
+    (twin,) = (base for base in type(mutant).__mro__ if base in type(mutant).__bases__)
+    assert law.applies(mutant.claim)
+    drawn = subjects(mutant, law.problems, 120, 0)
+    assert any(law.judge(mutant, problem).findings for problem in drawn)
+    assert not any(law.judge(twin(), problem).findings for problem in drawn)
+
+
+@pytest.mark.parametrize("mutant", BY_LAWS_ALONE, ids=lambda mutant: mutant.__name__)
+def test_agreement_alone_accepts_what_a_law_rejects(mutant: type[Twin]) -> None:
+    ended = run(named(mutant), options=("--profile", "smoke"))
+    assert (ended.code, ended.failing(named(mutant))) == (1, BY_LAWS_ALONE[mutant])
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.__name__)
+def test_no_law_that_applies_is_about_nothing(twin: type[Twin]) -> None:
+    implementation = twin()
+    for law in LAWS:
+        if law.applies(implementation.claim):
+            drawn = subjects(implementation, law.problems, 120, 0)
+            told = sum(law.judge(implementation, problem).compared > 0 for problem in drawn)
+            assert told >= len(drawn) / 4, law.name  # some problems have one parameter, or no value in any gradient
+
+
+def test_the_place_in_a_tensor_is_claimed_by_all_but_one() -> None:
+    """torch's fused kernel rounds v behind the last full vector otherwise."""
+    of_place = [law for law in LAWS if law.name in ("law-permutation", "law-split")]
+    for name, entry in ADAPTERS.items():
+        claim = direct.claim_of(entry)
+        if "dense" in claim.gradients:
+            assert all(law.applies(claim) for law in of_place) == (name != "torch-fused")
+            assert (PLACE in claim.not_claimed) == (name == "torch-fused")
+
+
+# The comparison
+
+
+def compared() -> Comparison:
+    theta = np.ones(2, dtype=np.float32)
+    return Comparison(
+        Problem(dtype="float32", hyperparameters=Hyperparameters(), parameters=(theta,), gradients=((theta,),))
+    )
+
+
+@pytest.mark.parametrize(
+    ("obtained", "expected", "accepted"),
+    [
+        (1.0, 1.0, True),
+        (0.0, -0.0, True),
+        (np.nan, np.nan, True),
+        (np.inf, np.inf, True),
+        (1.0, np.nextafter(np.float32(1), np.float32(2)), False),
+        (np.nan, 1.0, False),
+        (1.0, np.nan, False),
+        (np.inf, -np.inf, False),
+    ],
+)
+def test_equal_is_bit_for_bit_but_for_the_sign_of_zero_and_the_kind_of_nan(
+    obtained: float, expected: float, accepted: bool
+) -> None:
+    found = compared()
+    pair = np.array([obtained, 1.0], dtype=np.float32)
+    found.equal(1, 0, "m", pair, np.array([expected, 1.0], dtype=np.float32))
+    assert not found.outcome.findings if accepted else found.outcome.findings
+    found = compared()
+    found.equal(1, 0, "m", pair, np.array([expected, 1.0], dtype=np.float32), np.array([False, True]))
+    assert not found.outcome.findings, "where it does not count"
+
+
+@pytest.mark.parametrize(
+    ("obtained", "bound", "accepted"),
+    [(1.0, 0.0, True), (1.5, 0.5, True), (1.5, 0.25, False), (np.nan, 1.0, False), (np.nan, np.inf, True)],
+)
+def test_within_is_within_the_bound_and_anything_where_it_is_infinite(
+    obtained: float, bound: float, accepted: bool
+) -> None:
+    found = compared()
+    found.within(3, 0, "update", np.array([obtained]), 1.0, bound)
+    assert bool(found.outcome.findings) != accepted
+    assert found.outcome.ambiguous == int(np.isinf(bound))
+    if not accepted:
+        (finding,) = found.outcome.findings
+        assert (finding.step, finding.quantity, finding.worst[0].expected) == (3, "update", 1.0)
