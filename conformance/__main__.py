@@ -1,33 +1,26 @@
-"""The command line: ``python -m conformance run | adapters | matrix``."""
+"""The command line: ``python -m conformance run | adapters | matrix | explain``."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
-import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from adapters.registry import ADAPTERS, ENVIRONMENTS, of_environment
-from conformance import checks, matrix, run, table
-from conformance.deviations import DEFAULT_FILE, DeviationsError
+import reference
+from adapters.registry import ADAPTERS, of_environment
+from conformance import checks, explain, matrix, run, table
+from conformance.deviations import DeviationsError
 from conformance.findings import to_json
 from conformance.ndjson import lines, write
+from conformance.options import parser
 from conformance.problems import PROFILES
 from conformance.progress import progress
 from conformance.verdict import ExitCode, Result, Verdict
-
-_EXIT_CODES = """exit codes:
-  0  everything conforms, or deviates as declared
-  1  something does not conform, or crashed
-  2  something could not be tested, or the command line is wrong
-  3  the suite itself failed"""
 
 
 class UsageError(ValueError):
@@ -36,7 +29,8 @@ class UsageError(ValueError):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    options = _parser().parse_args(arguments)
+    commands = {"run": _run, "adapters": _adapters, "matrix": _matrix, "explain": _explain_dialects}
+    options = parser(commands).parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit kills the children
     try:
         return int(options.command(options))
@@ -140,6 +134,15 @@ def _adapters(options: argparse.Namespace) -> int:
     return ExitCode.CONFORMS
 
 
+def _explain_dialects(options: argparse.Namespace) -> int:
+    explained = explain.explain(reference.dialect(options.A), reference.dialect(options.B))
+    if options.json:
+        print(json.dumps(to_json(explained)))
+    else:
+        explain.show(explained, table.console())
+    return ExitCode.CONFORMS
+
+
 def _explain(console: Console, results: Sequence[Result], complaints: Sequence[str]) -> None:
     for result in results:
         for text in table.explain(result):
@@ -152,105 +155,6 @@ def _explain(console: Console, results: Sequence[Result], complaints: Sequence[s
     count = sum(len(result.not_claimed) for result in results)
     if count:
         console.print(f"not claimed: {count} framework arguments, listed in the reports; never a pass")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m conformance",
-        description="Proves or refutes that an implementation is the Adam that it claims to be.",
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, function, text in (
-        ("run", _run, "run implementations under all checks"),
-        ("adapters", _adapters, "what is here, what is missing and why"),
-        ("matrix", _matrix, "merge the reports of several environments into one table"),
-    ):
-        command = commands.add_parser(
-            name, help=text, description=text, epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        command.set_defaults(command=function)
-        command.add_argument("--json", action="store_true", help="the result for programs on standard output")
-        if name != "matrix":
-            default = min(2, os.cpu_count() or 1)
-            command.add_argument("--jobs", type=_positive, default=default, help="processes at a time (%(default)s)")
-    _run_options(commands.choices["run"])
-    _matrix_options(commands.choices["matrix"])
-    return parser
-
-
-def _run_options(command: argparse.ArgumentParser) -> None:
-    help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
-    command.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
-    help_counterpart = "compare directly with this adapter, instead of the live ones of the dialect; may be repeated"
-    command.add_argument("--counterpart", action="append", metavar="NAME", help=help_counterpart)
-    help_environment = "all adapters that this tox environment must have; may be repeated"
-    command.add_argument("--environment", action="append", choices=ENVIRONMENTS, help=help_environment)
-    command.add_argument("--profile", choices=tuple(PROFILES), default="quick", help="how much (%(default)s)")
-    command.add_argument("--problems", type=_positive, metavar="N", help="problems, instead of the profile's number")
-    command.add_argument("--seed", type=_seed, default=0, help="seed of the problems (%(default)s)")
-    command.add_argument("--check", action="append", choices=checks.NAMES, help="only this check; may be repeated")
-    command.add_argument("--problem", type=_seed, metavar="K", help="only problem K of each set, to debug a finding")
-    command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
-    command.add_argument("--deviations", type=Path, default=DEFAULT_FILE, metavar="FILE", help="declared deviations")
-    command.add_argument(
-        "--report", type=_writable_folder, metavar="DIR", help="write report.md and report.ndjson there"
-    )
-    command.add_argument("--ndjson", type=_writable, metavar="FILE", help="write the report as NDJSON")
-
-
-def _matrix_options(command: argparse.ArgumentParser) -> None:
-    files = "reports; default: those that the tox environments write"
-    command.add_argument("files", type=Path, nargs="*", metavar="FILE.ndjson", help=files)
-    required = f"that must be there ({','.join(ENVIRONMENTS)})"
-    command.add_argument("--environments", type=_environments, default=ENVIRONMENTS, metavar="A,B", help=required)
-    command.add_argument("--markdown", type=_writable, metavar="FILE", help="write the table as Markdown")
-
-
-def _positive(text: str) -> int:
-    return _whole(text, 1)
-
-
-def _seed(text: str) -> int:
-    return _whole(text, 0)
-
-
-def _whole(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from {least} on")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a finite number of seconds above 0")
-    return value
-
-
-def _environments(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
-    for name in names:
-        if name not in ENVIRONMENTS:
-            raise argparse.ArgumentTypeError(f"{name!r}; accepted: {', '.join(ENVIRONMENTS)}")
-    return names
-
-
-def _writable(text: str) -> Path:
-    """A file that can be written, so that a long run does not end with nothing."""
-    path = Path(text)
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if (path.exists() and not path.is_file()) or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written; accepted: a file in a writable folder")
-    return path
-
-
-def _writable_folder(text: str) -> Path:
-    return _writable(str(Path(text) / "report.md")).parent
 
 
 if __name__ == "__main__":
