@@ -17,14 +17,10 @@ from conformance import checks, explain, matrix, run, table
 from conformance.deviations import DeviationsError
 from conformance.findings import to_json
 from conformance.ndjson import lines, write
-from conformance.options import parser
+from conformance.options import UsageError, classes, parser
 from conformance.problems import PROFILES
 from conformance.progress import progress
 from conformance.verdict import ExitCode, Result, Verdict
-
-
-class UsageError(ValueError):
-    """Options that do not go together."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +46,8 @@ def _run(options: argparse.Namespace) -> int:
     environments = tuple(dict.fromkeys(options.environment or ()))
     named = [name for environment in environments for name in of_environment(environment)]
     named += options.adapter or []
+    given = {one.name: one for one in classes(options)}
+    named += given
     problems = options.problems or profile.problems
     if options.problem is not None and options.problem >= problems:
         raise UsageError(f"--problem is {options.problem}; accepted: 0 to {problems - 1}, the run's problems")
@@ -66,6 +64,7 @@ def _run(options: argparse.Namespace) -> int:
         jobs=options.jobs,
         time_limit=options.time_limit,
         deviations=options.deviations,
+        given=given,
     )
     console = table.console(stderr=options.json)
     with progress(console) as reporter:

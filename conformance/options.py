@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from adapters.registry import ENVIRONMENTS
+from adapters.registry import ENVIRONMENTS, KINDS
 from conformance import checks
 from conformance.deviations import DEFAULT_FILE
+from conformance.given import Given
 from conformance.problems import PROFILES
 from reference import DIALECTS
 
@@ -26,6 +29,11 @@ COMMANDS: Mapping[str, str] = {
     "matrix": "merge the reports of several environments into one table",
     "explain": "where two dialects differ, and how much it matters",
 }
+
+
+class UsageError(ValueError):
+    """Options that do not go together."""
+
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -54,9 +62,40 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     return whole
 
 
+def classes(options: argparse.Namespace) -> tuple[Given, ...]:
+    """The optimizer classes that `run` is given. Raises `UsageError` for what belongs to one where there is none."""
+    about = {name: getattr(options, name) for name in ("dialect", "kwargs", "decay", "arithmetic")}
+    stated = {name: value for name, value in about.items() if value is not None}
+    found = tuple(
+        Given(option=option, path=path, **stated)
+        for option in KINDS
+        for path in getattr(options, option.replace("-", "_")) or ()
+    )
+    for name in stated if not found else ():
+        accepted = " or ".join(f"--{option}" for option in KINDS)
+        raise UsageError(f"--{name} is given for no class; accepted: together with {accepted}")
+    return found
+
+
+def _class_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("optimizers that are not ours")
+    for option, kind in KINDS.items():
+        text = f"a class of yours or of anybody, as {kind.example}; may be repeated"
+        group.add_argument(f"--{option}", action="append", metavar="MODULE:CLASS", help=text)
+    text = f"that the class claims; default: its framework's. {', '.join(DIALECTS)}"
+    group.add_argument("--dialect", choices=tuple(DIALECTS), metavar="NAME", help=text)
+    text = """further arguments of its constructor, as '{"foreach": true}'"""
+    group.add_argument("--kwargs", type=_json_object, metavar="JSON", help=text)
+    text = "what its weight_decay is, where neither its arguments nor a W at the end of its name say so"
+    group.add_argument("--decay", choices=("l2", "decoupled"), help=text)
+    text = """where it computes otherwise than assumed, as '{"powers": "float32"}' (adapters/contract.py: Arithmetic)"""
+    group.add_argument("--arithmetic", type=_json_object, metavar="JSON", help=text)
+
+
 def _run_options(command: argparse.ArgumentParser) -> None:
     help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
     command.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
+    _class_options(command)
     help_counterpart = "compare directly with this adapter, instead of the live ones of the dialect; may be repeated"
     command.add_argument("--counterpart", action="append", metavar="NAME", help=help_counterpart)
     help_environment = "all adapters that this tox environment must have; may be repeated"
@@ -108,6 +147,16 @@ def _seconds(text: str) -> float:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"{text!r}; accepted: a finite number of seconds above 0")
+    return value
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a JSON object, as " + """{"foreach": true}""")
     return value
 
 
