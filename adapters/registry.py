@@ -78,7 +78,10 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         kind.option: kind
-        for kind in (Kind("torch-optimizer", "adapters.torch_class", "TorchClass", "torch.optim:Adam", "torch"),)
+        for kind in (
+            Kind("torch-optimizer", "adapters.torch_class", "TorchClass", "torch.optim:Adam", "torch"),
+            Kind("keras-optimizer", "adapters.keras_class", "KerasClass", "keras.optimizers.legacy:Adam", "keras"),
+        )
     }
 )
 

@@ -49,5 +49,5 @@ class Given:
         """The adapter. Raises ImportError without the framework, ContractError for what cannot be tested."""
         kind = KINDS[self.option]
         make = getattr(importlib.import_module(kind.module), kind.cls)
-        more: dict[str, Any] = {"decay": self.decay} if self.decay else {}
-        return make(self.path, dialect=self.dialect, kwargs=self.kwargs, arithmetic=self.arithmetic, **more)
+        about = {"dialect": self.dialect, "kwargs": self.kwargs, "decay": self.decay, "arithmetic": self.arithmetic}
+        return make(self.path, **about)

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 import wrong_torch
+from judging import command
+from judging import judged as judged_by_option
 
 import fused_adam
 from adapters.contract import ContractError, Hyperparameters
 from adapters.torch_class import TorchClass
 from conformance import checks
-from conformance.child import Child
 from conformance.given import Given
 from conformance.load import CannotTest, load
-from conformance.process import ChildEnd
-from conformance.verdict import Result, Verdict, judge
+from conformance.verdict import Verdict
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def judged(path: str, problems: int = 40, only: Sequence[str] = (), **about: Any) -> Result:
-    """What a run says of a class; in this process, to save the imports."""
-    given = Given(option="torch-optimizer", path=path, **about)
-    order = {"adapter": given.name, "problems": problems, "seed": 0, "checks": list(only), "only": None}
-    out = io.StringIO()
-    Child(order | {"environments": [], "counterparts": [], "given": given.order()}, out).run()
-    events = tuple(json.loads(line) for line in out.getvalue().splitlines())
-    return judge(given.name, ChildEnd(events=events, failure=None, output="", seconds=0.0))
-
-
-def command(*words: str) -> subprocess.CompletedProcess[str]:
-    """The command line, in the folder of these tests, where `wrong_torch` can be imported."""
-    return subprocess.run(
-        [sys.executable, "-m", "conformance", "run", "--json", *words],
-        cwd=Path(__file__).parent,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+judged = partial(judged_by_option, "torch-optimizer")
 
 
 # What conforms
