@@ -7,13 +7,14 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 import reference
 from adapters.registry import ADAPTERS, of_environment
-from conformance import checks, explain, matrix, run, table
+from conformance import checks, declare, deviations, explain, matrix, provenance, run, table
 from conformance.deviations import DeviationsError
 from conformance.findings import to_json
 from conformance.ndjson import lines, write
@@ -51,6 +52,8 @@ def _run(options: argparse.Namespace) -> int:
     problems = options.problems or profile.problems
     if options.problem is not None and options.problem >= problems:
         raise UsageError(f"--problem is {options.problem}; accepted: 0 to {problems - 1}, the run's problems")
+    if options.write_deviations and options.write_deviations.exists() and not options.force:
+        raise UsageError(f"--write-deviations is {options.write_deviations}, which exists; accepted: with --force")
     plan = run.Plan(
         adapters=tuple(dict.fromkeys(named)) or tuple(ADAPTERS),
         named=bool(named),
@@ -79,9 +82,19 @@ def _run(options: argparse.Namespace) -> int:
         console.print("nothing could be tested: no adapter's framework is installed here")
     for path in run.write_reports(done, ndjson_file=options.ndjson, report=options.report):
         console.print(f"wrote {path}")
+    if options.write_deviations:
+        _declare(console, options.write_deviations, plan, done)
     if options.json:
         print("\n".join(lines(done.header, done.results, done.complaints, done.code)))
     return done.code
+
+
+def _declare(console: Console, path: Path, plan: run.Plan, done: run.Run) -> None:
+    found, refused = declare.entries(done.results, deviations.read(plan.deviations), plan.given, provenance.version_of)
+    write(path, declare.toml(found))
+    console.print(f"wrote {path}: {len(found)} deviations; say why and since when, then run with --deviations {path}")
+    for text in refused:
+        console.print(f"[magenta]cannot be declared:[/] {escape(text)}")
 
 
 def _matrix(options: argparse.Namespace) -> int:

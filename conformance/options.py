@@ -107,6 +107,9 @@ def _run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--problem", type=_seed, metavar="K", help="only problem K of each set, to debug a finding")
     command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
     command.add_argument("--deviations", type=Path, default=DEFAULT_FILE, metavar="FILE", help="declared deviations")
+    help_write = "declare there what is found, for --deviations of the next run; with reasons for you to fill in"
+    command.add_argument("--write-deviations", type=_writable, metavar="FILE", help=help_write)
+    command.add_argument("--force", action="store_true", help="--write-deviations may overwrite")
     command.add_argument(
         "--report", type=_writable_folder, metavar="DIR", help="write report.md and report.ndjson there"
     )

@@ -38,6 +38,7 @@ def test_help_names_every_option_of_run(capsys: pytest.CaptureFixture[str]) -> N
         main(["run", "--help"])
     text = capsys.readouterr().out
     options = "adapter environment profile problems seed check problem time-limit deviations report ndjson json jobs"
+    options += " write-deviations force"
     options += " dialect kwargs decay arithmetic " + " ".join(KINDS)
     for option in options.split():
         assert f"--{option} " in text
