@@ -88,7 +88,7 @@ class Fused:
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """The kernel's element formula is a lerp in both moments."""
-        return _arithmetic(dtype)
+        return arithmetic(dtype)
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
         """A new optimizer over new variables."""
@@ -135,7 +135,7 @@ class NonFused:
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """XLA contracts multiply and add: m is fma(g - m, 1 - beta_1, m), which is still a lerp."""
-        return _arithmetic(dtype)
+        return arithmetic(dtype)
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
         """A new optimizer, or a used one that nobody can tell from it."""
@@ -212,7 +212,7 @@ def _arguments(h: Hyperparameters) -> dict[str, Any]:
     }
 
 
-def _arithmetic(dtype: Precision) -> Arithmetic:
+def arithmetic(dtype: Precision) -> Arithmetic:
     """OptimizerV2._create_hypers makes a float32 variable of every hyper-parameter, whatever the model's
     dtype; Adam._prepare_local casts them to that dtype and computes the rest in it. epsilon is none of
     them and arrives in the model's dtype.

@@ -60,6 +60,31 @@ _TABLE = (
     Entry("fused-adam-cuda-mxnet1", "adapters.fused_adam_cuda", "Mxnet1", _NONE, "adam-conformance"),
 )
 
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of optimizer class that an adapter is made for when a user gives one."""
+
+    option: str
+    """Of the command line, without its dashes."""
+    module: str
+    cls: str
+    example: str
+    """A class of the kind."""
+    distribution: str
+    """The framework that every class of the kind runs on."""
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        kind.option: kind
+        for kind in (
+            Kind("torch-optimizer", "adapters.torch_class", "TorchClass", "torch.optim:Adam", "torch"),
+            Kind("keras-optimizer", "adapters.keras_class", "KerasClass", "keras.optimizers.legacy:Adam", "keras"),
+        )
+    }
+)
+
 ADAPTERS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _TABLE})
 ENVIRONMENTS: tuple[str, ...] = tuple(dict.fromkeys(name for entry in _TABLE for name in entry.environments))
 

@@ -102,6 +102,11 @@ class OptimizerRun:
             t=(t,) * len(variables),
         )
 
+    def without(self, *names: str) -> list[str]:
+        """Those of the slots that the first parameter does not have."""
+        optimizer, first = self._bench.optimizer, self._bench.variables[0]
+        return [name for name in names if self._slot(optimizer, 0, first, name) is None]
+
     def _slots(self, name: str) -> tuple[Array, ...]:
         values = []
         for position, variable in enumerate(self._bench.variables):

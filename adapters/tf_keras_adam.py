@@ -81,27 +81,8 @@ class TfKeras:
         )
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
-        """tf.cast makes float32 of a Python number before it makes the variable's dtype of it: learning rate,
-        weight decay and the betas of the powers. 1 - beta is formed in Python and reaches the moments, as
-        epsilon reaches the denominator, in the variable's dtype.
-
-        Dense gradients: m + (g - m) (1 - beta_1); sparse ones: m - m (1 - beta_1), then the rows add
-        (1 - beta_1) g.
-        """
-        return Arithmetic(
-            storage=dtype,
-            compute=dtype,
-            learning_rate="float32",
-            moment_betas="float64",
-            power_betas="float32",
-            powers=dtype,
-            power_form="pow",
-            step_size=dtype,
-            epsilon=dtype,
-            decay="float32",
-            first_moment="lerp",
-            second_moment="lerp",
-        )
+        """Operation by operation, in eager mode."""
+        return arithmetic(dtype)
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
         """A new optimizer over new variables."""
@@ -115,11 +96,35 @@ class TfKeras:
             weight_decay=h.weight_decay or None,  # None is this framework's "absent"
         )
         bench = Bench(optimizer, new_variables(self.tensorflow, parameters))
-        return OptimizerRun(self.tensorflow, bench, _slot, amsgrad=h.amsgrad)
+        return OptimizerRun(self.tensorflow, bench, slot, amsgrad=h.amsgrad)
 
 
-def _slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
+def slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
     """Adam.build makes three lists, in the order of the variables of the first step."""
     slots = {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"}
     built = getattr(optimizer, slots[name], None)
     return None if built is None else built[position]
+
+
+def arithmetic(dtype: Precision) -> Arithmetic:
+    """tf.cast makes float32 of a Python number before it makes the variable's dtype of it: learning rate,
+    weight decay and the betas of the powers. 1 - beta is formed in Python and reaches the moments, as
+    epsilon reaches the denominator, in the variable's dtype.
+
+    Dense gradients: m + (g - m) (1 - beta_1); sparse ones: m - m (1 - beta_1), then the rows add
+    (1 - beta_1) g.
+    """
+    return Arithmetic(
+        storage=dtype,
+        compute=dtype,
+        learning_rate="float32",
+        moment_betas="float64",
+        power_betas="float32",
+        powers=dtype,
+        power_form="pow",
+        step_size=dtype,
+        epsilon=dtype,
+        decay="float32",
+        first_moment="lerp",
+        second_moment="lerp",
+    )

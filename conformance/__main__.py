@@ -1,11 +1,9 @@
-"""The command line: ``python -m conformance run | adapters | matrix``."""
+"""The command line: ``python -m conformance run | adapters | matrix | explain``."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,29 +12,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from adapters.registry import ADAPTERS, ENVIRONMENTS, of_environment
-from conformance import checks, matrix, run, table
-from conformance.deviations import DEFAULT_FILE, DeviationsError
+import reference
+from adapters.registry import ADAPTERS, of_environment
+from conformance import checks, declare, deviations, explain, matrix, provenance, run, table
+from conformance.deviations import DeviationsError
 from conformance.findings import to_json
 from conformance.ndjson import lines, write
+from conformance.options import UsageError, classes, parser
 from conformance.problems import PROFILES
 from conformance.progress import progress
 from conformance.verdict import ExitCode, Result, Verdict
 
-_EXIT_CODES = """exit codes:
-  0  everything conforms, or deviates as declared
-  1  something does not conform, or crashed
-  2  something could not be tested, or the command line is wrong
-  3  the suite itself failed"""
-
-
-class UsageError(ValueError):
-    """Options that do not go together."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    options = _parser().parse_args(arguments)
+    commands = {"run": _run, "adapters": _adapters, "matrix": _matrix, "explain": _explain_dialects}
+    options = parser(commands).parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit kills the children
     try:
         return int(options.command(options))
@@ -56,9 +47,13 @@ def _run(options: argparse.Namespace) -> int:
     environments = tuple(dict.fromkeys(options.environment or ()))
     named = [name for environment in environments for name in of_environment(environment)]
     named += options.adapter or []
+    given = {one.name: one for one in classes(options)}
+    named += given
     problems = options.problems or profile.problems
     if options.problem is not None and options.problem >= problems:
         raise UsageError(f"--problem is {options.problem}; accepted: 0 to {problems - 1}, the run's problems")
+    if options.write_deviations and options.write_deviations.exists() and not options.force:
+        raise UsageError(f"--write-deviations is {options.write_deviations}, which exists; accepted: with --force")
     plan = run.Plan(
         adapters=tuple(dict.fromkeys(named)) or tuple(ADAPTERS),
         named=bool(named),
@@ -72,6 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         jobs=options.jobs,
         time_limit=options.time_limit,
         deviations=options.deviations,
+        given=given,
     )
     console = table.console(stderr=options.json)
     with progress(console) as reporter:
@@ -86,9 +82,19 @@ def _run(options: argparse.Namespace) -> int:
         console.print("nothing could be tested: no adapter's framework is installed here")
     for path in run.write_reports(done, ndjson_file=options.ndjson, report=options.report):
         console.print(f"wrote {path}")
+    if options.write_deviations:
+        _declare(console, options.write_deviations, plan, done)
     if options.json:
         print("\n".join(lines(done.header, done.results, done.complaints, done.code)))
     return done.code
+
+
+def _declare(console: Console, path: Path, plan: run.Plan, done: run.Run) -> None:
+    found, refused = declare.entries(done.results, deviations.read(plan.deviations), plan.given, provenance.version_of)
+    write(path, declare.toml(found))
+    console.print(f"wrote {path}: {len(found)} deviations; say why and since when, then run with --deviations {path}")
+    for text in refused:
+        console.print(f"[magenta]cannot be declared:[/] {escape(text)}")
 
 
 def _matrix(options: argparse.Namespace) -> int:
@@ -140,6 +146,15 @@ def _adapters(options: argparse.Namespace) -> int:
     return ExitCode.CONFORMS
 
 
+def _explain_dialects(options: argparse.Namespace) -> int:
+    explained = explain.explain(reference.dialect(options.A), reference.dialect(options.B))
+    if options.json:
+        print(json.dumps(to_json(explained)))
+    else:
+        explain.show(explained, table.console())
+    return ExitCode.CONFORMS
+
+
 def _explain(console: Console, results: Sequence[Result], complaints: Sequence[str]) -> None:
     for result in results:
         for text in table.explain(result):
@@ -152,105 +167,6 @@ def _explain(console: Console, results: Sequence[Result], complaints: Sequence[s
     count = sum(len(result.not_claimed) for result in results)
     if count:
         console.print(f"not claimed: {count} framework arguments, listed in the reports; never a pass")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m conformance",
-        description="Proves or refutes that an implementation is the Adam that it claims to be.",
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, function, text in (
-        ("run", _run, "run implementations under all checks"),
-        ("adapters", _adapters, "what is here, what is missing and why"),
-        ("matrix", _matrix, "merge the reports of several environments into one table"),
-    ):
-        command = commands.add_parser(
-            name, help=text, description=text, epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        command.set_defaults(command=function)
-        command.add_argument("--json", action="store_true", help="the result for programs on standard output")
-        if name != "matrix":
-            default = min(2, os.cpu_count() or 1)
-            command.add_argument("--jobs", type=_positive, default=default, help="processes at a time (%(default)s)")
-    _run_options(commands.choices["run"])
-    _matrix_options(commands.choices["matrix"])
-    return parser
-
-
-def _run_options(command: argparse.ArgumentParser) -> None:
-    help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
-    command.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
-    help_counterpart = "compare directly with this adapter, instead of the live ones of the dialect; may be repeated"
-    command.add_argument("--counterpart", action="append", metavar="NAME", help=help_counterpart)
-    help_environment = "all adapters that this tox environment must have; may be repeated"
-    command.add_argument("--environment", action="append", choices=ENVIRONMENTS, help=help_environment)
-    command.add_argument("--profile", choices=tuple(PROFILES), default="quick", help="how much (%(default)s)")
-    command.add_argument("--problems", type=_positive, metavar="N", help="problems, instead of the profile's number")
-    command.add_argument("--seed", type=_seed, default=0, help="seed of the problems (%(default)s)")
-    command.add_argument("--check", action="append", choices=checks.NAMES, help="only this check; may be repeated")
-    command.add_argument("--problem", type=_seed, metavar="K", help="only problem K of each set, to debug a finding")
-    command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
-    command.add_argument("--deviations", type=Path, default=DEFAULT_FILE, metavar="FILE", help="declared deviations")
-    command.add_argument(
-        "--report", type=_writable_folder, metavar="DIR", help="write report.md and report.ndjson there"
-    )
-    command.add_argument("--ndjson", type=_writable, metavar="FILE", help="write the report as NDJSON")
-
-
-def _matrix_options(command: argparse.ArgumentParser) -> None:
-    files = "reports; default: those that the tox environments write"
-    command.add_argument("files", type=Path, nargs="*", metavar="FILE.ndjson", help=files)
-    required = f"that must be there ({','.join(ENVIRONMENTS)})"
-    command.add_argument("--environments", type=_environments, default=ENVIRONMENTS, metavar="A,B", help=required)
-    command.add_argument("--markdown", type=_writable, metavar="FILE", help="write the table as Markdown")
-
-
-def _positive(text: str) -> int:
-    return _whole(text, 1)
-
-
-def _seed(text: str) -> int:
-    return _whole(text, 0)
-
-
-def _whole(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from {least} on")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a finite number of seconds above 0")
-    return value
-
-
-def _environments(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
-    for name in names:
-        if name not in ENVIRONMENTS:
-            raise argparse.ArgumentTypeError(f"{name!r}; accepted: {', '.join(ENVIRONMENTS)}")
-    return names
-
-
-def _writable(text: str) -> Path:
-    """A file that can be written, so that a long run does not end with nothing."""
-    path = Path(text)
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if (path.exists() and not path.is_file()) or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written; accepted: a file in a writable folder")
-    return path
-
-
-def _writable_folder(text: str) -> Path:
-    return _writable(str(Path(text) / "report.md")).parent
 
 
 if __name__ == "__main__":

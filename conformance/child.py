@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from adapters.contract import Arithmetic, Identity, Implementation
 from conformance import checks, direct
 from conformance.findings import Finding, Outcome, short_text, to_json
+from conformance.given import Given
 from conformance.load import CannotTest, load
 from conformance.observe import ImplementationFailed, answered
 from conformance.subjects import DIRECT, SETS, Subject, beside, subjects
@@ -54,6 +55,7 @@ class Child:
 
     def __init__(self, order: dict[str, Any], out: TextIO) -> None:
         self.order, self.out = order, out
+        self.given = Given(**order["given"]) if order.get("given") else None
 
     def say(self, event: str, **data: Any) -> None:
         """One JSON line."""
@@ -62,7 +64,7 @@ class Child:
     def run(self) -> None:
         """All checks, to the end; an exception of the implementation is an event, not an end of the suite."""
         try:
-            implementation = load(self.order["adapter"])
+            implementation = load(self.order["adapter"], self.given)
         except CannotTest as reason:
             self.say("cannot-test", reason=str(reason), missing=reason.missing)
             return
@@ -176,8 +178,8 @@ class Child:
 
     def _again(self, options: str) -> str:
         order = self.order
-        which = f"--adapter {shlex.quote(order['adapter'])}{options}"
-        return f"python -m conformance run {which} --problems {order['problems']} --seed {order['seed']}"
+        which = self.given.words() if self.given is not None else f"--adapter {shlex.quote(order['adapter'])}"
+        return f"python -m conformance run {which}{options} --problems {order['problems']} --seed {order['seed']}"
 
     def _whole_run(self, check: str, outcome: Outcome) -> None:
         self._say_result(check, Tally(outcome, failing=len(outcome.findings)))

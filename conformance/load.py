@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import reference
-from adapters.contract import CONTRACT_VERSION, Claim, Implementation, Precision
+from adapters.contract import CONTRACT_VERSION, Claim, ContractError, Implementation, Precision
 from adapters.registry import ADAPTERS
 from conformance.findings import short_text
+from conformance.given import Given
 
 SERVED: tuple[Precision, ...] = ("float32", "float64")
 """The dtypes that problems are drawn in."""
@@ -30,21 +31,27 @@ class Missing(CannotTest):
     missing = True
 
 
-def load(name: str) -> Implementation:
-    """The implementation called `name`: one of the registry's, or FILE.py:NAME.
+def load(name: str, given: Given | None = None) -> Implementation:
+    """The implementation called `name`: one of the registry's, FILE.py:NAME, or the class that is given.
 
     Raises `CannotTest` if there is none, if its framework is missing, or if it is written against
     another version of the contract.
     """
     try:
-        factory = _from_file(name) if ".py:" in name else _from_registry(name)
-        implementation = factory()
+        if given is not None:
+            implementation = given.adapter()
+        else:
+            factory = _from_file(name) if ".py:" in name else _from_registry(name)
+            implementation = factory()
     except (CannotTest, KeyboardInterrupt):
         raise
     except ImportError as error:
         if (error.name or "").startswith("adapters"):
             raise CannotTest(f"{name} is broken: {short_text(error)}") from error
         raise Missing(f"{name} needs what is not here: {short_text(error)}") from error
+    except ContractError as error:
+        message = str(error) if given is not None else f"{name} cannot be constructed: {short_text(error)}"
+        raise CannotTest(message) from error
     except BaseException as error:  # SystemExit too: it would end the suite without a word
         raise CannotTest(f"{name} cannot be constructed: {short_text(error)}") from error
     _check(name, implementation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.registry import ADAPTERS
 from conformance import deviations, ndjson, provenance, table
+from conformance.given import Given
 from conformance.process import ChildEnd, kill_all, run_child
 from conformance.progress import Reporter
 from conformance.verdict import ExitCode, Result, Verdict, exit_code, judge
@@ -37,6 +38,8 @@ class Plan:
     jobs: int = 1
     time_limit: float
     deviations: Path = deviations.DEFAULT_FILE
+    given: Mapping[str, Given] = field(default_factory=dict)
+    """Those of the adapters that are optimizer classes given on the command line, by name."""
 
 
 @dataclass
@@ -97,6 +100,7 @@ def child(plan: Plan, adapter: str, reporter: Reporter) -> ChildEnd:
         "only": plan.only,
         "environments": plan.environment.split("+") if plan.environment else [],
         "counterparts": list(plan.counterparts),
+        "given": plan.given[adapter].order() if adapter in plan.given else None,
     }
     return run_child(order, time_limit=plan.time_limit, on_event=lambda event: reporter.event(adapter, event))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from suite_cli import ROOT, TWIN, Ended, conformance, run
 
-from adapters.registry import ADAPTERS, ENVIRONMENTS
+from adapters.registry import ADAPTERS, ENVIRONMENTS, KINDS
 from conformance import checks, ndjson
 from conformance.__main__ import main
 from conformance.problems import PROFILES
@@ -23,7 +23,7 @@ MUTANT = "conformance/mutants/formula.py:EpsilonInsideRoot"
 # Help
 
 
-@pytest.mark.parametrize("words", [(), ("run",), ("adapters",), ("matrix",)], ids=" ".join)
+@pytest.mark.parametrize("words", [(), ("run",), ("adapters",), ("matrix",), ("explain",)], ids=" ".join)
 def test_help_explains_the_exit_codes(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*words, "--help"])
@@ -38,6 +38,8 @@ def test_help_names_every_option_of_run(capsys: pytest.CaptureFixture[str]) -> N
         main(["run", "--help"])
     text = capsys.readouterr().out
     options = "adapter environment profile problems seed check problem time-limit deviations report ndjson json jobs"
+    options += " write-deviations force"
+    options += " dialect kwargs decay arithmetic " + " ".join(KINDS)
     for option in options.split():
         assert f"--{option} " in text
     for name in (*PROFILES, *checks.NAMES, *ENVIRONMENTS):
@@ -72,6 +74,17 @@ def test_help_names_every_option_of_run(capsys: pytest.CaptureFixture[str]) -> N
         ("run --time-limit nan", "argument --time-limit: 'nan'; accepted: a finite number of seconds above 0"),
         ("run --time-limit inf", "argument --time-limit: 'inf'; accepted: a finite number of seconds above 0"),
         ("run --time-limit soon", "argument --time-limit: 'soon'; accepted: a finite number of seconds above 0"),
+        (
+            "run --torch-optimizer a:B --dialect adam",
+            "argument --dialect: invalid choice: 'adam' (choose from 'keras-v2",
+        ),
+        (
+            "run --torch-optimizer a:B --decay some",
+            "argument --decay: invalid choice: 'some' (choose from 'l2', 'decou",
+        ),
+        ("run --torch-optimizer a:B --kwargs x", "argument --kwargs: 'x'; accepted: a JSON object"),
+        ("run --torch-optimizer a:B --kwargs [1]", "argument --kwargs: '[1]'; accepted: a JSON object"),
+        ("run --torch-optimizer a:B --arithmetic 1", "argument --arithmetic: '1'; accepted: a JSON object"),
         ("adapters torch-loop", "unrecognized arguments: torch-loop"),
         ("adapters --jobs 0", "argument --jobs: '0'; accepted: a whole number from 1 on"),
         ("matrix --environments bogus", "argument --environments: 'bogus'; accepted: keras, mxnet, torch"),
@@ -122,6 +135,13 @@ def test_a_device_or_a_pipe_is_never_replaced_by_a_report(tmp_path: Path) -> Non
     assert "argument --ndjson: " in ended.text
 
 
+@pytest.mark.parametrize("words", [("--dialect", "torch-adam"), ("--kwargs", "{}"), ("--decay", "l2")], ids=" ".join)
+def test_what_belongs_to_a_class_is_refused_without_one(words: tuple[str, str]) -> None:
+    ended = conformance("run", "--adapter", TWIN, *words)
+    assert ended.code == 2
+    assert f"{words[0]} is given for no class; accepted: together with --torch-optimizer" in ended.text
+
+
 # Nothing tested is no pass
 
 
@@ -145,6 +165,14 @@ def test_an_environment_that_was_named_must_be_there(tmp_path: Path) -> None:
     ended = conformance("run", "--environment", "torch", variables=without_frameworks(tmp_path))
     assert ended.code == 2
     assert ended.text.count("could not be tested: torch-") == 3
+
+
+@pytest.mark.parametrize("option", KINDS)
+def test_a_class_whose_framework_is_missing_could_not_be_tested(tmp_path: Path, option: str) -> None:
+    path = KINDS[option].example
+    ended = conformance("run", f"--{option}", path, variables=without_frameworks(tmp_path))
+    assert ended.code == 2
+    assert f"{path} needs what is not here: " in ended.text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""What the adapters for optimizer classes that are not ours share: the class, what it takes, and who ships it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from importlib import metadata
+from types import ModuleType
+from typing import Any
+
+from adapters.contract import Arithmetic, ContractError, Hyperparameters
+
+_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_VARIES_ALWAYS = ("learning_rate", "beta_1", "beta_2", "epsilon")
+
+
+def class_at(option: str, path: str, bases: tuple[type, ...]) -> type:
+    """The class that ``package.module:Class`` names.
+
+    Raises `ContractError` for a path of another form, a module that does not import, a name that is not there, and
+    for what is no class or no subclass of one of `bases`.
+    """
+    if not _PATH.fullmatch(path):
+        raise ContractError(option, path, "package.module:Class, as torch.optim:Adam")
+    name, _, attribute = path.partition(":")
+    module = _module(option, path, name)
+    found: Any = module
+    for part in attribute.split("."):
+        found = getattr(found, part, None)
+    known = ", ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
+    if found is None:
+        classes = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, bases)]
+        accepted = (
+            f"one of {name}'s: {', '.join(sorted(classes))}" if classes else f"a module with a subclass of {known}"
+        )
+        raise ContractError(option, path, accepted)
+    if not isinstance(found, type):
+        raise ContractError(option, path, f"a class; {attribute} is a {type(found).__name__}")
+    if not issubclass(found, bases):
+        raise ContractError(option, path, f"a subclass of {known}; anything else by --adapter FILE.py:NAME")
+    return found
+
+
+def _module(option: str, path: str, name: str) -> ModuleType:
+    """The module called `name`, or the attribute: ``tensorflow.keras`` is not a package of that name."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        parent, _, last = name.rpartition(".")
+        if parent and error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            found = getattr(_module(option, path, parent), last, None)
+            if found is not None:
+                return found  # type: ignore[no-any-return]
+        raise _does_not_import(option, path, error) from error
+    except (Exception, SystemExit) as error:
+        raise _does_not_import(option, path, error) from error
+
+
+def _does_not_import(option: str, path: str, error: BaseException) -> ContractError:
+    return ContractError(option, path, f"one whose module imports here ({type(error).__name__}: {error})")
+
+
+def arguments_of(cls: type) -> dict[str, Any]:
+    """Names and defaults of what the constructor takes; through ``**kwargs`` what its bases take, too."""
+    found: dict[str, Any] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        parameters = [*inspect.signature(base.__init__).parameters.values()][1:]
+        named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        found = {p.name: p.default for p in named} | found
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return found
+
+
+def check_arguments(
+    option: str, path: str, takes: Mapping[str, Any], spelling: Mapping[str, str], kwargs: Mapping[str, Any]
+) -> frozenset[str]:
+    """Hyper-parameters (the contract's names) that the class takes and that `kwargs` leaves to the suite.
+
+    spelling: from the contract's name to the class's. Raises `ContractError` where one that always varies is
+    missing or fixed, where another is fixed to more than its absence, and for names that the class does not take.
+    """
+    for name in _VARIES_ALWAYS:
+        if spelling[name] not in takes:
+            accepted = f"a class whose constructor takes {spelling[name]}; it takes {', '.join(takes)}"
+            raise ContractError(option, path, accepted)
+    free = {name for name, spelled in spelling.items() if spelled in takes and spelled not in kwargs}
+    for name, spelled in spelling.items():
+        absent = _absent(name)
+        if spelled in kwargs and (name in _VARIES_ALWAYS or kwargs[spelled] not in absent):
+            accepted = f"no {spelled}, which the suite varies"
+            if name not in _VARIES_ALWAYS:
+                accepted += f", or {absent[0]}, which leaves it out"
+            raise ContractError("kwargs", dict(kwargs), accepted)
+    for name in kwargs:
+        if name not in takes:
+            own = [key for key in takes if key not in (*spelling.values(), "params")]
+            raise ContractError("kwargs", dict(kwargs), f"arguments of {path}: {', '.join(own)}")
+    return frozenset(free)
+
+
+def _absent(name: str) -> tuple[Any, ...]:
+    default = getattr(Hyperparameters(), name)
+    return (default, None) if default is False or default == 0 else (default,)
+
+
+def left_out(takes: Mapping[str, Any], skip: Sequence[str], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The class's arguments that are not tested, and the values that they have instead."""
+    shown = {name: default for name, default in takes.items() if name not in skip and name not in kwargs}
+    defaults = tuple(f"{name} (left at its default)" for name in shown)
+    return (*defaults, *(f"{name} other than {value!r}" for name, value in kwargs.items()))
+
+
+def declared(arithmetic: Arithmetic, changes: Mapping[str, Any]) -> Arithmetic:
+    """`arithmetic` as the caller corrects it; `ContractError` for an unknown role or precision."""
+    roles = [f.name for f in fields(Arithmetic) if f.name != "storage"]
+    for name in changes:
+        if name not in roles:
+            raise ContractError("arithmetic", dict(changes), f"an object with keys out of {', '.join(roles)}")
+    return replace(arithmetic, **changes)
+
+
+def package_of(module: str, framework: str) -> tuple[str, str]:
+    """Distribution and version that ship `module`; where none does, its top-level name and what it runs on."""
+    top = module.partition(".")[0]
+    names = metadata.packages_distributions().get(top, [])
+    if names:
+        return names[0], metadata.version(names[0])
+    return top, f"of no distribution, on {framework} {metadata.version(framework)}"

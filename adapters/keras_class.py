@@ -1,0 +1,181 @@
+"""Any Keras 2 optimizer class with Adam's spelling behind the contract, on ``OptimizerV2`` or the newer base.
+
+Arguments: ``learning_rate``, ``beta_1``, ``beta_2``, ``epsilon``; where it has them ``amsgrad``, ``weight_decay`` and
+``sma_threshold``. State: the slots ``m``, ``v`` and ``vhat`` of an OptimizerV2, the lists ``_momentums``,
+``_velocities`` and ``_velocity_hats`` of the newer one. What the constructor's signature does not have is not claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from adapters import keras_v2, tf_keras_adam
+from adapters.class_path import arguments_of, check_arguments, class_at, declared, left_out, package_of
+from adapters.contract import (
+    CONTRACT_VERSION,
+    Arithmetic,
+    Array,
+    Claim,
+    ContractError,
+    Gradient,
+    GradientKind,
+    Hyperparameters,
+    Identity,
+    Precision,
+    Rows,
+)
+from adapters.tensorflow_support import (
+    Bench,
+    OptimizerRun,
+    import_tensorflow,
+    new_variables,
+    slot_of_optimizer_v2,
+    watch_operations,
+)
+
+OPTION = "keras-optimizer"
+_ADAM = ("learning_rate", "beta_1", "beta_2", "epsilon")
+_SPOKEN: Mapping[str, frozenset[str]] = {
+    "keras-v2-adam": frozenset({"amsgrad"}),
+    "tf-keras-adam": frozenset({"amsgrad", "weight_decay"}),
+    "tfa-rectified-adam": frozenset({"amsgrad", "weight_decay", "sma_threshold"}),
+}
+"""Dialects, and what of the spelling they have besides learning rate, betas and epsilon."""
+_SPELLING = {name: name for name in (*_ADAM, "amsgrad", "weight_decay", "sma_threshold")}
+_ROWS: tuple[GradientKind, ...] = ("rows", "duplicate rows", "unsorted rows", "empty rows")
+_WRITES = ("ResourceApply", "ResourceScatter", "Assign")
+"""Beginnings of the operations that write into a variable."""
+_WRITTEN = "a variable is written"
+_NOT_CLAIMED = (
+    "hyper-parameters as schedule, callable or tensor, or changed between steps",
+    "get_weights and set_weights",
+    "variable constraints",
+    "float16 and bfloat16 variables",
+)
+
+
+class KerasClass:
+    """The optimizer class that ``package.module:Class`` names.
+
+    kwargs: further arguments of every construction. arithmetic: roles of `Arithmetic` in which it differs from
+    that of Keras' own classes on the same base.
+
+    Raises ImportError without TensorFlow, and `ContractError` for what cannot be tested, before anything is.
+    """
+
+    contract_version: int = CONTRACT_VERSION
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        dialect: str | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        arithmetic: Mapping[str, Any] | None = None,
+        decay: str | None = None,
+    ) -> None:
+        self.tensorflow = import_tensorflow()
+        optimizers = self.tensorflow.keras.optimizers
+        if decay is not None:
+            raise ContractError("decay", decay, "nothing: a Keras optimizer's weight_decay is its dialect's")
+        self.name = path
+        self._class: Any = class_at(OPTION, path, (optimizers.legacy.Optimizer, optimizers.Optimizer))
+        self._v2 = issubclass(self._class, optimizers.legacy.Optimizer)
+        self._kwargs = dict(kwargs or {})
+        self._changes = dict(arithmetic or {})
+        self._takes = arguments_of(self._class)
+        self.arithmetic("float32")
+        self.claim = self._claimed(dialect or ("keras-v2-adam" if self._v2 else "tf-keras-adam"))
+
+    def identity(self) -> Identity:
+        """Steps under TensorFlow's dispatch; `start` sees to it that they are of the class."""
+        theta = np.ones((3, 2), np.float32)
+        gradients: dict[str, Gradient] = {"dense": theta}
+        if "rows" in self.claim.gradients:
+            gradients["rows"] = Rows(np.array([2, 0], np.int64), theta[:2])
+        observed: set[str] = set()
+        for kind, gradient in gradients.items():
+            run = self.start((theta,), Hyperparameters())
+            run.apply((gradient,))  # creates the slots and traces, which is not what is to be seen
+            with watch_operations() as seen:
+                run.apply((gradient,))
+            observed.update(f"{kind}: {operation}" for operation in seen)
+            if any(operation.rpartition("/")[2].startswith(_WRITES) for operation in seen):
+                observed.add(f"{kind}: {_WRITTEN}")
+        framework, version = package_of(self._class.__module__, "keras")
+        return Identity(
+            framework=framework,
+            version=version,
+            required=frozenset(f"{kind}: {_WRITTEN}" for kind in gradients),
+            observed=frozenset(observed),
+        )
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """That of Keras' own Adam on the same base class, which is where hyper-parameters are rounded."""
+        base = keras_v2.arithmetic if self._v2 else tf_keras_adam.arithmetic
+        return declared(replace(base(dtype), decay="float32", sma_threshold="float32"), self._changes)
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
+        """A new optimizer over new variables."""
+        optimizer = self._class(**self._arguments(hyperparameters))
+        if type(optimizer) is not self._class:
+            found = f"{type(optimizer).__module__}:{type(optimizer).__qualname__}"
+            raise ContractError(OPTION, self.name, f"a class that constructs itself, not a {found}")
+        bench = Bench(optimizer, new_variables(self.tensorflow, parameters))
+        slot = slot_of_optimizer_v2 if self._v2 else tf_keras_adam.slot
+        return OptimizerRun(self.tensorflow, bench, slot, amsgrad=hyperparameters.amsgrad)
+
+    def _arguments(self, h: Hyperparameters) -> dict[str, Any]:
+        arguments: dict[str, Any] = {name: getattr(h, name) for name in _SPELLING}
+        arguments |= {name: float(value) for name, value in arguments.items() if name != "amsgrad"}
+        if not h.weight_decay and self._takes.get("weight_decay", 0) is None:
+            arguments["weight_decay"] = None  # the newer base's "absent"
+        return {name: value for name, value in arguments.items() if name in self._takes} | self._kwargs
+
+    def _claimed(self, dialect: str) -> Claim:
+        if dialect not in _SPOKEN:
+            raise ContractError("dialect", dialect, f"what a Keras optimizer can speak: {', '.join(_SPOKEN)}")
+        free = check_arguments(OPTION, self.name, self._takes, _SPELLING, self._kwargs)
+        claimed = free & ({*_ADAM} | _SPOKEN[dialect])
+        no_rows = self._probe(amsgrad="amsgrad" in claimed)
+        rows = () if no_rows else _ROWS
+        left = left_out(self._takes, tuple(_SPELLING), self._kwargs)
+        missing = tuple(sorted(_SPOKEN[dialect] - claimed))
+        return Claim(
+            dialect=dialect,
+            hyperparameters=frozenset(claimed),
+            gradients=frozenset(("dense", "none", *rows)),
+            not_claimed=(*missing, *no_rows, *left, *_NOT_CLAIMED),
+        )
+
+    def _probe(self, *, amsgrad: bool) -> tuple[str, ...]:
+        """Why it takes no rows, if so; `ContractError` where it cannot be constructed, or keeps other slots."""
+        theta = np.ones((3, 2), np.float32)
+        h = Hyperparameters(amsgrad=amsgrad)
+        try:
+            run = self.start((theta,), h)
+        except ContractError:
+            raise
+        except Exception as error:
+            given = {k: v for k, v in self._arguments(h).items() if k not in self._kwargs}
+            accepted = f"what {self.name} takes beside {given} ({type(error).__name__}: {error})"
+            name, value = ("kwargs", self._kwargs) if self._kwargs else (OPTION, self.name)
+            raise ContractError(name, value, accepted) from error
+        try:
+            run.apply((theta,))
+        except Exception:  # a finding, which the checks make
+            return ()
+        lacking = run.without("m", "v", *(("vhat",) if amsgrad else ()))
+        if lacking:
+            names = "slots m, v and vhat" if self._v2 else "lists _momentums, _velocities and _velocity_hats"
+            accepted = f"a class that keeps the {names}; it has no {', '.join(lacking)}; by --adapter otherwise"
+            raise ContractError(OPTION, self.name, accepted)
+        try:
+            self.start((theta,), h).apply((Rows(np.array([2, 0], np.int64), theta[:2]),))
+        except Exception as error:
+            return (f"sparse gradients (a step with one raises {type(error).__name__})",)
+        return ()

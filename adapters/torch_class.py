@@ -1,0 +1,225 @@
+"""Any ``torch.optim.Optimizer`` subclass with Adam's spelling behind the contract.
+
+Arguments: ``lr``, ``betas``, ``eps``; where it has them ``weight_decay``, ``decoupled_weight_decay`` and ``amsgrad``.
+State: ``exp_avg``, ``exp_avg_sq``, ``max_exp_avg_sq``, ``step``, as ``torch/optim/adam.py`` writes them. What the
+constructor's signature does not have is not claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adapters.class_path import arguments_of, check_arguments, class_at, declared, left_out, package_of
+from adapters.contract import (
+    CONTRACT_VERSION,
+    Arithmetic,
+    Array,
+    Claim,
+    ContractError,
+    Hyperparameters,
+    Identity,
+    Precision,
+)
+from adapters.torch_optim import TorchRun, leaves, observe
+
+OPTION = "torch-optimizer"
+_ADAM = {"learning_rate": "lr", "beta_1": "betas", "beta_2": "betas", "epsilon": "eps"}
+_SPELLING = _ADAM | {"amsgrad": "amsgrad", "l2": "weight_decay", "weight_decay": "weight_decay"}
+_SPOKEN: Mapping[str, frozenset[str]] = {
+    "torch-adam": frozenset({"amsgrad", "l2", "weight_decay"}),
+    "keras-v2-adam": frozenset({"amsgrad"}),
+    "tf-keras-adam": frozenset({"amsgrad", "weight_decay"}),
+    "mxnet2-adam": frozenset({"l2"}),
+    "mxnet1-adam": frozenset({"l2"}),
+}
+"""Dialects, and what of the spelling they have besides learning rate, betas and epsilon."""
+_ONE_COUNT = ("keras-v2-adam", "tf-keras-adam")
+"""Their t advances for parameters without gradient too; a torch optimizer's state of such a parameter says nothing."""
+_NOT_CLAIMED = (
+    "closure",
+    "several parameter groups",
+    "hyper-parameters as tensors, or changed between steps",
+    "state_dict and load_state_dict",
+    "sparse gradients",
+    "complex, float16 and bfloat16 parameters",
+    "other devices than the CPU",
+)
+
+
+class TorchClass:
+    """The optimizer class that ``package.module:Class`` names.
+
+    kwargs: further arguments of every construction. decay: whether ``weight_decay`` is "l2" or "decoupled", where the
+    class does not say so. arithmetic: roles of `Arithmetic` in which it differs from `arithmetic`.
+
+    Raises ImportError without torch, and `ContractError` for what cannot be tested, before anything is.
+    """
+
+    contract_version: int = CONTRACT_VERSION
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        dialect: str | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        decay: str | None = None,
+        arithmetic: Mapping[str, Any] | None = None,
+    ) -> None:
+        import torch
+
+        self.name = path
+        self._torch = torch
+        self._class: Any = class_at(OPTION, path, (torch.optim.Optimizer,))
+        self._kwargs = dict(kwargs or {})
+        self._changes = dict(arithmetic or {})
+        self._takes = arguments_of(self._class)
+        self.arithmetic("float32")
+        self.claim = self._claimed(dialect or "torch-adam", decay)
+        self._probe()
+
+    def identity(self) -> Identity:
+        """Steps under ``TorchDispatchMode``, and whose ``step`` it was that torch's own hook saw."""
+        from torch.optim.optimizer import register_optimizer_step_post_hook
+
+        observed: set[str] = set()
+        theta = np.ones(3, np.float32)
+        hook = register_optimizer_step_post_hook(lambda o, *_: observed.add(_step_of(type(o))))
+        try:
+            for hyperparameters in self._probes():
+                run = self.start([theta], hyperparameters)
+                observe(partial(run.step, [theta]), observed)
+        finally:
+            hook.remove()
+        framework, version = package_of(self._class.__module__, "torch")
+        return Identity(
+            framework=framework,
+            version=version,
+            required=frozenset({_step_of(self._class)}),
+            observed=frozenset(observed),
+        )
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """What torch code in Python is: scalars in double, rounded where they meet the elements.
+
+        Moments may be formed as ``lerp``, whose bound is the wider one.
+        """
+        usual = Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp", second_moment="lerp")
+        return declared(usual, self._changes)
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
+        """A new optimizer over new leaves."""
+        tensors = leaves(self._torch, parameters)
+        optimizer = self._class(tensors, **self._arguments(hyperparameters))
+        return _Run(self._torch, optimizer, tensors, amsgrad=hyperparameters.amsgrad)
+
+    def _arguments(self, h: Hyperparameters) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "lr": h.learning_rate,
+            "betas": (float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
+            "eps": h.epsilon,
+            "amsgrad": h.amsgrad,
+            "weight_decay": h.l2 or h.weight_decay,
+            "decoupled_weight_decay": h.weight_decay > 0,
+        }
+        return {name: value for name, value in arguments.items() if name in self._takes} | self._kwargs
+
+    def _claimed(self, dialect: str, decay: str | None) -> Claim:
+        if dialect not in _SPOKEN:
+            raise ContractError("dialect", dialect, f"what a torch optimizer can speak: {', '.join(_SPOKEN)}")
+        free = check_arguments(OPTION, self.name, self._takes, _SPELLING, self._kwargs)
+        decays, why = self._decays(decay)
+        claimed = (free - {"l2", "weight_decay"} | (free & decays)) & ({*_ADAM} | _SPOKEN[dialect])
+        missing = tuple(f"{name}{why.get(name, '')}" for name in sorted(_SPOKEN[dialect] - claimed))
+        one_count = ("parameters without gradient",) if dialect in _ONE_COUNT else ()
+        skip = ("params", "defaults", "decoupled_weight_decay", *_SPELLING.values())
+        return Claim(
+            dialect=dialect,
+            hyperparameters=frozenset(claimed),
+            gradients=frozenset({"dense"} if one_count else {"dense", "none"}),
+            not_claimed=(*missing, *one_count, *left_out(self._takes, skip, self._kwargs), *_NOT_CLAIMED),
+        )
+
+    def _decays(self, decay: str | None) -> tuple[frozenset[str], dict[str, str]]:
+        """Which decay ``weight_decay`` is, and why the other one is not claimed."""
+        flag = "decoupled_weight_decay"
+        if "weight_decay" not in self._takes:
+            if decay is not None:
+                raise ContractError("decay", decay, f"nothing: {self.name} takes no weight_decay")
+            return frozenset(), {}
+        if flag in self._takes and flag not in self._kwargs:
+            if decay is not None:
+                raise ContractError("decay", decay, f"nothing: {self.name} takes {flag}, which chooses")
+            return frozenset({"l2", "weight_decay"}), {}
+        if flag in self._kwargs:
+            decoupled, because = bool(self._kwargs[flag]), "so says kwargs"
+        elif decay is not None:
+            decoupled, because = decay == "decoupled", "so says --decay"
+        else:
+            decoupled = self._class.__name__.endswith("W")
+            because = f"{'' if decoupled else 'no '}W at the end of the class's name; --decay says otherwise"
+        kinds = ("weight_decay", "l2") if decoupled else ("l2", "weight_decay")
+        words = "decoupled" if decoupled else "an L2 term"
+        return frozenset({kinds[0]}), {kinds[1]: f" (the argument weight_decay is {words}: {because})"}
+
+    def _probes(self) -> list[Hyperparameters]:
+        """Hyper-parameters inside the claim that reach every kind of step."""
+        wanted: tuple[dict[str, Any], ...] = ({}, {"amsgrad": True}, {"l2": 0.1}, {"weight_decay": 0.1})
+        return [Hyperparameters(**given) for given in wanted if given.keys() <= self.claim.hyperparameters]
+
+    def _probe(self) -> None:
+        """`ContractError` where it cannot be constructed, or keeps another state than Adam's."""
+        theta = np.ones(3, np.float32)
+        for hyperparameters in self._probes():
+            try:
+                run = self.start([theta], hyperparameters)
+            except Exception as error:
+                given = {k: v for k, v in self._arguments(hyperparameters).items() if k not in self._kwargs}
+                accepted = f"what {self.name} takes beside {given} ({type(error).__name__}: {error})"
+                name, value = ("kwargs", self._kwargs) if self._kwargs else (OPTION, self.name)
+                raise ContractError(name, value, accepted) from error
+            try:
+                run.step([theta])
+            except Exception:  # a finding, which the checks make
+                continue
+            self._check_state(run, amsgrad=hyperparameters.amsgrad)
+
+    def _check_state(self, run: TorchRun, *, amsgrad: bool) -> None:
+        (parameter,) = run.parameters
+        keys = [*run.optimizer.state.get(parameter, {})]
+        needed = ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if amsgrad else ()))
+        lacking = [name for name in needed if name not in keys]
+        if not any(run.counts()):
+            lacking.append("step")
+        if lacking:
+            held = ", ".join(map(str, keys)) or "nothing"
+            accepted = (
+                f"a class whose state holds {', '.join((*needed, 'step'))} (it holds {held}); by --adapter otherwise"
+            )
+            raise ContractError(OPTION, self.name, accepted)
+
+
+class _Run(TorchRun):
+    """Step counts stand where ``state_dict`` has them, or one for all in the group."""
+
+    def counts(self) -> tuple[int, ...]:
+        """0 before the first gradient."""
+        whole = self.optimizer.state_dict()
+        shared = whole["param_groups"][0].get("step", 0)
+        return tuple(_whole(whole["state"].get(i, {}).get("step", shared)) for i in range(len(self.parameters)))
+
+
+def _whole(step: Any) -> int:
+    """0 for what is no number: fused_adam's state of a dialect that torch does not have."""
+    try:
+        return int(step)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _step_of(cls: type) -> str:
+    return f"step of {cls.__module__}:{cls.__qualname__}"

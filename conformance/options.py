@@ -1,0 +1,184 @@
+"""What the command line accepts: the commands, their options, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from adapters.registry import ENVIRONMENTS, KINDS
+from conformance import checks
+from conformance.deviations import DEFAULT_FILE
+from conformance.given import Given
+from conformance.problems import PROFILES
+from reference import DIALECTS
+
+_EXIT_CODES = """exit codes:
+  0  everything conforms, or deviates as declared
+  1  something does not conform, or crashed
+  2  something could not be tested, or the command line is wrong
+  3  the suite itself failed"""
+
+COMMANDS: Mapping[str, str] = {
+    "run": "run implementations under all checks",
+    "adapters": "what is here, what is missing and why",
+    "matrix": "merge the reports of several environments into one table",
+    "explain": "where two dialects differ, and how much it matters",
+}
+
+
+class UsageError(ValueError):
+    """Options that do not go together."""
+
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """The parser; `options.command` of what it returns is the function of the command that was named."""
+    whole = argparse.ArgumentParser(
+        prog="python -m conformance",
+        description="Proves or refutes that an implementation is the Adam that it claims to be.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    added = whole.add_subparsers(required=True, metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        command = added.add_parser(
+            name, help=text, description=text, epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.set_defaults(command=commands[name])
+        command.add_argument("--json", action="store_true", help="the result for programs on standard output")
+        if name in ("run", "adapters"):
+            default = min(2, os.cpu_count() or 1)
+            command.add_argument("--jobs", type=_positive, default=default, help="processes at a time (%(default)s)")
+    _run_options(added.choices["run"])
+    _matrix_options(added.choices["matrix"])
+    _explain_options(added.choices["explain"])
+    return whole
+
+
+def classes(options: argparse.Namespace) -> tuple[Given, ...]:
+    """The optimizer classes that `run` is given. Raises `UsageError` for what belongs to one where there is none."""
+    about = {name: getattr(options, name) for name in ("dialect", "kwargs", "decay", "arithmetic")}
+    stated = {name: value for name, value in about.items() if value is not None}
+    found = tuple(
+        Given(option=option, path=path, **stated)
+        for option in KINDS
+        for path in getattr(options, option.replace("-", "_")) or ()
+    )
+    for name in stated if not found else ():
+        accepted = " or ".join(f"--{option}" for option in KINDS)
+        raise UsageError(f"--{name} is given for no class; accepted: together with {accepted}")
+    return found
+
+
+def _class_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("optimizers that are not ours")
+    for option, kind in KINDS.items():
+        text = f"a class of yours or of anybody, as {kind.example}; may be repeated"
+        group.add_argument(f"--{option}", action="append", metavar="MODULE:CLASS", help=text)
+    text = f"that the class claims; default: its framework's. {', '.join(DIALECTS)}"
+    group.add_argument("--dialect", choices=tuple(DIALECTS), metavar="NAME", help=text)
+    text = """further arguments of its constructor, as '{"foreach": true}'"""
+    group.add_argument("--kwargs", type=_json_object, metavar="JSON", help=text)
+    text = "what its weight_decay is, where neither its arguments nor a W at the end of its name say so"
+    group.add_argument("--decay", choices=("l2", "decoupled"), help=text)
+    text = """where it computes otherwise than assumed, as '{"powers": "float32"}' (adapters/contract.py: Arithmetic)"""
+    group.add_argument("--arithmetic", type=_json_object, metavar="JSON", help=text)
+
+
+def _run_options(command: argparse.ArgumentParser) -> None:
+    help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
+    command.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
+    _class_options(command)
+    help_counterpart = "compare directly with this adapter, instead of the live ones of the dialect; may be repeated"
+    command.add_argument("--counterpart", action="append", metavar="NAME", help=help_counterpart)
+    help_environment = "all adapters that this tox environment must have; may be repeated"
+    command.add_argument("--environment", action="append", choices=ENVIRONMENTS, help=help_environment)
+    command.add_argument("--profile", choices=tuple(PROFILES), default="quick", help="how much (%(default)s)")
+    command.add_argument("--problems", type=_positive, metavar="N", help="problems, instead of the profile's number")
+    command.add_argument("--seed", type=_seed, default=0, help="seed of the problems (%(default)s)")
+    command.add_argument("--check", action="append", choices=checks.NAMES, help="only this check; may be repeated")
+    command.add_argument("--problem", type=_seed, metavar="K", help="only problem K of each set, to debug a finding")
+    command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
+    command.add_argument("--deviations", type=Path, default=DEFAULT_FILE, metavar="FILE", help="declared deviations")
+    help_write = "declare there what is found, for --deviations of the next run; with reasons for you to fill in"
+    command.add_argument("--write-deviations", type=_writable, metavar="FILE", help=help_write)
+    command.add_argument("--force", action="store_true", help="--write-deviations may overwrite")
+    command.add_argument(
+        "--report", type=_writable_folder, metavar="DIR", help="write report.md and report.ndjson there"
+    )
+    command.add_argument("--ndjson", type=_writable, metavar="FILE", help="write the report as NDJSON")
+
+
+def _matrix_options(command: argparse.ArgumentParser) -> None:
+    files = "reports; default: those that the tox environments write"
+    command.add_argument("files", type=Path, nargs="*", metavar="FILE.ndjson", help=files)
+    required = f"that must be there ({','.join(ENVIRONMENTS)})"
+    command.add_argument("--environments", type=_environments, default=ENVIRONMENTS, metavar="A,B", help=required)
+    command.add_argument("--markdown", type=_writable, metavar="FILE", help="write the table as Markdown")
+
+
+def _explain_options(command: argparse.ArgumentParser) -> None:
+    for name in ("A", "B"):
+        command.add_argument(name, choices=tuple(DIALECTS), metavar=name, help=f"a dialect: {', '.join(DIALECTS)}")
+
+
+def _positive(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from {least} on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a finite number of seconds above 0")
+    return value
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a JSON object, as " + """{"foreach": true}""")
+    return value
+
+
+def _environments(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in ENVIRONMENTS:
+            raise argparse.ArgumentTypeError(f"{name!r}; accepted: {', '.join(ENVIRONMENTS)}")
+    return names
+
+
+def _writable(text: str) -> Path:
+    """A file that can be written, so that a long run does not end with nothing."""
+    path = Path(text)
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if (path.exists() and not path.is_file()) or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written; accepted: a file in a writable folder")
+    return path
+
+
+def _writable_folder(text: str) -> Path:
+    return _writable(str(Path(text) / "report.md")).parent

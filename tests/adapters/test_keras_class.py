@@ -1,0 +1,105 @@
+"""`--keras-optimizer module:Class`: Keras' own conform, wrong ones do not, bad input is refused."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+from judging import command
+from judging import judged as judged_by_option
+
+from adapters.keras_class import KerasClass
+from adapters.tensorflow_support import import_tensorflow_addons
+from conformance.given import Given
+from conformance.load import CannotTest, load
+from conformance.verdict import Verdict
+
+import_tensorflow_addons()  # and not its notice, of which an error would be made here
+judged = partial(judged_by_option, "keras-optimizer")
+LEGACY = "keras.optimizers.legacy:Adam"
+
+
+@pytest.mark.parametrize(
+    ("path", "about", "dialect", "distribution"),
+    [
+        (LEGACY, {}, "keras-v2-adam", "keras"),
+        ("tensorflow.keras.optimizers.legacy:Adam", {"kwargs": {"name": "mine"}}, "keras-v2-adam", "keras"),
+        ("tensorflow.keras.optimizers:Adam", {}, "tf-keras-adam", "keras"),
+        (
+            "tensorflow_addons.optimizers:RectifiedAdam",
+            {"dialect": "tfa-rectified-adam"},
+            "tfa-rectified-adam",
+            "tensorflow-addons",
+        ),
+        ("wrong_keras:DenseOnly", {}, "keras-v2-adam", "wrong_keras"),
+    ],
+    ids=str,
+)
+def test_a_right_one_conforms(path: str, about: dict[str, Any], dialect: str, distribution: str) -> None:
+    result = judged(path, **about)
+    assert result.verdict is Verdict.CONFORMS, result.reason
+    assert result.dialect == dialect
+    assert result.identity is not None
+    assert result.identity["framework"] == distribution
+    assert "dense: a variable is written" in result.identity["observed"]
+
+
+def test_the_report_says_what_was_tested_and_what_was_not() -> None:
+    assert "rows" in KerasClass(LEGACY).claim.gradients
+    dense = KerasClass("wrong_keras:DenseOnly").claim
+    assert dense.gradients == {"dense", "none"}
+    assert "sparse gradients (a step with one raises NotImplementedError)" in dense.not_claimed
+    assert "clipnorm (left at its default)" in KerasClass("keras.optimizers:Adam").claim.not_claimed
+    fixed = KerasClass(LEGACY, kwargs={"amsgrad": False}).claim
+    assert "amsgrad" in fixed.not_claimed
+    assert "amsgrad" not in fixed.hyperparameters
+
+
+@pytest.mark.parametrize("name", ["NoBiasCorrection", "HalfRate"])
+def test_a_wrong_one_does_not_conform(name: str) -> None:
+    result = judged(f"wrong_keras:{name}", only=("one-step", "free-running"))
+    assert result.verdict is Verdict.DOES_NOT_CONFORM
+
+
+def test_the_other_epsilon_is_another_dialect() -> None:
+    """keras-v2-adam makes 1e-7 of epsilon 0, tf-keras-adam does not."""
+    assert judged(LEGACY, dialect="tf-keras-adam", only=("one-step",)).verdict is Verdict.DOES_NOT_CONFORM
+
+
+@pytest.mark.parametrize(
+    ("path", "about", "why"),
+    [
+        ("keras.nowhere:Adam", {}, "accepted: one whose module imports here (ModuleNotFoundError"),
+        ("keras.optimizers.legacy:Madam", {}, "accepted: one of keras.optimizers.legacy's: Adadelta, Adagrad, Adam"),
+        ("keras.layers:Dense", {}, "accepted: a subclass of "),
+        ("keras.optimizers.legacy:SGD", {}, "accepted: a class whose constructor takes beta_1"),
+        ("wrong_keras:AnotherOne", {}, "accepted: a class that constructs itself, not a keras."),
+        ("wrong_keras:OtherSlots", {}, "accepted: a class that keeps the lists _momentums, "),
+        (
+            LEGACY,
+            {"dialect": "torch-adam"},
+            "dialect is 'torch-adam'; accepted: what a Keras optimizer can speak: keras-v2",
+        ),
+        (LEGACY, {"kwargs": {"epsilon": 1}}, "kwargs is {'epsilon': 1}; accepted: no epsilon, which the suite varies"),
+        (LEGACY, {"kwargs": {"amsgrad": True}}, "accepted: no amsgrad, which the suite varies, or False"),
+        (LEGACY, {"kwargs": {"nam": "x"}}, "accepted: arguments of keras.optimizers.legacy:Adam: name"),
+        (
+            "keras.optimizers:Adam",
+            {"kwargs": {"clipnorm": 1, "global_clipnorm": 1}},
+            "}; accepted: what keras.optimizers:Adam takes",
+        ),
+        (LEGACY, {"decay": "l2"}, "decay is 'l2'; accepted: nothing"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_tested_is_refused_before_anything_runs(path: str, about: dict[str, Any], why: str) -> None:
+    with pytest.raises(CannotTest) as caught:
+        load(path, Given(option="keras-optimizer", path=path, **about))
+    assert why in str(caught.value)
+
+
+def test_the_command_runs_what_is_given() -> None:
+    ended = command("--keras-optimizer", LEGACY, "--problems", 3)
+    assert ended.returncode == 0, ended.stderr
+    assert "conforms" in ended.stderr

@@ -1,0 +1,205 @@
+"""`--torch-optimizer module:Class`: torch's and fused_adam's own conform, wrong ones do not, bad input is refused."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+import wrong_torch
+from judging import command
+from judging import judged as judged_by_option
+
+import fused_adam
+from adapters.contract import ContractError, Hyperparameters
+from adapters.torch_class import TorchClass
+from conformance import checks
+from conformance.given import Given
+from conformance.load import CannotTest, load
+from conformance.verdict import Verdict
+
+judged = partial(judged_by_option, "torch-optimizer")
+
+
+# What conforms
+
+
+@pytest.mark.parametrize(
+    ("path", "about"),
+    [
+        ("torch.optim:Adam", {}),
+        ("torch.optim:Adam", {"kwargs": {"foreach": True}}),
+        ("torch.optim:Adam", {"kwargs": {"fused": True}}),
+        ("torch.optim:AdamW", {}),
+        ("fused_adam:Adam", {}),
+        ("fused_adam:AdamW", {}),
+        ("wrong_torch:Plain", {}),
+        ("wrong_torch:PassesOn", {}),
+        ("wrong_torch:FewArguments", {}),
+        ("wrong_torch:EpsilonHat", {"dialect": "tf-keras-adam"}),
+    ],
+    ids=str,
+)
+def test_a_right_one_conforms(path: str, about: dict[str, Any]) -> None:
+    result = judged(path, **about)
+    assert result.verdict is Verdict.CONFORMS, result.reason
+    assert {check["check"] for check in result.checks} >= {"one-step", "free-running", "golden", "identity"}
+
+
+def test_the_report_says_what_was_tested_and_what_was_not() -> None:
+    adamw = judged("torch.optim:AdamW", problems=1)
+    assert adamw.identity is not None
+    assert (adamw.identity["framework"], adamw.identity["version"]) == ("torch", torch.__version__)
+    assert adamw.identity["required"] == ["step of torch.optim.adamw:AdamW"]
+    assert "aten.lerp_" in adamw.identity["observed"]
+    reason = "(the argument weight_decay is decoupled: W at the end of the class's name; --decay says otherwise)"
+    assert f"l2 {reason}" in adamw.not_claimed
+    assert "foreach (left at its default)" in adamw.not_claimed
+    few = judged("wrong_torch:FewArguments", problems=1)
+    assert {"amsgrad", "l2", "weight_decay"} <= set(few.not_claimed)
+    assert few.identity is not None
+    assert few.identity["framework"] == "wrong_torch"
+    assert few.identity["version"] == f"of no distribution, on torch {torch.__version__}"
+    fused = judged("torch.optim:Adam", problems=1, kwargs={"fused": True})
+    assert "fused other than True" in fused.not_claimed
+    assert fused.identity is not None
+    assert "aten._fused_adam_" in fused.identity["observed"]
+
+
+@pytest.mark.parametrize(
+    ("path", "about", "claimed"),
+    [
+        ("torch.optim:Adam", {}, "amsgrad l2 weight_decay"),
+        ("torch.optim:Adam", {"kwargs": {"decoupled_weight_decay": True}}, "amsgrad weight_decay"),
+        ("torch.optim:Adam", {"kwargs": {"amsgrad": False, "weight_decay": 0}}, ""),
+        ("torch.optim:AdamW", {}, "amsgrad weight_decay"),
+        ("torch.optim:AdamW", {"decay": "l2"}, "amsgrad l2"),
+        ("wrong_torch:PassesOn", {}, "amsgrad l2 weight_decay"),
+        ("wrong_torch:FewArguments", {}, ""),
+        ("wrong_torch:CoupledDespiteItsNameW", {}, "weight_decay"),
+        ("wrong_torch:CoupledDespiteItsNameW", {"decay": "l2"}, "l2"),
+        ("fused_adam:Adam", {"dialect": "mxnet2-adam"}, None),
+    ],
+    ids=str,
+)
+def test_what_the_signature_has_is_claimed(path: str, about: dict[str, Any], claimed: str | None) -> None:
+    if claimed is None:  # its state says no count that is torch's
+        with pytest.raises(ContractError, match="holds exp_avg, exp_avg_sq, step"):
+            TorchClass(path, kwargs={"dialect": about["dialect"]}, **about)
+        return
+    adam = {"learning_rate", "beta_1", "beta_2", "epsilon"}
+    assert TorchClass(path, **about).claim.hyperparameters == adam | set(claimed.split())
+
+
+# What does not
+
+
+@pytest.mark.parametrize("cls", wrong_torch.WRONG, ids=lambda cls: cls.__name__)
+def test_a_wrong_one_does_not_conform(cls: type) -> None:
+    numeric = ("one-step", "free-running", "equal-shapes")
+    result = judged(f"wrong_torch:{cls.__name__}", only=numeric)
+    assert result.verdict is Verdict.DOES_NOT_CONFORM
+
+
+def test_a_name_is_a_promise_that_can_be_broken() -> None:
+    assert judged("wrong_torch:CoupledDespiteItsNameW").verdict is Verdict.DOES_NOT_CONFORM
+    assert judged("wrong_torch:CoupledDespiteItsNameW", decay="l2").verdict is Verdict.CONFORMS
+
+
+def test_another_class_behind_the_name_is_seen() -> None:
+    result = judged("wrong_torch:AnotherOne", problems=1)
+    identity = result.check("identity")
+    assert identity is not None
+    (finding,) = identity["outcome"]["findings"]
+    assert "operation 'step of wrong_torch:AnotherOne' did not run" in finding["message"]
+    assert "step of torch.optim.adam:Adam" in finding["message"]
+
+
+def test_a_step_that_raises_is_a_crash() -> None:
+    result = judged("wrong_torch:Raises", problems=1)
+    assert (result.verdict, result.reason) == (
+        Verdict.CRASHED,
+        "raised before the first problem: RuntimeError: not today",
+    )
+
+
+def test_the_declared_arithmetic_is_what_the_bound_follows_from() -> None:
+    """Half the digits: the correct one passes by a wider margin, and tells too little."""
+    result = judged("torch.optim:Adam", arithmetic={"compute": "float16", "powers": "float16"})
+    assert result.arithmetic is not None
+    assert result.arithmetic["float32"]["compute"] == "float16"
+    informative = result.check(checks.RUN_CHECKS[1])
+    assert informative is not None
+    assert informative["failing"]
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("path", "about", "why"),
+    [
+        ("torch.optim.Adam", {}, "torch-optimizer is 'torch.optim.Adam'; accepted: package.module:Class"),
+        (
+            "nowhere.optim:Adam",
+            {},
+            "accepted: one whose module imports here (ModuleNotFoundError: No module named 'nowhere')",
+        ),
+        ("torch.nowhere:Adam", {}, "accepted: one whose module imports here (ModuleNotFoundError"),
+        ("wrong_torch:Adam", {}, "torch-optimizer is 'wrong_torch:Adam'; accepted: one of wrong_torch's: AnotherOne,"),
+        ("wrong_torch:factory", {}, "accepted: a class; factory is a function"),
+        ("torch.nn:Linear", {}, "accepted: a subclass of torch.optim.optimizer.Optimizer"),
+        ("torch.optim:SGD", {}, "accepted: a class whose constructor takes betas; it takes params, lr, momentum"),
+        ("wrong_torch:OtherState", {}, "exp_avg, exp_avg_sq, step (it holds step, exp_avg_sq, mine)"),
+        ("torch.optim:Adam", {"dialect": "tfa-rectified-adam"}, "dialect is 'tfa-rectified-adam'; accepted: "),
+        ("torch.optim:Adam", {"kwargs": {"lr": 1}}, "kwargs is {'lr': 1}; accepted: no lr, which the suite varies"),
+        ("torch.optim:Adam", {"kwargs": {"amsgrad": True}}, "accepted: no amsgrad, which the suite varies, or False"),
+        ("torch.optim:Adam", {"kwargs": {"fuzed": True}}, "accepted: arguments of torch.optim:Adam: foreach, maximize"),
+        ("torch.optim:Adam", {"kwargs": {"fused": True, "foreach": True}}, "(RuntimeError: `fused` and `foreach`"),
+        ("wrong_torch:FewArguments", {"decay": "l2"}, "takes no weight_decay"),
+        ("torch.optim:Adam", {"decay": "l2"}, "takes decoupled_weight_decay, which chooses"),
+        ("torch.optim:Adam", {"arithmetic": {"speed": "float32"}}, "arithmetic is {'speed': 'float32'}; accepted: "),
+        ("torch.optim:Adam", {"arithmetic": {"powers": "float8"}}, "arithmetic.powers is 'float8'; accepted: "),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_tested_is_refused_before_anything_runs(path: str, about: dict[str, Any], why: str) -> None:
+    with pytest.raises(CannotTest) as caught:
+        load(path, Given(option="torch-optimizer", path=path, **about))
+    assert why in str(caught.value)
+
+
+# The command
+
+
+def test_the_command_exits_with_what_the_gravest_says() -> None:
+    right = command("--torch-optimizer", "torch.optim:Adam", "--problems", "3")
+    assert right.returncode == 0, right.stderr
+    wrong = command("--torch-optimizer", "wrong_torch:EpsilonHat", "--problems", "5")
+    assert wrong.returncode == 1
+    assert "again: python -m conformance run --torch-optimizer wrong_torch:EpsilonHat --check" in wrong.stderr
+    missing = command("--torch-optimizer", "nowhere:Adam", "--problems", "3")
+    assert missing.returncode == 2
+    assert "torch-optimizer is 'nowhere:Adam'" in missing.stderr
+
+
+def test_the_printed_command_repeats_all_that_was_given() -> None:
+    given = Given(option="torch-optimizer", path="a:B", dialect="torch-adam", kwargs={"x": "y z"}, decay="l2")
+    assert given.words() == """--torch-optimizer a:B --dialect torch-adam --kwargs '{"x": "y z"}' --decay l2"""
+    assert given.name == "a:B(x='y z')"
+    assert Given(**given.order()) == given
+
+
+def test_arrays_of_the_caller_stay_the_callers() -> None:
+    """The generic adapter copies in and out."""
+    import numpy as np
+
+    theta = np.ones(2, np.float32)
+    run = TorchClass("fused_adam:Adam").start([theta], Hyperparameters())
+    first = run.step([theta])
+    kept = first.parameters[0].copy()
+    run.step([theta])
+    assert (theta == 1).all()
+    assert (first.parameters[0] == kept).all()
+    assert fused_adam.__version__
