@@ -362,9 +362,11 @@ def _byte_bounds(a: Any) -> tuple[int, int]:
     """First address of an array's elements, and the one behind the last; (0, 0) for an empty one."""
     if not a.size:
         return 0, 0
+    low = high = _address(a)
+    if a.flags.c_contiguous:
+        return low, high + a.nbytes
     spans = [(n - 1) * stride for n, stride in zip(a.shape, a.strides, strict=True)]
-    low = a.ctypes.data + sum(span for span in spans if span < 0)
-    return low, a.ctypes.data + sum(span for span in spans if span > 0) + a.itemsize
+    return low + sum(s for s in spans if s < 0), high + sum(s for s in spans if s > 0) + a.itemsize
 
 
 def _signature(a: Any) -> tuple[Any, ...]:
