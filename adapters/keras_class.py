@@ -51,6 +51,7 @@ _WRITES = ("ResourceApply", "ResourceScatter", "Assign")
 """Beginnings of the operations that write into a variable."""
 _WRITTEN = "a variable is written"
 _NOT_CLAIMED = (
+    "the same bits at any place in a tensor",
     "hyper-parameters as schedule, callable or tensor, or changed between steps",
     "get_weights and set_weights",
     "variable constraints",

@@ -40,6 +40,7 @@ _SPOKEN: Mapping[str, frozenset[str]] = {
 _ONE_COUNT = ("keras-v2-adam", "tf-keras-adam")
 """Their t advances for parameters without gradient too; a torch optimizer's state of such a parameter says nothing."""
 _NOT_CLAIMED = (
+    "the same bits at any place in a tensor",
     "closure",
     "several parameter groups",
     "hyper-parameters as tensors, or changed between steps",
