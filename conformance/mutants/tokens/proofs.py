@@ -68,6 +68,26 @@ PROOFS: tuple[Proof, ...] = (
     ),
     Proof(
         "equivalent",
+        "the mark says what may overlap; each element is read once, then written with what depends on it",
+        _KERNELS,
+        _KERNEL,
+        [
+            *_all("theta = _load_p(p, i, step_size)", ("_load_p", "_load_g")),
+            *_all("gradient = _load_g(g, i, step_size)", ("_load_g", "_load_m")),
+            *_all("mean = _load_m(m, i, step_size)", ("_load_m", "_load_v")),
+            *_all(
+                "second = beta_2 * _load_v(v, i, step_size) + one_minus_beta_2 * (gradient * gradient)",
+                ("_load_v", "_load_x"),
+            ),
+            *_all("largest = _load_x(x, i, step_size)", ("_load_x", "_load_p")),
+            *_all("_store_p(p, i, theta - update)", ("_store_p", "_store_m")),
+            *_all("_store_m(m, i, mean)", ("_store_m", "_store_v")),
+            *_all("_store_v(v, i, second)", ("_store_v", "_store_x")),
+            *_all("_store_x(x, i, second)", ("_store_x", "_store_p")),
+        ],
+    ),
+    Proof(
+        "equivalent",
         "at equality both arms are the same number",
         _KERNELS,
         _KERNEL,
@@ -93,6 +113,13 @@ PROOFS: tuple[Proof, ...] = (
         _KERNELS,
         "kernel_source",
         [('kernel.__name__ = kernel.__qualname__ = f"kernel_{variant.key}"', "pass")],
+    ),
+    Proof(
+        "equivalent",
+        "the smallest normal number is replaced by itself",
+        _SCALARS,
+        "row",
+        _all("if 0 < epsilon < tiny:", ("< tiny", "<= tiny")),
     ),
     Proof(
         "equivalent",
