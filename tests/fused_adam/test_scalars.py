@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal, localcontext
 
 import pytest
@@ -121,3 +122,23 @@ def test_a_scalar_beyond_the_dtype_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^learning_rate is .*accepted: a number that float32 holds"):
         scalars.row(o, "float32", 1)
     scalars.row(o, "float64", 1)
+
+
+def test_exactly_at_the_threshold_torch_does_not_rectify() -> None:
+    rho = scalars.sma(0.999, 7)
+    radam = replace(options.make(options.dialect("torch-radam"), {}), sma_threshold=rho)
+    assert scalars.row(radam, "float64", 7)[0] is False
+
+
+@pytest.mark.parametrize("name", ["l2", "rescale_grad"])
+def test_factors_that_float32_does_not_hold_are_refused(name: str) -> None:
+    o = options.make(options.dialect("mxnet2-adam"), {name: 1e39})
+    with pytest.raises(ValueError, match=rf"{name} is 1e\+39; accepted: a number that float32 holds"):
+        scalars.row(o, "float32", 1)
+    scalars.row(o, "float64", 1)
+
+
+def test_who_does_not_clip_has_a_formula_without_clipping() -> None:
+    mxnet = options.dialect("mxnet2-adam")
+    assert scalars.variant(options.make(mxnet, {}), "float32", True).clip == ""
+    assert scalars.variant(options.make(mxnet, {"clip_gradient": 1.0}), "float32", True).clip == "before l2"

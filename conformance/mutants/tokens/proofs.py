@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 Key = tuple[str, str, str, str]
@@ -38,6 +39,7 @@ def by_key(proofs: Sequence[Proof]) -> Mapping[Key, Proof]:
 
 _KERNELS, _SCALARS, _LAYOUT, _OPTIONS = (f"fused_adam.{m}" for m in ("cpu_kernels", "scalars", "layout", "options"))
 _KERNEL = "kernel_source.kernel"
+_FIRST, _REST = "first, _ = _coth_minus_inverse(half)", "_, rest = _coth_minus_inverse(t * half)"
 
 
 def _all(before: str, *pairs: tuple[str, str]) -> list[tuple[str, str]]:
@@ -141,6 +143,45 @@ PROOFS: tuple[Proof, ...] = (
         _SCALARS,
         "warmed_up",
         _all("if t <= warm_up:", ("<=", "<")),
+    ),
+    Proof(
+        "equivalent",
+        "where two numbers do not fit, the other one is named",
+        _SCALARS,
+        "row",
+        [
+            (f"{one}, {other},", f"{other}, {one},")
+            for one, other in pairwise(
+                (
+                    '("learning_rate", step_size)',
+                    '("epsilon", epsilon)',
+                    '("learning_rate * weight_decay", decay)',
+                    '("l2", o.l2)',
+                    '("rescale_grad", o.rescale_grad)',
+                )
+            )
+        ],
+    ),
+    Proof(
+        "equivalent",
+        "two calls that share nothing",
+        _SCALARS,
+        "sma",
+        [(f"{_FIRST} {_REST}", f"{_REST} {_FIRST}")],
+    ),
+    Proof(
+        "below the bound",
+        "there the fraction and the closed form agree within a few units of the last place",
+        _SCALARS,
+        "_coth_minus_inverse",
+        _all("if y < 1:", ("< 1", "<= 1"), ("< 1", "< 2")),
+    ),
+    Proof(
+        "below the bound",
+        "eleven levels down; of the result not 2^-60",
+        _SCALARS,
+        "_coth_minus_inverse",
+        _all("tail = 0.0", ("0.0", "1.0")),
     ),
     Proof(
         "only speed",
