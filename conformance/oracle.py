@@ -55,6 +55,8 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         rescale_grad=rounded(h.rescale_grad, a.rescale_grad),
         clip_gradient=None if h.clip_gradient is None else rounded(h.clip_gradient, a.clip_gradient),
         sma_threshold=rounded(h.sma_threshold, a.sma_threshold),
+        epsilon_root=rounded(h.epsilon_root, a.epsilon),
+        momentum_decay=h.momentum_decay,
     )
 
 
@@ -66,6 +68,7 @@ def rounding(a: Arithmetic) -> reference.Rounding:
         powers=a.powers,
         step_size=a.step_size,
         power_form=a.power_form,
+        momentum_product=a.momentum_product,
         first_moment=a.first_moment,
         second_moment=a.second_moment,
     )
