@@ -76,9 +76,7 @@ class TorchRun:
         """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
-            if isinstance(gradient, Rows):
-                raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-            parameter.grad = None if gradient is None else _tensor(self._torch, gradient).to(parameter.device)
+            parameter.grad = None if gradient is None else self.gradient(i, gradient).to(parameter.device)
         self.optimizer.step()
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
@@ -87,6 +85,12 @@ class TorchRun:
             v_max=self._moments("max_exp_avg_sq") if self._amsgrad else None,
             t=self.counts(),
         )
+
+    def gradient(self, i: int, gradient: Array | Rows) -> Any:
+        """A copy of it as a tensor; `ContractError` for rows."""
+        if isinstance(gradient, Rows):
+            raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
+        return _tensor(self._torch, gradient)
 
     def counts(self) -> tuple[int, ...]:
         """t of every parameter, 0 before its first gradient."""

@@ -319,8 +319,12 @@ def with_clip_gradient_zero(claim: Claim) -> st.SearchStrategy[Draft]:
 
 
 def with_epsilon_zero(claim: Claim) -> st.SearchStrategy[Draft]:
-    """Epsilon 0."""
-    return drafts(claim).map(lambda d: replace(d, hyperparameters=replace(d.hyperparameters, epsilon=0.0)))
+    """Epsilon 0, and gradients that are zero at first."""
+
+    def changed(d: Draft) -> Draft:
+        return replace(d, regime="late", hyperparameters=replace(d.hyperparameters, epsilon=0.0, l2=0.0))
+
+    return drafts(claim).map(changed)
 
 
 def epsilon_zero_apart(claim: Claim) -> bool:

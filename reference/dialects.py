@@ -205,7 +205,7 @@ _TABLE = (
     ),
     Dialect(
         name="torch-sparse-adam",
-        source="torch 2.13.0, optim/sparse_adam.py and _functional.py; a dense gradient, which it refuses, names all rows",
+        source="torch 2.13.0, optim/sparse_adam.py, _functional.py; a dense gradient, which it refuses, is all rows",
         stages=(
             s.sum_duplicate_rows,
             s.gather_rows,
