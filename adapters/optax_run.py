@@ -1,7 +1,7 @@
 """What the adapters of optax share: one jitted step, what it traced to, and its state as the contract has it.
 
-float32 problems run in JAX's own mode, float64 ones with ``jax.enable_x64``. A step is one function of hyper-parameters,
-parameters, state and gradients, compiled by XLA for the shapes it meets.
+float32 problems run in JAX's own mode, float64 ones with ``jax.enable_x64``. A step is one function of
+hyper-parameters, parameters, state and gradients, compiled by XLA for the shapes it meets.
 """
 
 from __future__ import annotations

@@ -87,6 +87,8 @@ class Kind:
     """A class of the kind."""
     distribution: str
     """The framework that every class of the kind runs on."""
+    what: str = "class"
+    """That is given."""
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -95,6 +97,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         for kind in (
             Kind("torch-optimizer", "adapters.torch_class", "TorchClass", "torch.optim:Adam", "torch"),
             Kind("keras-optimizer", "adapters.keras_class", "KerasClass", "keras.optimizers.legacy:Adam", "keras"),
+            Kind("optax", "adapters.optax_factory", "OptaxFactory", "optax:adam", "optax", "factory"),
         )
     }
 )

@@ -118,6 +118,7 @@ class _AdamW(_Optimizer):
     probes = (Hyperparameters(), Hyperparameters(amsgrad=True, weight_decay=0.1))
 
     def spelled(self, h: Hyperparameters) -> dict[str, Any]:
+        """No L2 term."""
         return {"amsgrad": h.amsgrad, "weight_decay": h.weight_decay}
 
 
@@ -188,6 +189,7 @@ class _NAdam(_Optimizer):
     probes = _RAdam.probes
 
     def spelled(self, h: Hyperparameters) -> dict[str, Any]:
+        """Both decays, and the schedule."""
         return decay_arguments(h) | {"momentum_decay": h.momentum_decay}
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
@@ -240,6 +242,7 @@ class SparseAdam(_Optimizer):
         return Arithmetic(storage=dtype, compute=dtype, first_moment="lerp", second_moment="lerp")
 
     def spelled(self, h: Hyperparameters) -> dict[str, Any]:
+        """Nothing."""
         return {}
 
     def _run(self, optimizer: Any, tensors: list[Any], h: Hyperparameters) -> TorchRun:
