@@ -1,7 +1,8 @@
 """optax behind the contract: adam, adamw, amsgrad, radam, nadam and nadamw, jitted.
 
-Hyper-parameters are arguments of the compiled function, as ``optax.inject_hyperparams`` makes them, so that XLA compiles
-once for each list of shapes; as constants of the function they are tested by ``--optax`` (`adapters.optax_factory`).
+Hyper-parameters are arguments of the compiled function, as ``optax.inject_hyperparams`` makes them, so that XLA
+compiles once for each list of shapes; as constants of the function they are what ``--optax`` tests
+(`adapters.optax_factory`).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -151,7 +151,7 @@ def test_nesterov_corrects_m_for_the_next_step() -> None:
 
 def test_the_threshold_of_radam_is_inclusive_and_below_it_nothing_is_divided() -> None:
     states = steps("optax-radam", [2.0] * 6, learning_rate=LR, epsilon=0.0)
-    moved = [a.parameters[0][0] - b.parameters[0][0] for a, b in zip(states, states[1:], strict=False)]
+    moved = [a.parameters[0][0] - b.parameters[0][0] for a, b in pairwise(states)]
     np.testing.assert_allclose(moved[:4], [LR * 2.0] * 4, rtol=1e-12)
     rho_inf = 2 / (1 - 0.999) - 1
     rho = rho_inf - 2 * 6 * 0.999**6 / (1 - 0.999**6)

@@ -17,6 +17,7 @@ from random_problems import LAW, Problem, problems
 
 from reference import (
     DIALECTS,
+    Dialect,
     Hyperparameters,
     Rounding,
     State,
@@ -48,9 +49,9 @@ class Low:
         return np.expm1(value)
 
 
-def received(h: Hyperparameters, x: Low) -> Hyperparameters | None:
-    """The hyper-parameters as the format holds them; None where a beta does not survive."""
-    given = {field.name: getattr(h, field.name) for field in fields(h)}
+def received(h: Hyperparameters, x: Low, d: Dialect) -> Hyperparameters | None:
+    """The hyper-parameters of `d` as the format holds them; None where a beta does not survive."""
+    given = {f.name: getattr(h, f.name) for f in fields(h) if f.name in d.hyperparameters or "power" in f.name}
     numbers: dict[str, Any] = {
         name: value if value is None or isinstance(value, bool) else float(x.number(value))
         for name, value in given.items()
@@ -68,8 +69,8 @@ def in_float64(state: State) -> State:
 
 def low_precision(problem: Problem, dtype: str) -> dict[str, float]:
     """The worst fractions, of one step and of the free run, of `problem` computed in `dtype`."""
-    x, a = Low(dtype), Rounding(compute=dtype, powers=dtype, step_size=dtype)
-    h = received(problem.h, x)
+    x, a = Low(dtype), Rounding(compute=dtype, powers=dtype, step_size=dtype, momentum_product=dtype)
+    h = received(problem.h, x, problem.dialect)
     if h is None:
         return {"nothing": 0.0}
     with np.errstate(all="ignore"):
