@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from adapters.contract import Array, Gradient, Implementation, Problem, Rows, Run, State
 from conformance.findings import short_text
 
 
@@ -110,6 +110,19 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
         changed_later=tuple(changed_later),
         returned=live[-1] if live else None,
     )
+
+
+def stepped(run: Run, problem: Problem, first: int, gradients: Sequence[Sequence[Gradient]]) -> tuple[State, ...]:
+    """Copies of the states after each of `gradients`, the first of which is step number `first` + 1 of `problem`.
+
+    Raises `ContractBreach` as `observe` does.
+    """
+    states = []
+    for k, step in enumerate(gradients, first):
+        state = guarded(run.step, tuple(copy.deepcopy(g) for g in step))
+        _check_state(state, problem, k)
+        states.append(_copy(state))
+    return tuple(states)
 
 
 def _copy(state: State) -> State:
