@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -86,7 +86,7 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     overwritten: list[str] = []
     states: list[State] = []
     live: list[State] = []
-    started = guarded(implementation.start, given, problem.hyperparameters)
+    started = guarded(implementation.start, given, replace(problem.hyperparameters))
     overwritten += _changed("parameters", given, problem.parameters)
     passed = [tuple(copy.deepcopy(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
