@@ -36,7 +36,7 @@ def groups_are_independent(implementation: Implementation, problem: Problem) -> 
         gradients=each(problem.gradients, lambda step: (*step, step[0]) + ((None,) if never else ())),
     )
     groups = [*sizes[:2], ((), h), sizes[2], *([(problem.parameters[-1:], second)] if never else [])]
-    found = Steps(whole)
+    found = Steps(implementation, whole)
     run = ask(implementation, "start_groups", [(copies(theta), replace(given)) for theta, given in groups])
     observed = found.take(run, 0, whole.gradients)
     counts = oracle.step_counts(implementation.claim.dialect, whole)
@@ -61,7 +61,7 @@ def late_group_begins_anew(implementation: Implementation, problem: Problem) -> 
     waiting = tuple((*step[:j], *(None,) * (n - j)) for step in problem.gradients[:k])
     problem = replace(problem, gradients=waiting + problem.gradients[k:])
     first, second = problem.parameters[:j], problem.parameters[j:]
-    found = Steps(problem)
+    found = Steps(implementation, problem)
     both = ask(implementation, "start_groups", [(copies(first), replace(h)), (copies(second), replace(late))])
     wanted = found.take(both, 0, problem.gradients)
     run = ask(implementation, "start_groups", [(copies(first), replace(h))])

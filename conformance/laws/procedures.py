@@ -10,8 +10,9 @@ import numpy as np
 
 from adapters.contract import Array, Claim, Gradient, Hyperparameters, Implementation, Problem, State
 from conformance import oracle
+from conformance.describe import describe
 from conformance.findings import Finding, Outcome
-from conformance.laws.related import Comparison, on_values
+from conformance.laws.related import Comparison, on_values, related
 from conformance.observe import ContractBreach, ImplementationFailed, guarded, stepped
 
 LONGEST = 10
@@ -97,7 +98,14 @@ def copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 
 class Steps(Comparison):
-    """A comparison that takes the steps itself; a state that breaks the contract is its finding."""
+    """A comparison that takes the steps itself.
+
+    A state that breaks the contract is its finding, unless a plain run does so too, which the check `contract` reports.
+    """
+
+    def __init__(self, implementation: Implementation, problem: Problem) -> None:
+        super().__init__(problem)
+        self.implementation = implementation
 
     def take(self, run: Any, first: int, gradients: Sequence[Sequence[Gradient]]) -> tuple[State, ...]:
         """The states after `gradients`, the first of which is step `first` + 1; none where the contract is broken."""
@@ -110,17 +118,16 @@ class Steps(Comparison):
         try:
             return stepped(run, problem, first, gradients)
         except ContractBreach as breach:
-            self.outcome.findings.append(Finding(message=str(breach)))
+            if related(self.implementation, self.problem):
+                self.outcome.findings.append(Finding(message=str(breach), description=describe(self.problem)))
             return ()
 
-    def as_reference(
-        self, implementation: Implementation, observed: Sequence[State], hyperparameters: Sequence[Hyperparameters]
-    ) -> Outcome:
+    def as_reference(self, observed: Sequence[State], hyperparameters: Sequence[Hyperparameters]) -> Outcome:
         """Every step from the observed state, and the free-running trajectory, within their bounds of the reference."""
         if len(observed) < len(self.problem.gradients):
             return self.outcome  # the contract is broken, which has been found
-        a = implementation.arithmetic(self.problem.dtype)
-        for s in oracle.walk(implementation.claim.dialect, a, self.problem, observed, hyperparameters):
+        dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(self.problem.dtype)
+        for s in oracle.walk(dialect, a, self.problem, observed, hyperparameters):
             for i in range(len(self.problem.parameters)):
                 for quantities in (s.from_observed(i), s.free_running(i)):
                     for name, obtained, expected, bound in quantities:

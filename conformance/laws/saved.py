@@ -32,7 +32,7 @@ def load_continues(implementation: Implementation, problem: Problem) -> Outcome:
     problem = of_length(problem, 4)
     k = len(problem.gradients) // 2
     problem = quieter_from(problem, k)
-    found = Steps(problem)
+    found = Steps(implementation, problem)
     h = other(problem.hyperparameters, reach(implementation, "save"))
     uninterrupted = related(implementation, problem)
     run = started(implementation, problem)
@@ -50,7 +50,7 @@ def late_load_continues(implementation: Implementation, problem: Problem) -> Out
     is cast to the parameters' dtype when it is loaded sticks, and with it 1 - beta^t. The problem has that many steps.
     """
     k = len(problem.gradients) - 2
-    found = Steps(problem)
+    found = Steps(implementation, problem)
     run = started(implementation, problem)
     found.take(run, 0, problem.gradients[:k])
     saved = ask_bytes(run, "save")
@@ -71,11 +71,11 @@ def load_keeps_its_word(implementation: Implementation, problem: Problem) -> Out
     problem = of_length(replace(problem, hyperparameters=h), 4)
     k = len(problem.gradients) // 2
     problem = quieter_from(problem, k)
-    found = Steps(problem)
+    found = Steps(implementation, problem)
     new = other(h, claim.hyperparameters - {"amsgrad"})
     mixed = replace(new, **{name: getattr(h, name) for name in reach(implementation, "save")})
     run = started(implementation, problem)
     before = found.take(run, 0, problem.gradients[:k])
     resumed = ask(implementation, "resume", copies(problem.parameters), new, ask_bytes(run, "save"))
     after = found.take(resumed, k, problem.gradients[k:])
-    return found.as_reference(implementation, (*before, *after), (h,) * k + (mixed,) * len(after))
+    return found.as_reference((*before, *after), (h,) * k + (mixed,) * len(after))

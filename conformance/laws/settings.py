@@ -34,7 +34,7 @@ def configuration(implementation: Implementation, problem: Problem) -> Outcome:
     """
     problem = replace(of_length(problem, 8), hyperparameters=_everything(implementation.claim, problem))
     problem = with_gradients(problem, on_values(lambda g: np.asarray(np.frexp(g)[0])))
-    found = Steps(problem)
+    found = Steps(implementation, problem)
     run = started(implementation, problem)
     found.take(run, 0, problem.gradients[:2])
     hyperparameters = [problem.hyperparameters]
@@ -82,7 +82,7 @@ def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
             built_off = replace(problem, hyperparameters=off)
             outcome.add(_with_changes(implementation, built_off, {0: off, k: on}))
         if "save" in implementation.claim.procedures and name in reach(implementation, "save"):
-            found = Steps(replace(problem, hyperparameters=on))
+            found = Steps(implementation, replace(problem, hyperparameters=on))
             run = started(implementation, found.problem)
             found.take(run, 0, problem.gradients[:k])
             resumed = ask(implementation, "resume", copies(problem.parameters), off, ask_bytes(run, "save"))
@@ -94,7 +94,7 @@ def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
 def callers(implementation: Implementation, problem: Problem) -> Outcome:
     """The hyper-parameters that the caller gave are the caller's: no step and no change writes into them."""
     problem = of_length(problem, 1, 3)
-    found = Steps(problem)
+    found = Steps(implementation, problem)
     given = replace(problem.hyperparameters)
     run = ask(implementation, "start", copies(problem.parameters), given)
     found.take(run, 0, problem.gradients)
@@ -136,7 +136,7 @@ def _everything(claim: Claim, problem: Problem) -> Hyperparameters:
 
 def _with_changes(implementation: Implementation, problem: Problem, at: dict[int, Hyperparameters]) -> Outcome:
     """A run in which hyper-parameters change before the steps of these numbers, from 0 on, beside the reference."""
-    found = Steps(problem)
+    found = Steps(implementation, problem)
     run = started(implementation, problem)
     borders = [*at, len(problem.gradients)]
     observed: list[State] = []
@@ -146,4 +146,4 @@ def _with_changes(implementation: Implementation, problem: Problem, at: dict[int
             ask(run, "change", at[k])
         observed += found.take(run, k, problem.gradients[k:until])
         held += [at[k]] * (until - k)
-    return found.as_reference(implementation, observed, held)
+    return found.as_reference(observed, held)
