@@ -70,6 +70,6 @@ def momentum_product(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> 
 
 
 @lru_cache(maxsize=64)
-def _momentum_products(beta_1: Any, momentum_decay: Any, x: Namespace) -> list[Any]:
+def _momentum_products(beta_1: Any, momentum_decay: Any, x: Any) -> list[Any]:
     """P_0, P_1, ... as far as they have been asked for."""
     return [x.number(1)]

@@ -17,6 +17,7 @@ from conformance.mutants import (
     directions,
     formula,
     harness,
+    procedures,
     rows,
     state,
     twins,
@@ -41,6 +42,8 @@ def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
 
 
 MUTANTS: tuple[type[Twin], ...] = tuple(
-    mutant for module in (formula, directions, rows, state, breaches, unlawful) for mutant in _defined_in(module)
+    mutant
+    for module in (formula, directions, rows, state, breaches, unlawful, procedures)
+    for mutant in _defined_in(module)
 )
 FAKES: tuple[type[Twin], ...] = _defined_in(harness)

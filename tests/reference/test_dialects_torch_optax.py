@@ -60,12 +60,16 @@ def test_torch_radam_does_not_rectify_at_its_threshold() -> None:
     h = Hyperparameters(beta_2=0.9, sma_threshold=rho)
     taken = {}
     for name in ("torch-radam", "optax-radam"):
-        seen: list[Any] = []
+        seen: list[bool | None] = []
+
+        def watch(*of: Any, seen: list[bool | None] = seen) -> None:
+            seen.append(of[-1].rectified)
+
         d = dialect(name)
         d = type(d)(**{**vars(d), "hyperparameters": d.hyperparameters | {"sma_threshold"}})
         state = initial_state([np.ones(1)], h)
         state = type(state)(state.theta, state.m, state.v, None, (7,))
-        step(d, h, state, [np.ones(1)], watch=lambda i, stage, before, after, seen=seen: seen.append(after.rectified))
+        step(d, h, state, [np.ones(1)], watch=watch)
         taken[name] = seen[-1]
     assert taken == {"torch-radam": False, "optax-radam": True}
 
