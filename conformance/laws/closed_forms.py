@@ -114,7 +114,8 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
             if math.isinf(largest):
                 continue
             before = s.observed_before.theta[i]
-            decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
+            with np.errstate(invalid="ignore"):  # rate 0 of a parameter that has become infinite
+                decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
             limit = h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
             for name, obtained, _, bound in s.from_observed(i):
                 if name == "update":
