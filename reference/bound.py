@@ -40,7 +40,7 @@ from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64
 from reference.rounding import Rounding
 from reference.stages import Stage, Working
-from reference.step import Gradient, State, step
+from reference.step import Branches, Gradient, State, step
 
 C = 4
 """Roundings granted to a quantity of a few operations."""
@@ -77,7 +77,9 @@ class Bound:
     """Bound on the error of theta_t - theta_(t-1)."""
     out_of_range: tuple[Any, ...]
     branch: bool = False
-    """Whether the rectified branch is ambiguous in this step."""
+    """Whether the rectified branch is ambiguous in this step, for any parameter."""
+    branches: tuple[bool, ...] = ()
+    """For each parameter: where each has its own t, one may be at the threshold and another not."""
 
 
 Rule = Callable[[Working, Working, Errors, Hyperparameters, Rounding], None]
@@ -98,19 +100,18 @@ def bounded_step(
     bound: Bound,
     gradients: Sequence[Gradient],
     *,
-    rectify: bool | None = None,
+    rectify: Branches = None,
 ) -> tuple[State, Bound]:
     """`reference.step` from `state`, and the bound on a step that began within `bound` of it."""
     errors = [
         Errors(bound.theta[i], bound.m[i], bound.v[i], bound.v_max[i] if bound.v_max else None, bound.out_of_range[i])
         for i in range(len(state.theta))
     ]
-    branch = False
+    branches = [False] * len(state.theta)
 
     def watch(i: int, stage: Stage, before: Working, after: Working) -> None:
-        nonlocal branch
         RULES[stage](before, after, errors[i], h, a)
-        branch |= stage in s.RECTIFYING and _branch_is_ambiguous(after, h, a)
+        branches[i] |= stage in s.RECTIFYING and _branch_is_ambiguous(after, h, a)
 
     with np.errstate(all="ignore"):
         new = step(d, h, state, gradients, watch=watch, rectify=rectify)
@@ -126,7 +127,9 @@ def bounded_step(
 
     v_max = None if new.v_max is None else arrays("v_max")
     masks = tuple(e.out_of_range for e in errors)
-    return new, Bound(arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, branch)
+    return new, Bound(
+        arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, any(branches), tuple(branches)
+    )
 
 
 def _mark_range(e: Errors, theta: Any, m: Any, v: Any, a: Rounding) -> None:

@@ -76,10 +76,11 @@ def low_precision(problem: Problem, dtype: str) -> dict[str, float]:
     with np.errstate(all="ignore"):
         seen = initial_state(problem.theta, h, x)
     free = in_float64(seen)
-    bound, found, branch = initial_bound(free), [], [False]
+    bound, found = initial_bound(free), []
+    branch: dict[int, bool | None] = {}
 
     def watch(i: int, stage: s.Stage, before: s.Working, after: s.Working) -> None:
-        branch[0] = bool(after.rectified)
+        branch[i] = after.rectified
 
     def low(gradient: Any) -> Any:
         if isinstance(gradient, tuple):
@@ -94,7 +95,8 @@ def low_precision(problem: Problem, dtype: str) -> dict[str, float]:
         for start, limit in ((observed[0], initial_bound(free)), (free, bound)):
             state, after = bounded_step(problem.dialect, h, a, start, limit, given)
             if after.branch:
-                state, after = bounded_step(problem.dialect, h, a, start, limit, given, rectify=branch[0])
+                taken = [branch[i] if ambiguous else None for i, ambiguous in enumerate(after.branches)]
+                state, after = bounded_step(problem.dialect, h, a, start, limit, given, rectify=taken)
             found.append(fractions((observed[0], start), (observed[1], state), after))
         free, bound, seen = state, after, new
     return worst_of(found)
