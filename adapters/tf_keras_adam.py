@@ -1,4 +1,4 @@
-"""The newer Adam of Keras 2: ``tf.keras.optimizers.Adam`` of TensorFlow 2.11 to 2.15.
+"""The newer Adam of Keras 2: ``tf.keras.optimizers.Adam`` of TensorFlow 2.11 to 2.15, since then of tf_keras.
 
 Source: keras/src/optimizers/adam.py, ``Adam.update_step``; steps go through ``Optimizer.apply_gradients``
 (optimizer.py) in eager mode, operation by operation. ``jit_compile=True`` is the default and acts only where
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
@@ -27,6 +28,7 @@ class TfKeras:
 
     contract_version = 1
     name = "tf-keras"
+    distribution = "keras"
     claim = Claim(
         dialect="tf-keras-adam",
         hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}),
@@ -61,7 +63,7 @@ class TfKeras:
         """Dense, AMSGrad and sparse steps under TensorFlow's dispatch."""
         return observe(
             self,
-            installed("keras"),
+            installed(self.distribution),
             required=(
                 "dense: AssignSubVariableOp",
                 "dense: AssignAddVariableOp",
@@ -94,9 +96,30 @@ class TfKeras:
             epsilon=h.epsilon,
             amsgrad=h.amsgrad,
             weight_decay=h.weight_decay or None,  # None is this framework's "absent"
+            **self._more(h),
         )
         bench = Bench(optimizer, new_variables(self.tensorflow, parameters))
         return OptimizerRun(self.tensorflow, bench, slot, amsgrad=h.amsgrad)
+
+    def _more(self, h: Hyperparameters) -> dict[str, Any]:
+        return {}
+
+
+class Package(TfKeras):
+    """``tf_keras.optimizers.Adam`` of the package, beside TensorFlow 2.16 and later."""
+
+    name = "tf-keras-package"
+    distribution = "tf-keras"
+    claim = replace(TfKeras.claim, hyperparameters=TfKeras.claim.hyperparameters | {"adaptive_epsilon"})
+
+    def __init__(self) -> None:
+        self.tensorflow = import_tensorflow()
+        import tf_keras
+
+        self.optimizer = tf_keras.optimizers.Adam
+
+    def _more(self, h: Hyperparameters) -> dict[str, Any]:
+        return {"adaptive_epsilon": h.adaptive_epsilon}
 
 
 def slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
