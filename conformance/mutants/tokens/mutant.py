@@ -66,10 +66,24 @@ class Verdict:
 
     @property
     def cls(self) -> Class:
-        """Killed first, whatever a proof says; a proof is believed only of what lives."""
+        """Killed first, whatever a proof says; a proof is believed only of what lives, and that it does not refute."""
         if self.outcome.killed:
             return {"test": Class.BY_TEST, "check": Class.KILLED}.get(self.outcome.kind, Class.DOES_NOT_RUN)
-        return Class.SURVIVED if self.proof is None else Class(self.proof.cls)
+        return Class.SURVIVED if self.proof is None or self.refuted else Class(self.proof.cls)
+
+    @property
+    def refuted(self) -> str:
+        """What speaks against the proof: a bit that differs, or an effect that reaches the bound."""
+        if self.proof is None or self.outcome.killed:
+            return ""
+        o = self.outcome
+        if self.proof.cls != "below the bound" and o.differs:
+            return (
+                f"listed as {self.proof.cls}, but its results differ{f' on {o.found_where}' if o.found_where else ''}"
+            )
+        if self.proof.cls == "below the bound" and o.found is not None and o.found >= 1:
+            return f"listed as below the bound, but it reaches {o.found:.3g} of it on {o.found_where}"
+        return ""
 
 
 def mutants_of(targets: Sequence[Target]) -> list[Mutant]:
