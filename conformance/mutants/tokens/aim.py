@@ -48,6 +48,6 @@ class Aim:
     """Run on what lives after the first profile."""
     before_tests: str = ""
     """Adapter that is loaded once before the tests, for what it imports."""
-    search: Callable[[int], Effect] | None = None
-    """Of the mutant that this process imports: the largest effect that can be found with a seed."""
+    search: Callable[[Sequence[str], int], Effect] | None = None
+    """Of the mutant that this process imports: the largest effect found on some of `adapters`, with a seed."""
     proofs: Sequence[Proof] = ()

@@ -188,7 +188,8 @@ class _Finder:
 
     def _fields(self, statement: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
         """Fields "p.x" that a statement reads and writes; "p." stands for all, where p itself is handed on."""
-        reads, writes = set(), set()
+        reads: set[str] = set()
+        writes: set[str] = set()
         whole: set[ast.AST] = set()
         for node in ast.walk(statement):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

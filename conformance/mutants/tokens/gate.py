@@ -49,7 +49,7 @@ class Outcome:
     differs: bool = False
     """Whether any bit of any state was another than the unchanged package's."""
     effect: float = 0.0
-    """The largest difference from the unchanged package, as a fraction of the bound, where it lives."""
+    """The largest difference from the unchanged package, or else from the oracle, as a fraction of the bound."""
     ambiguous: bool = False
     """Whether some difference was where the bound is infinite."""
     found: float | None = None
@@ -259,7 +259,7 @@ def every(implementation: Implementation, shown: Sequence[Shown], wanted: Sequen
                     whole.add(found)
         except ImplementationFailed as error:
             return replace(outcome, killed=_said(error), kind=_kind_of(error))
-    outcome = replace(outcome, where=implementation.name)
+    outcome = replace(outcome, where=implementation.name, effect=whole.worst_fraction)
     if "identity" in wanted and checks.identity(answered(implementation.identity, Identity)).findings:
         return replace(outcome, killed="identity", kind="check", after=0)
     if whole.compared and checks.informative(whole).findings:

@@ -97,10 +97,13 @@ def mutants_of(targets: Sequence[Target]) -> list[Mutant]:
 
 
 def stale(verdicts: Sequence[Verdict], proofs: Sequence[Proof]) -> list[str]:
-    """What is wrong with `proofs`, in words: the mutant is rejected after all, or the change not made any more."""
+    """What is wrong with `proofs`, in words: rejected after all, refuted, or the change is not made any more."""
     killed = [v.mutant for v in verdicts if v.proof is not None and v.outcome.killed]
+    refuted = [f"{v.refuted}: {v.mutant}" for v in verdicts if v.refuted]
     known = {v.mutant.key for v in verdicts}
     gone = [key for key in by_key(proofs) if key not in known]
-    return [f"rejected, but listed as no mistake: {mutant}" for mutant in killed] + [
-        f"listed, but no such change is made: {' | '.join(key)}" for key in gone
+    return [
+        *(f"rejected, but listed as no mistake: {mutant}" for mutant in killed),
+        *refuted,
+        *(f"listed, but no such change is made: {' | '.join(key)}" for key in gone),
     ]

@@ -5,7 +5,9 @@ Judged by the reference as it is: a mutant runs in float32 (`float32.py`), under
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
+from types import CodeType, FunctionType
 
 import reference
 from conformance.mutants.tokens import float32
@@ -124,14 +126,39 @@ HINTS: tuple[tuple[str, str], ...] = (
 
 
 def reached(mutant: Mutant, adapters: Sequence[str]) -> Sequence[str]:
-    """A row of the table is read under its own name alone."""
-    table, _, dialect = mutant.change.scope.partition(".")
-    return [name for name in adapters if name == dialect] if (table, bool(dialect)) == ("_TABLE", True) else adapters
+    """A row of the table is read under its own name alone, and a stage by the rows that it stands in."""
+    scope, _, row = mutant.change.scope.partition(".")
+    if mutant.module == DIALECTS.module:
+        return [name for name in adapters if name == row] or adapters
+    if mutant.module in (STAGES.module, SCALARS.module):
+        return [name for name in adapters if scope in _functions(name)]
+    return adapters
 
 
-def effect(seed: int) -> Effect:
-    """The largest effect that is found on the dialects as this process imports them."""
-    return search([float32.claim_of(d) for d in reference.DIALECTS.values()], seed)
+@cache
+def _functions(dialect: str) -> frozenset[str]:
+    """Names of the functions that a dialect's stages call, directly or not."""
+    found: dict[str, FunctionType] = {}
+    waiting = [stage for stage in reference.dialect(dialect).stages if isinstance(stage, FunctionType)]
+    while waiting:
+        function = waiting.pop()
+        if function.__name__ not in found:
+            found[function.__name__] = function
+            called = (function.__globals__.get(name) for name in _names(function.__code__))
+            waiting += [f for f in called if isinstance(f, FunctionType)]
+    return frozenset(found)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def effect(dialects: Sequence[str], seed: int) -> Effect:
+    """The largest effect that is found on these dialects as this process imports them."""
+    return search([float32.claim_of(reference.dialect(name)) for name in dialects], seed)
 
 
 REFERENCE = Aim(

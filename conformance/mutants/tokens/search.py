@@ -31,6 +31,8 @@ ARITHMETIC = Arithmetic(storage="float32", compute="float32", step_size="float32
 SHAPES = (((16, 2),), ((8, 2), (3,)))
 RESTARTS = 3
 """Points that are climbed from."""
+ENOUGH = 100.0
+"""Bounds; what has such an effect is no mistake below the bound, however much higher it may go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +65,10 @@ class Coordinate:
 Point = Mapping[str, Any]
 
 
-def search(claims: Sequence[Claim], seed: int, *, drawn: int = 24, climbed: int = 120) -> Effect:
+def search(claims: Sequence[Claim], seed: int, *, drawn: int = 240, climbed: int = 160) -> Effect:
     """Of the `reference` that this process imports now, beside the one that this module was imported with.
 
-    drawn: points at random per dialect; climbed: points per climb.
+    drawn: points at random, of all dialects together; climbed: points per climb.
     """
     changed = importlib.import_module("reference")
     random = Random(seed)
@@ -74,15 +76,15 @@ def search(claims: Sequence[Claim], seed: int, *, drawn: int = 24, climbed: int 
     found: list[tuple[Effect, Claim, Point]] = []
     for claim in claims:
         coordinates = _coordinates(claim)
-        for _ in range(drawn):
-            point = {name: c.draw(random) for name, c in coordinates.items()}
+        for _ in range(max(1, drawn // len(claims))):
+            point: Point = {name: c.draw(random) for name, c in coordinates.items()}
             effect = measure(changed, claim.dialect, point)
             best = best.or_larger(effect)
             found.append((effect, claim, point))
     found.sort(key=lambda f: (f[0].fraction, f[0].differs), reverse=True)
-    for effect, claim, point in found[:RESTARTS]:
-        if effect.differs and math.isfinite(best.fraction):
-            best = best.or_larger(_climb(changed, claim, point, effect, random, climbed))
+    for effect, claim, start in found[:RESTARTS]:
+        if effect.differs and best.fraction < ENOUGH:
+            best = best.or_larger(_climb(changed, claim, start, effect, random, climbed))
     return best
 
 
@@ -94,7 +96,7 @@ def _climb(changed: Any, claim: Claim, point: Point, effect: Effect, random: Ran
         before = best.fraction
         for name in random.sample(list(coordinates), len(coordinates)):
             for value in coordinates[name].near(point[name], random):
-                if best.tried >= budget or math.isinf(best.fraction):
+                if best.tried >= budget or best.fraction >= ENOUGH:
                     return best
                 neighbour = {**point, name: value}
                 higher = measure(changed, claim.dialect, neighbour)
@@ -238,7 +240,7 @@ def _coordinates(claim: Claim) -> dict[str, Coordinate]:
         "regime": _choice(*REGIMES),
         "scale": _decades(-12, 6),
         "shapes": _choice(*SHAPES),
-        "steps": _choice(1, 2, 3, 5, 8),
+        "steps": _choice(1, 2, 3, 5, 8, 12),
         "idle": _whole(0, 6),
         "arrays": Coordinate(lambda r: r.randrange(10**6), lambda _, r: [r.randrange(10**6), r.randrange(10**6)]),
     }

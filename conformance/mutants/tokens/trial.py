@@ -101,15 +101,16 @@ def _control(plan: Plan, gate: Gate, listener: Listener) -> None:
 
 def _search(
     plan: Plan,
-    search: Callable[[int], Effect],
+    search: Callable[[Sequence[str], int], Effect],
     mutants: Sequence[Mutant],
     outcomes: list[Outcome],
     listener: Listener,
 ) -> None:
     """The largest effect of what lives."""
 
-    def judge(_: Mutant | None) -> Outcome:
-        effect = search(plan.seed)
+    def judge(mutant: Mutant | None) -> Outcome:
+        reached = plan.adapters if mutant is None else plan.aim.reached(mutant, plan.adapters)
+        effect = search(reached, plan.seed)
         return Outcome(differs=effect.differs, found=effect.fraction, found_where=effect.where)
 
     _stage(plan, "search for the largest effect", mutants, outcomes, listener, judge, lambda _: None)
