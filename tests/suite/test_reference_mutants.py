@@ -198,7 +198,7 @@ def test_classes_are_rejected_in_float32(tmp_path: Path) -> None:
         "NonFusedMinusEpsilon": "one-step",
         "RoundsDown": "law-sign",
     }
-    assert all(c["after"] > 0 for c in found.values())
+    assert all(c["needed"] > 0 for c in found.values())
 
 
 def test_a_class_that_no_check_sees_fails_the_command() -> None:

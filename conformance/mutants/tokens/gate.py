@@ -42,7 +42,7 @@ class Outcome:
     """Adapter, set and number of the problem, or the test."""
     problems: int = 0
     """Problems that ran, up to that one."""
-    after: int = 0
+    needed: int = 0
     """Of the implementation that is rejected: its problems up to and with the one that rejects it."""
     exhibit: tuple[str, int] | None = None
     """Adapter and index of the exhibit on which a check rejects it."""
@@ -136,7 +136,7 @@ class Gate:
                 return outcome
             if outcome.killed:
                 accident = accident if accident.killed else outcome
-                outcome = replace(outcome, killed="", kind="", where="", after=0)
+                outcome = replace(outcome, killed="", kind="", where="", needed=0)
         return replace(accident, problems=outcome.problems) if accident.killed else outcome
 
     def unchanged(self, name: str) -> Outcome:
@@ -158,7 +158,7 @@ class Gate:
         accident, accidents = outcome, 0
         for k, exhibit in enumerate(self.exhibits[name]):
             where = f"{name}, {exhibit.set_name} {exhibit.number}"
-            outcome = replace(outcome, problems=outcome.problems + 1, where=where, after=k + 1)
+            outcome = replace(outcome, problems=outcome.problems + 1, where=where, needed=k + 1)
             try:
                 seen, rejected = self._look(mutant, exhibit)
             except ImplementationFailed as error:
@@ -184,7 +184,7 @@ class Gate:
                 return replace(outcome, killed=_said(error), kind=_kind_of(error), where=f"{name}, identity")
             if findings:
                 return replace(outcome, killed="identity", kind="check", where=name)
-        return replace(outcome, where="", after=0)
+        return replace(outcome, where="", needed=0)
 
     def _look(self, mutant: Implementation, exhibit: Exhibit) -> tuple[Observation | None, str]:
         """What is seen, None where the contract is broken, and the check that rejects it, if one does."""
@@ -248,7 +248,7 @@ def every(implementation: Implementation, shown: Sequence[Shown], wanted: Sequen
     whole = Findings()
     outcome = Outcome()
     for set_name, number, subject, chosen in shown:
-        outcome = replace(outcome, problems=outcome.problems + 1, after=outcome.after + 1)
+        outcome = replace(outcome, problems=outcome.problems + 1, needed=outcome.needed + 1)
         outcome = replace(outcome, where=f"{implementation.name}, {set_name} {number}")
         try:
             for check in chosen:
@@ -261,10 +261,10 @@ def every(implementation: Implementation, shown: Sequence[Shown], wanted: Sequen
             return replace(outcome, killed=_said(error), kind=_kind_of(error))
     outcome = replace(outcome, where=implementation.name, effect=whole.worst_fraction)
     if "identity" in wanted and checks.identity(answered(implementation.identity, Identity)).findings:
-        return replace(outcome, killed="identity", kind="check", after=0)
+        return replace(outcome, killed="identity", kind="check", needed=0)
     if whole.compared and checks.informative(whole).findings:
         return replace(outcome, killed="informative", kind="check")
-    return replace(outcome, where="", after=0)
+    return replace(outcome, where="", needed=0)
 
 
 def _exhibit(

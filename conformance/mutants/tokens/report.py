@@ -25,7 +25,7 @@ def table(title: str, verdicts: Sequence[Verdict]) -> Table:
         name = v.mutant.module.rpartition(".")[2]
         why = v.outcome.where if v.outcome.killed or v.proof is None else v.proof.reason
         cells = (f"{name}:{c.line}", c.scope, c.before, c.after, v.cls, v.outcome.killed, why + _effect(v))
-        found.add_row(*map(_escaped, cells), str(v.outcome.after or v.outcome.problems), style=_STYLES.get(v.cls))
+        found.add_row(*map(_escaped, cells), str(v.outcome.needed or v.outcome.problems), style=_STYLES.get(v.cls))
     return found
 
 
@@ -37,7 +37,7 @@ def numbers(verdicts: Mapping[str, Sequence[Verdict]]) -> Table:
         found.add_column(str(heading), justify="left" if heading == "target" else "right")
     for target, group in verdicts.items():
         counts = Counter(v.cls for v in group)
-        after = sorted(v.outcome.after for v in group if v.cls is Class.KILLED)
+        after = sorted(v.outcome.needed for v in group if v.cls is Class.KILLED)
         spread = (statistics.median_low(after), after[len(after) * 9 // 10], after[-1]) if after else ("", "", "")
         cells = (len(group), *(counts[c] for c in shown), *spread)
         found.add_row(target, *map(str, cells))

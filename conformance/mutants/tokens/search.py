@@ -31,6 +31,8 @@ ARITHMETIC = Arithmetic(storage="float32", compute="float32", step_size="float32
 SHAPES = (((16, 2),), ((8, 2), (3,)))
 RESTARTS = 3
 """Points that are climbed from."""
+MOST_IDLE = 10**7
+"""Steps."""
 ENOUGH = 100.0
 """Bounds; what has such an effect is no mistake below the bound, however much higher it may go."""
 
@@ -206,14 +208,6 @@ def _below_one(low: float, high: float) -> Coordinate:
     )
 
 
-def _whole(low: float, high: float) -> Coordinate:
-    """Whole numbers over decades, and often 0."""
-    decades = _decades(low, high, 0, rarely=0.5)
-    return Coordinate(
-        lambda r: int(decades.draw(r)), lambda at, r: [*map(int, decades.near(at, r)), at + 1, max(0, at - 1)]
-    )
-
-
 _HYPERPARAMETERS: dict[str, Coordinate] = {
     "learning_rate": _decades(-6, 1, 0.0, rarely=0.02),
     "beta_1": _below_one(-5, -0.02),
@@ -241,15 +235,17 @@ def _coordinates(claim: Claim) -> dict[str, Coordinate]:
         "scale": _decades(-12, 6),
         "shapes": _choice(*SHAPES),
         "steps": _choice(1, 2, 3, 5, 8, 12),
-        "idle": _whole(0, 6),
+        "idle": _decades(-2, 2, 0.0, rarely=0.5),
         "arrays": Coordinate(lambda r: r.randrange(10**6), lambda _, r: [r.randrange(10**6), r.randrange(10**6)]),
     }
 
 
 def _problem(point: Point) -> tuple[Problem, int]:
+    """The problem, and how many steps of zero gradients come first: `idle` times the memory 1 / (1 - beta_2)."""
     own = {name: value for name, value in point.items() if name in _HYPERPARAMETERS}
     if own.get("l2"):  # as the problems of the suite: torch has one number for both decays
         own["weight_decay"] = 0.0
     names = ("shapes", "steps", "regime", "scale", "rows", "unsorted", "mixed", "absent")
     draft = Draft(dtype="float32", hyperparameters=Hyperparameters(**own), **{name: point[name] for name in names})
-    return build(draft, point["arrays"], 0), point["idle"]
+    idle = min(int(point["idle"] / (1 - own.get("beta_2", 0.0))), MOST_IDLE)
+    return build(draft, point["arrays"], 0), idle
