@@ -97,6 +97,10 @@ def _command(options: argparse.Namespace) -> int:
             out.print(escape(str(mutant)), soft_wrap=True)
         out.print(f"{sum(map(len, chosen.values()))} changes")
         return ExitCode.CAUGHT
+    if options.json:
+        if options.json.is_dir():
+            raise UsageError(f"--json is {str(options.json)!r}, a folder; accepted: a file")
+        options.json.parent.mkdir(parents=True, exist_ok=True)  # what cannot be made is refused before the work
     began = time.monotonic()
     verdicts, outdated, missing = {}, [], []
     for target, mutants in chosen.items():
@@ -115,7 +119,6 @@ def _command(options: argparse.Namespace) -> int:
     if options.json:
         changes = [record for target, group in verdicts.items() for record in report.records(target, group)]
         content = {"survived": len(survivors), "outdated": outdated, "changes": changes}
-        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(to_json(content), indent=1, allow_nan=False) + "\n")
         out.print(f"wrote {options.json}")
     return ExitCode.SURVIVED if survivors or outdated else ExitCode.CAUGHT
