@@ -23,6 +23,7 @@ from conformance.laws.procedures import (
     value,
 )
 from conformance.laws.related import on_values, related, with_gradients
+from reference import dialect, stages
 
 
 def configuration(implementation: Implementation, problem: Problem) -> Outcome:
@@ -55,13 +56,17 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
     A step of every dialect reads hyper-parameters as they are then, beta^t included, which is a power of the current
     beta: the trajectory is the reference's with the changed ones in the middle third and the first ones again in the
     last. The bound follows step by step, each with the hyper-parameters that hold in it. Arithmetic that carries
-    beta^t as a product is given the same betas throughout.
+    beta^t as a product is given the same betas throughout. Where a constructor takes epsilon 0 for its default, which
+    an assignment need not, epsilon is not 0.
     """
     problem = of_length(problem, 6)
     names = reach(implementation, "change")
     if implementation.arithmetic(problem.dtype).power_form == "product":
         names -= {"beta_1", "beta_2"}
     h = problem.hyperparameters
+    if not h.epsilon and stages.zero_epsilon_is_default in dialect(implementation.claim.dialect).stages:
+        h = replace(h, epsilon=value("epsilon", 0.0))
+        problem = replace(problem, hyperparameters=h)
     n = len(problem.gradients)
     return _with_changes(implementation, problem, {0: h, n // 3: other(h, names), 2 * n // 3: h})
 
