@@ -202,7 +202,7 @@ class KerasAdapter:
     def run(self, bench: Bench) -> OptimizerRun:
         """A run of what is there."""
         amsgrad = bool(getattr(bench.optimizer, "amsgrad", False))
-        return OptimizerRun(self.tensorflow, bench, type(self).slot, amsgrad=amsgrad, settings=self.settings)
+        return OptimizerRun(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
 
     def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """What can be assigned between steps: all but amsgrad, which decides what slots there are."""
