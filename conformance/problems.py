@@ -365,6 +365,7 @@ SETS: dict[str, tuple[Callable[[Claim], st.SearchStrategy[Draft]], float]] = {
     "laws": (for_laws, 0.04),
     "laws-dense": (of_dense_gradients, 0.04),
     "laws-rows": (of_rows, 0.04),
+    "laws-procedures": (for_laws, 0.014),
     "laws-long": (of_many_steps, 0.004),
 }
 """Name of a set: its strategy, and its size as a share of the profile's number of problems."""

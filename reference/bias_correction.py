@@ -61,7 +61,7 @@ def momentum(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
     return beta_1 * (1 - x.expm1(t * momentum_decay * x.log(x.number(0.96)))) / 2
 
 
-def momentum_product(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
+def momentum_product(beta_1: Any, momentum_decay: Any, t: int, x: Any) -> Any:
     """P_t = mu_1 mu_2 ... mu_t (torch/optim/nadam.py: mu_product); 1 for t = 0."""
     arithmetic: Any = x  # a Protocol does not say that it can be hashed
     products = _momentum_products(beta_1, momentum_decay, arithmetic)

@@ -57,6 +57,8 @@ class Errors:
     out_of_range: Any
     """Elements whose result the format's range has decided, in this step or an earlier one."""
     g: Any = 0.0
+    square: Any = 0.0
+    """Of what v averages, where that is not the square of g."""
     direction: Any = 0.0
     moves: Any = True
     """Where theta is written at all."""
@@ -165,21 +167,34 @@ def _l2(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Round
 # Rules: rows
 
 
+def _square_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """The rounding of a square is one of those granted to v; what underflows has no share in that."""
+    if before.rows is not None:
+        e.square = np.full(after.square.shape, a.tiny)
+
+
 def _sum_duplicate_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     """n terms take n - 1 additions in any order: (n - 1) u times the sum of magnitudes."""
     if before.rows is None:
         return
     _, position, count = np.unique(before.rows, return_inverse=True, return_counts=True)
-    magnitude = np.zeros(after.g.shape)
-    np.add.at(magnitude, position, abs(before.g))
-    e.g = (count - 1).reshape(-1, *[1] * (after.g.ndim - 1)) * a.u * magnitude
+
+    def total(values: Any) -> Any:
+        sums = np.zeros((len(count), *values.shape[1:]))
+        np.add.at(sums, position, values)
+        return sums
+
+    additions = (count - 1).reshape(-1, *[1] * (after.g.ndim - 1)) * a.u
+    e.g = additions * total(abs(before.g))
+    if before.square is not None:
+        e.square = total(e.square) + additions * total(before.square)
 
 
 def _scatter_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if before.rows is not None:
-        dense = np.zeros(after.g.shape)
-        dense[before.rows] = e.g
-        e.g = dense
+        zeros = np.zeros(after.g.shape)
+        e.g = s.replace_rows(zeros, before.rows, e.g)
+        e.square = s.replace_rows(zeros, before.rows, e.square)
 
 
 def _gather_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
@@ -233,12 +248,12 @@ def _first_moment(before: Working, after: Working, e: Errors, h: Hyperparameters
 
 
 def _second_moment(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    square = before.g * before.g
+    square = before.g * before.g if before.square is None else before.square
     e.out_of_range = e.out_of_range | _overflows(square, a)
     # v + w (g g - v) rounds w, the square, the difference, the product and the sum: one more than `C`.
     kept, roundings = (1, C + 1) if a.second_moment == "lerp" else (h.beta_2, C)
     magnitude = kept * before.v + (1 - h.beta_2) * square
-    from_g = (2 * abs(before.g) + e.g) * e.g
+    from_g = (2 * abs(before.g) + e.g) * e.g if before.square is None else e.square
     e.v = h.beta_2 * e.v + (1 - h.beta_2) * from_g + roundings * a.u * magnitude + roundings * a.tiny
 
 
@@ -343,6 +358,7 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
         s.rescale: _rescale,
         s.clip: _clip,
         s.l2: _l2,
+        s.square_rows: _square_rows,
         s.sum_duplicate_rows: _sum_duplicate_rows,
         s.scatter_rows: _scatter_rows,
         s.gather_rows: _gather_rows,

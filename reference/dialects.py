@@ -12,7 +12,7 @@ from reference import stages as s
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
-_ROWS = (s.sum_duplicate_rows, s.scatter_rows, s.gather_rows, s.restore_rows, s.named_rows_move)
+_ROWS = (s.square_rows, s.sum_duplicate_rows, s.scatter_rows, s.gather_rows, s.restore_rows, s.named_rows_move)
 """Stages that do nothing to a dense gradient."""
 
 
@@ -76,6 +76,22 @@ _TABLE = (
         ),
         step_count="optimizer",
         hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"},
+    ),
+    Dialect(
+        name="keras3-adam",
+        source="keras 3.15.1, optimizers/adam.py and base_optimizer.py; backend/tensorflow/sparse.py",
+        stages=(
+            s.square_rows,
+            s.sum_duplicate_rows,
+            s.scatter_rows,
+            s.decay_theta,
+            *_MOMENTS,
+            s.epsilon_as_given,
+            s.epsilon_hat,
+            s.subtract,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay"},
     ),
     Dialect(
         name="mxnet2-adam",

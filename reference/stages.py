@@ -39,6 +39,8 @@ class Working:
     """The gradient; values of shape ``[k, ...]`` while `rows` is not None and nothing has scattered them."""
     rows: Any = None
     """Row numbers of a row-sparse gradient, None for a dense one."""
+    square: Any = None
+    """What v averages, where it is not the square of what m averages (`square_rows`); None otherwise."""
     epsilon: Any = None
     step_size: Any = None
     denominator: Any = None
@@ -77,6 +79,15 @@ def l2(p: Working, h: Hyperparameters, x: Namespace) -> None:
 # Rows
 
 
+def square_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """Values of rows are squared one by one, so that v averages the sum of a row's squares, not its sum squared.
+
+    (Keras 3, backend/tensorflow/sparse.py: elementwise_unary, of ops.square in optimizers/adam.py)
+    """
+    if p.rows is not None:
+        p.square = p.g * p.g
+
+
 def sum_duplicate_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """Rows named several times are summed, before anything is squared.
 
@@ -85,18 +96,23 @@ def sum_duplicate_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
     if p.rows is None:
         return
     unique, position = np.unique(p.rows, return_inverse=True)
-    total = np.zeros((len(unique), *p.g.shape[1:]), dtype=p.g.dtype)
-    np.add.at(total, position, p.g)
-    p.rows, p.g = unique, total
+
+    def total(values: Any) -> Any:
+        sums = np.zeros((len(unique), *values.shape[1:]), dtype=values.dtype)
+        np.add.at(sums, position, values)
+        return sums
+
+    p.rows, p.g = unique, total(p.g)
+    p.square = None if p.square is None else total(p.square)
 
 
 def scatter_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """Rows that are not named have gradient 0: a sparse step is the dense one."""
     if p.rows is None:
         return
-    dense = np.zeros(p.theta.shape, dtype=p.g.dtype)
-    dense[p.rows] = p.g
-    p.g = dense
+    zeros = np.zeros(p.theta.shape, dtype=p.g.dtype)
+    p.g = replace_rows(zeros, p.rows, p.g)
+    p.square = None if p.square is None else replace_rows(zeros, p.rows, p.square)
 
 
 def gather_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
@@ -167,7 +183,8 @@ def first_moment(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
 def second_moment(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """v <- beta_2 v + (1 - beta_2) g^2. (Kingma & Ba, Algorithm 1)"""
-    p.v = h.beta_2 * p.v + (1 - h.beta_2) * (p.g * p.g)
+    square = p.g * p.g if p.square is None else p.square
+    p.v = h.beta_2 * p.v + (1 - h.beta_2) * square
 
 
 def amsgrad_maximum(p: Working, h: Hyperparameters, x: Namespace) -> None:

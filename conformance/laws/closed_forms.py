@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 import reference
-from adapters.contract import Array, Claim, Implementation, Problem
+from adapters.contract import Array, Claim, Implementation, Problem, Rows
 from conformance import oracle
 from conformance.findings import Outcome
 from conformance.laws.related import Comparison, bounds, each, on_values, related, states, with_gradients
@@ -99,6 +99,7 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
 
     and K_t = (1 - beta_1) / sqrt(1 - beta_2) sqrt(sum_(j<t) gamma^j) sqrt(1 - beta_2^t) / (1 - beta_1^t).
     With Nesterov's momentum, a_t m_t + c_t g_t, the weight of g_t is larger by c_t in the same inequality.
+    Where v averages the sum of the squares of a row's n values, (sum g)^2 <= n sum g^2 makes it sqrt(n) K_t.
     AMSGrad's maximum, epsilon, and steps without gradient only make the update smaller. Equality is
     reached, so that nothing smaller holds. (Kingma & Ba, section 2.1, state it for two cases.) The update may
     exceed it by its bound. Not for rectified dialects, whose first steps are averages of gradients.
@@ -113,6 +114,7 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
             largest = _largest(of, h, t) if problem.gradients[s.number - 1][i] is not None else math.inf
             if math.isinf(largest):
                 continue
+            largest *= _named_apart(implementation, problem, i)
             before = s.observed_before.theta[i]
             with np.errstate(invalid="ignore"):  # rate 0 of a parameter that has become infinite
                 decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
@@ -172,6 +174,14 @@ def _largest(of: tuple[stages.Stage, ...], h: reference.Hyperparameters, t: int)
     total = now**2 + (of_m * (1 - h.beta_1)) ** 2 * sum(gamma**j for j in range(1, t))
     correction = -math.expm1(t * math.log(h.power_beta_2))
     return float(math.sqrt(total / (1 - h.beta_2) * correction))
+
+
+def _named_apart(implementation: Implementation, problem: Problem, i: int) -> float:
+    """sqrt(n) where v averages squares of single values and a row of parameter i is named n times; 1 elsewhere."""
+    named = [g.indices for g in (gradients[i] for gradients in problem.gradients) if isinstance(g, Rows)]
+    if stages.square_rows not in reference.dialect(implementation.claim.dialect).stages:
+        return 1.0
+    return math.sqrt(max((int(np.bincount(rows).max(initial=1)) for rows in named), default=1))
 
 
 def _beyond(update: Array, limit: Array | float) -> Array:
