@@ -19,14 +19,15 @@ def groups_are_independent(implementation: Implementation, problem: Problem) -> 
 
     A step reads of hyper-parameters those of the parameter's group, and t counts steps, or those with a gradient.
     Beside each other are: two groups with different hyper-parameters; one without parameters; one with learning rate
-    0, whose parameters stay and whose moments move as ever; and, where a gradient may be None, one that never has one,
-    whose parameters and moments stay.
+    0 (a small one where 0 is refused), whose parameters stay and whose moments move as ever; and, where a gradient
+    may be None, one that never has one, whose parameters and moments stay.
     """
     problem = of_length(problem, 3)
     n = len(problem.parameters)
     j = (n + 1) // 2
     h = problem.hyperparameters
-    second, frozen = other(h, reach(implementation, "groups")), replace(h, learning_rate=0.0)
+    least = 2.0**-20 if "learning_rate" in implementation.claim.nonzero else 0.0
+    second, frozen = other(h, reach(implementation, "groups")), replace(h, learning_rate=least)
     alone = [_part(problem, 0, j, h), _part(problem, j, n, second), _part(problem, 0, 1, frozen)]
     sizes = [(part.parameters, part.hyperparameters) for part in alone]
     never = "none" in implementation.claim.gradients
