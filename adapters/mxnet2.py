@@ -69,7 +69,7 @@ def _claim(dialect: str) -> Claim:
     )
 
 
-class _Run:
+class AdamRun:
     """One ``mxnet.optimizer.Adam`` over one list of weights."""
 
     def __init__(self, mxnet: Any, optimizer: Any, weights: list[Any]) -> None:
@@ -86,9 +86,7 @@ class _Run:
         with warnings.catch_warnings():
             # Adam.step writes 0-d arrays in a way that MXNet warns of.
             warnings.filterwarnings("ignore", "You are attempting to copy an array to itself", RuntimeWarning)
-            self._optimizer.update(
-                present, [self._weights[i] for i in present], given, [self._states[i] for i in present]
-            )
+            self._update(present, given)
         self._mxnet.nd.waitall()  # the engine reports an error late; it belongs to this step
         # The public num_update is the largest count alone; the bias correction reads these.
         counts = self._optimizer._index_update_count
@@ -98,6 +96,11 @@ class _Run:
             v=tuple(var.asnumpy() for _, var in self._states),
             v_max=None,
             t=tuple(counts.get(i, 0) for i in range(len(self._weights))),
+        )
+
+    def _update(self, present: list[int], gradients: list[Any]) -> None:
+        self._optimizer.update(
+            present, [self._weights[i] for i in present], gradients, [self._states[i] for i in present]
         )
 
     def save(self) -> bytes:
@@ -130,8 +133,14 @@ class _Run:
         return self._mxnet.nd.array(gradient, dtype=gradient.dtype)
 
 
-class _Adam:
+class Adam:
+    """What the code paths of MXNet's Adam share; `adapters.mxnet1` says in which parts version 1.9 differs."""
+
     contract_version: int = CONTRACT_VERSION
+    major: str = "2"
+    module: str = "adam"
+    """Of ``mxnet.optimizer``, where the class and the operator that it calls are."""
+    run: type[AdamRun] = AdamRun
     name: str
     claim: Claim
     arguments: Mapping[str, bool]
@@ -146,8 +155,8 @@ class _Adam:
             warnings.simplefilter("ignore")  # deprecated NumPy aliases; the caller may raise for warnings
             import mxnet
 
-        if not mxnet.__version__.startswith("2."):
-            raise ImportError(f"mxnet is {mxnet.__version__}, accepted: 2.x")
+        if not mxnet.__version__.startswith(f"{self.major}."):
+            raise ImportError(f"mxnet is {mxnet.__version__}, accepted: {self.major}.x")
         self._mxnet = mxnet
 
     def identity(self) -> Identity:
@@ -160,7 +169,7 @@ class _Adam:
             states.append(run.step([theta]))
             states.append(run.step([Rows(np.array([0]), theta[:1])]))
 
-        observed = _observed(self._mxnet, steps)
+        observed = _observed(self._mxnet, getattr(self._mxnet.optimizer, self.module), steps)
         kept = np.array_equal(states[0].m[0][1:], states[1].m[0][1:])
         return Identity(
             framework="mxnet",
@@ -187,13 +196,13 @@ class _Adam:
             clip_gradient="float32",
         )
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> AdamRun:
         """A new optimizer over new weights."""
         optimizer = self._mxnet.optimizer.Adam(**_arguments(hyperparameters), **self.arguments)
-        return _Run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
+        return self.run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
 
-    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> _Run:
-        """A new optimizer over new weights, and what `_Run.save` made."""
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> AdamRun:
+        """A new optimizer over new weights, and what `AdamRun.save` made."""
         run = self.start(parameters, hyperparameters)
         run.load(saved)
         return run
@@ -205,7 +214,7 @@ class _Adam:
         return _row_sparse(self._mxnet, theta, np.arange(len(theta)), theta.shape)
 
 
-class Fused(_Adam):
+class Fused(Adam):
     """``use_fused_step=True``: ``AdamUpdateKernel``, and ``AdamStdDnsRspDnsKernel`` for rows."""
 
     name = "mxnet2-fused"
@@ -215,7 +224,7 @@ class Fused(_Adam):
     excluded = frozenset({"square", "lazy_update=True", "weight row_sparse", "untouched rows kept"})
 
 
-class Step(_Adam):
+class Step(Adam):
     """``use_fused_step=False``: ``Adam.step``, one NDArray operator after the other."""
 
     name = "mxnet2-step"
@@ -229,7 +238,7 @@ class Step(_Adam):
         return Arithmetic(storage=dtype, compute=dtype, clip_gradient="float32")
 
 
-class Lazy(_Adam):
+class Lazy(Adam):
     """``lazy_update=True`` on dense weights: ``AdamDnsRspDnsKernel`` for rows, else ``AdamUpdateKernel``."""
 
     name = "mxnet2-lazy"
@@ -239,7 +248,7 @@ class Lazy(_Adam):
     excluded = frozenset({"square", "lazy_update=False", "weight row_sparse", "untouched rows decay"})
 
 
-class LazyRowSparse(_Adam):
+class LazyRowSparse(Adam):
     """``lazy_update=True`` on row_sparse weights and states: ``AdamLazyUpdateRspImpl`` for rows.
 
     A dense gradient makes MXNet fall back to dense copies and ``AdamUpdateKernel``. Parameters of no
@@ -282,13 +291,12 @@ def _row_sparse(mxnet: Any, values: Array, indices: Array, shape: tuple[int, ...
     return mxnet.nd.sparse.row_sparse_array((values, indices), shape=shape, dtype=values.dtype)
 
 
-def _observed(mxnet: Any, steps: Callable[[], None]) -> frozenset[str]:
+def _observed(mxnet: Any, module: Any, steps: Callable[[], None]) -> frozenset[str]:
     """Operators that the engine executed, by ``mx.profiler``, and with what ``adam_update`` was called.
 
     The profiler names an operator but not its kernel, which the operands' storage types decide.
     """
     operands: set[str] = set()
-    module = mxnet.optimizer.adam
     adam_update = module.adam_update
 
     def spy(weight: Any, grad: Any, *states: Any, **arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the adapters of the TensorFlow 2.15 environment share: a quiet import, arrays in and out, the run,
+"""What the adapters of the TensorFlow environments share: a quiet import, arrays in and out, the run,
 and a watch on the operations that TensorFlow's eager dispatch executes.
 
 Nothing here imports TensorFlow before an adapter is constructed.
@@ -151,8 +151,7 @@ class OptimizerRun:
         values = []
         for position, variable in enumerate(self._bench.variables):
             slot = self._slot(self._bench.optimizer, position, variable, name)
-            shape, dtype = variable.shape.as_list(), variable.dtype.as_numpy_dtype
-            values.append(np.zeros(shape, dtype) if slot is None else read(slot))
+            values.append(np.zeros_like(read(variable)) if slot is None else read(slot))
         return tuple(values)
 
     def _gradient(self, gradient: Gradient, variable: Any) -> Any:
@@ -164,7 +163,7 @@ class OptimizerRun:
             return tf.IndexedSlices(
                 values=tf.constant(gradient.values),
                 indices=tf.constant(gradient.indices),
-                dense_shape=tf.constant(variable.shape.as_list(), tf.int64),
+                dense_shape=tf.constant(list(variable.shape), tf.int64),
             )
         return tf.constant(gradient)
 
@@ -225,8 +224,12 @@ def new_variables(tensorflow: Any, parameters: Sequence[Array]) -> tuple[Any, ..
 
 
 def read(variable: Any) -> Array:
-    """A copy of a variable's value, 0-d arrays included (``.numpy()`` of a scalar is no array)."""
-    return np.array(variable.value().numpy())
+    """A copy of a variable's value, 0-d arrays included (``.numpy()`` of a scalar is no array).
+
+    ``value`` is a method of a ``tf.Variable`` and a property of a ``keras.Variable``.
+    """
+    value = variable.value
+    return np.array((value() if callable(value) else value).numpy())
 
 
 def slot_of_optimizer_v2(optimizer: Any, position: int, variable: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The newer Adam of Keras 2: ``tf.keras.optimizers.Adam`` of TensorFlow 2.11 to 2.15.
+"""The newer Adam of Keras 2: ``tf.keras.optimizers.Adam`` of TensorFlow 2.11 to 2.15, since then of tf_keras.
 
 Source: keras/src/optimizers/adam.py, ``Adam.update_step``; steps go through ``Optimizer.apply_gradients``
 (optimizer.py) in eager mode, operation by operation. ``jit_compile=True`` is the default and acts only where
@@ -8,6 +8,7 @@ TensorFlow finds a GPU, so this is the path of a machine without one.
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 from adapters.contract import Arithmetic, Claim, Hyperparameters, Identity, Precision
@@ -26,6 +27,7 @@ class TfKeras(KerasAdapter):
 
     contract_version = 1
     name = "tf-keras"
+    distribution = "keras"
     claim = Claim(
         dialect="tf-keras-adam",
         hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}),
@@ -66,7 +68,7 @@ class TfKeras(KerasAdapter):
         """Dense, AMSGrad and sparse steps under TensorFlow's dispatch."""
         return observe(
             self,
-            installed("keras"),
+            installed(self.distribution),
             required=(
                 "dense: AssignSubVariableOp",
                 "dense: AssignAddVariableOp",
@@ -100,6 +102,27 @@ class TfKeras(KerasAdapter):
             "amsgrad": h.amsgrad,
             "weight_decay": h.weight_decay or None,  # None is this framework's "absent"
         }
+
+
+class Package(TfKeras):
+    """``tf_keras.optimizers.Adam`` of the package, beside TensorFlow 2.16 and later."""
+
+    name = "tf-keras-package"
+    distribution = "tf-keras"
+    claim = replace(
+        TfKeras.claim,
+        hyperparameters=TfKeras.claim.hyperparameters | {"adaptive_epsilon"},
+    )
+
+    def __init__(self) -> None:
+        self.tensorflow = import_tensorflow()
+        import tf_keras
+
+        self.optimizer = tf_keras.optimizers.Adam
+
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Of the constructor."""
+        return super().arguments(hyperparameters) | {"adaptive_epsilon": hyperparameters.adaptive_epsilon}
 
 
 def arithmetic(dtype: Precision) -> Arithmetic:

@@ -36,11 +36,16 @@ _SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "we
 _SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
 
 
-def procedures(settings: frozenset[str]) -> dict[str, Procedure]:
-    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group."""
+def procedures(settings: frozenset[str], changed: frozenset[str] | None = None) -> dict[str, Procedure]:
+    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group.
+
+    changed: those that may change between steps, if not all.
+    """
     return {
         "save": Procedure(how=_SAVE, hyperparameters=settings),
-        "change": Procedure(how="assignment into param_groups", hyperparameters=settings),
+        "change": Procedure(
+            how="assignment into param_groups", hyperparameters=settings if changed is None else changed
+        ),
         "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
         "late groups": Procedure(how="add_param_group"),
     }
@@ -94,9 +99,7 @@ class TorchRun:
         """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
-            if isinstance(gradient, Rows):
-                raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-            parameter.grad = None if gradient is None else _tensor(self._torch, gradient).to(parameter.device)
+            parameter.grad = None if gradient is None else self.gradient(i, gradient).to(parameter.device)
         self.optimizer.step()
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
@@ -105,6 +108,12 @@ class TorchRun:
             v_max=self._moments("max_exp_avg_sq") if self._amsgrad else None,
             t=self.counts(),
         )
+
+    def gradient(self, i: int, gradient: Array | Rows) -> Any:
+        """A copy of it as a tensor; `ContractError` for rows."""
+        if isinstance(gradient, Rows):
+            raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
+        return _tensor(self._torch, gradient)
 
     def save(self) -> bytes:
         """``torch.save`` of the parameters and of ``state_dict``."""

@@ -29,6 +29,10 @@ def _dense(claim: Claim) -> bool:
     return "dense" in claim.gradients
 
 
+def _stands_still(claim: Claim) -> bool:
+    return "learning_rate" not in claim.nonzero
+
+
 def _only_named_rows(claim: Claim) -> bool:
     of = dialect(claim.dialect).stages
     return "rows" in claim.gradients and (stages.gather_rows in of or stages.named_rows_move in of)
@@ -48,7 +52,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-independence", problems=ANY, judge=company.independence),
     Check(name="law-nonfinite", problems=ANY, judge=company.nonfinite),
     Check(name="law-scale", problems=ANY, judge=elements.scale),
-    Check(name="law-zero-rate", problems=ANY, judge=elements.learning_rate_zero),
+    Check(name="law-zero-rate", problems=ANY, judge=elements.learning_rate_zero, applies=_stands_still),
     Check(name="law-bounded-update", problems=ANY, judge=closed_forms.bounded_update, applies=closed_forms.normalises),
     Check(name="law-amsgrad", problems=ANY, judge=closed_forms.amsgrad_maximum, applies=closed_forms.knows_amsgrad),
     Check(name="law-permutation", problems=DENSE, judge=elements.permutation, applies=_anywhere),
