@@ -36,11 +36,16 @@ _SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "we
 _SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
 
 
-def procedures(settings: frozenset[str]) -> dict[str, Procedure]:
-    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group."""
+def procedures(settings: frozenset[str], changed: frozenset[str] | None = None) -> dict[str, Procedure]:
+    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group.
+
+    changed: those that may change between steps, if not all.
+    """
     return {
         "save": Procedure(how=_SAVE, hyperparameters=settings),
-        "change": Procedure(how="assignment into param_groups", hyperparameters=settings),
+        "change": Procedure(
+            how="assignment into param_groups", hyperparameters=settings if changed is None else changed
+        ),
         "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
         "late groups": Procedure(how="add_param_group"),
     }

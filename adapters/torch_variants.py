@@ -25,7 +25,6 @@ from adapters.contract import (
     Hyperparameters,
     Identity,
     Precision,
-    Procedure,
     Rows,
 )
 from adapters.torch_optim import (
@@ -41,10 +40,10 @@ from adapters.torch_optim import (
 )
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
+_NADAM = _ADAM | {"l2", "weight_decay", "momentum_decay"}
 _LOOP = MappingProxyType({"foreach": False})
 _FOREACH = MappingProxyType({"foreach": True})
 _NOT_CLAIMED = tuple(text for text in CLAIM.not_claimed if text not in ("capturable", "grad_scale and found_inf"))
-_CHANGE = "assignment into param_groups"
 _REFUSED = "capturable (torch refuses it on the CPU)"
 _WITHOUT_L2 = tuple(text for text in _NOT_CLAIMED if not text.startswith("l2 "))
 
@@ -104,10 +103,14 @@ class _Optimizer(TorchAdapter):
         return getattr(self._torch.optim, self.cls)(params, **self.settings(hyperparameters), **self.arguments)
 
     def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
-        """What a group of the class holds."""
+        """What a group holds."""
         h = hyperparameters
-        betas = (float(h.beta_1), float(h.beta_2))  # torch refuses the integer 0
-        return {"lr": h.learning_rate, "betas": betas, "eps": h.epsilon, **self.spelled(h)}
+        return {
+            "lr": h.learning_rate,
+            "betas": (float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
+            "eps": h.epsilon,
+            **self.spelled(h),
+        }
 
     def spelled(self, h: Hyperparameters) -> dict[str, Any]:
         """What the class takes besides."""
@@ -194,11 +197,10 @@ class _NAdam(_Optimizer):
     cls = "NAdam"
     claim = Claim(
         dialect="torch-nadam",
-        hyperparameters=_ADAM | {"l2", "weight_decay", "momentum_decay"},
+        hyperparameters=_NADAM,
         not_claimed=(*_NOT_CLAIMED, _REFUSED),
-        # The product keeps the momenta of earlier steps, which the oracle forms from t and the current ones.
-        procedures=procedures(_ADAM | {"l2", "weight_decay", "momentum_decay"})
-        | {"change": Procedure(how=_CHANGE, hyperparameters=_ADAM - {"beta_1"} | {"l2", "weight_decay"})},
+        # The product of the momenta is carried as state, where the oracle forms it from t.
+        procedures=procedures(_NADAM, changed=_NADAM - {"beta_1", "momentum_decay"}),
     )
     probes = _RAdam.probes
 
