@@ -13,6 +13,7 @@ import numpy as np
 
 from adapters.contract import (
     CONTRACT_VERSION,
+    LAYOUTS,
     Arithmetic,
     Array,
     Claim,
@@ -24,6 +25,7 @@ from adapters.contract import (
     Rows,
     State,
 )
+from adapters.memory import copied
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
@@ -104,16 +106,21 @@ class _Adam:
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
         """A new optimizer over copies."""
         given = {name: getattr(hyperparameters, name) for name in self.claim.hyperparameters}
-        copies = [np.array(theta) for theta in parameters]
+        copies = [copied(theta) for theta in parameters]
         return _Run(self._adam(copies, dialect=self.claim.dialect, **given))
 
 
 def _copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
-    return tuple(a.copy() for a in arrays)
+    return tuple(copied(a) for a in arrays)
 
 
 def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
-    return Claim(dialect=dialect, hyperparameters=hyperparameters, not_claimed=(*_NOT_YET, *more))
+    return Claim(
+        dialect=dialect,
+        hyperparameters=hyperparameters,
+        not_claimed=(*_NOT_YET, *more),
+        layouts=frozenset(LAYOUTS),
+    )
 
 
 class KerasV2(_Adam):

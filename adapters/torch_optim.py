@@ -23,12 +23,16 @@ from adapters.contract import (
     Gradient,
     Hyperparameters,
     Identity,
+    Layout,
     Precision,
     Rows,
     State,
     check_count,
 )
+from adapters.memory import copied
 
+LAYOUTS: frozenset[Layout] = frozenset({"transposed", "channels-last", "strided", "misaligned", "expanded"})
+"""Those of torch's tensors, whose strides are not negative."""
 CLAIM = Claim(
     dialect="torch-adam",
     hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "l2", "weight_decay"}),
@@ -47,6 +51,7 @@ CLAIM = Claim(
         "float16 and bfloat16 parameters",
         "other devices than the CPU",
     ),
+    layouts=LAYOUTS,
 )
 
 LOOP = frozenset({"aten.lerp_", "aten.addcmul_", "aten.addcdiv_", "aten.maximum"})
@@ -78,7 +83,7 @@ class TorchRun:
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
             if isinstance(gradient, Rows):
                 raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-            parameter.grad = None if gradient is None else _tensor(self._torch, gradient).to(parameter.device)
+            parameter.grad = None if gradient is None else _tensor(self._torch, gradient, parameter.device)
         self.optimizer.step()
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
@@ -188,7 +193,7 @@ class Fused(_Adam):
 
 def leaves(torch: Any, parameters: Sequence[Array], device: str = "cpu") -> list[Any]:
     """New leaf tensors that hold `parameters`."""
-    return [torch.nn.Parameter(_tensor(torch, theta).to(device)) for theta in parameters]
+    return [torch.nn.Parameter(_tensor(torch, theta, device)) for theta in parameters]
 
 
 def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
@@ -202,13 +207,27 @@ def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
     return {"weight_decay": h.l2 or h.weight_decay, "decoupled_weight_decay": h.weight_decay > 0}
 
 
-def _tensor(torch: Any, array: Array) -> Any:
-    """A tensor of its own: ``from_numpy`` alone would share memory with the caller."""
-    return torch.from_numpy(np.array(array, order="C"))
+def _tensor(torch: Any, array: Array, device: Any) -> Any:
+    """A tensor of its own that lies as `array` does: ``from_numpy`` alone would share memory with the caller."""
+    tensor = torch.from_numpy(copied(array))
+    if tensor.device == torch.device(device):
+        return tensor
+    return _memory(tensor).to(device).as_strided(tensor.shape, tensor.stride())
 
 
 def _copy(tensor: Any) -> Array:
-    return np.array(tensor.detach().cpu().numpy())
+    """An array that lies as `tensor` does."""
+    if tensor.is_contiguous():
+        array: Array = tensor.detach().cpu().numpy()
+    else:
+        array = _memory(tensor.detach()).cpu().as_strided(tensor.shape, tensor.stride()).numpy()
+    return copied(array)
+
+
+def _memory(tensor: Any) -> Any:
+    """All memory from the first to the last element, along one axis."""
+    reach = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return tensor.as_strided((1 + reach if tensor.numel() else 0,), (1,))
 
 
 def observe(step: Callable[[], object], seen: set[str]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
 from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from adapters.memory import copied
 from conformance.findings import short_text
 
 
@@ -82,13 +84,13 @@ def observe(implementation: Implementation, problem: Problem) -> Observation:
 
 def run(implementation: Implementation, problem: Problem) -> Observation:
     """As `observe`, and it runs, whatever is remembered."""
-    given = tuple(theta.copy() for theta in problem.parameters)
+    given = tuple(copied(theta) for theta in problem.parameters)
     overwritten: list[str] = []
     states: list[State] = []
     live: list[State] = []
-    started = guarded(implementation.start, given, problem.hyperparameters)
+    started = guarded(_start(implementation, problem), given, problem.hyperparameters)
     overwritten += _changed("parameters", given, problem.parameters)
-    passed = [tuple(copy.deepcopy(g) for g in gradients) for gradients in problem.gradients]
+    passed = [tuple(_passed(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
         state = guarded(started.step, passed[k])
         _check_state(state, problem, k)
@@ -112,9 +114,19 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     )
 
 
+def _start(implementation: Implementation, problem: Problem) -> Callable[..., Any]:
+    """`start`, told of the one dtype that the arrays do not show."""
+    start: Callable[..., Any] = implementation.start
+    return partial(start, dtype="bfloat16") if problem.dtype == "bfloat16" else start
+
+
+def _passed(g: Gradient) -> Gradient:
+    return copied(g) if isinstance(g, np.ndarray) else copy.deepcopy(g)
+
+
 def _copy(state: State) -> State:
     def arrays(group: Sequence[Array]) -> tuple[Array, ...]:
-        return tuple(array.copy() for array in group)
+        return tuple(copied(array) for array in group)
 
     v_max = None if state.v_max is None else arrays(state.v_max)
     return State(

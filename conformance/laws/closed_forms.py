@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
 import reference
-from adapters.contract import Array, Claim, Implementation, Problem
+from adapters.contract import Array, Claim, Gradient, Implementation, Problem, Rows
 from conformance import oracle
 from conformance.findings import Outcome
-from conformance.laws.related import Comparison, bounds, each, on_values, related, states, with_gradients
+from conformance.laws.related import Comparison, agree, bounds, each, on_values, related, states, with_gradients
 from reference import stages
 
 U = 2.0**-53
@@ -22,14 +23,29 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
     """A constant gradient g moves theta by learning_rate g / (|g| + e_t) in every step: learning_rate sign(g).
 
     m_t = (1 - beta_1^t) g and v_t = (1 - beta_2^t) g^2, so both bias corrections cancel. e_t is epsilon with
-    paper epsilon and with an adaptive one, and epsilon / sqrt(1 - beta_2^t) with epsilon hat. AMSGrad changes
+    paper epsilon and with an adaptive one, and epsilon / sqrt(1 - beta_2^t) with epsilon hat. Rectified dialects
+    multiply by r_t of Liu et al. from the threshold on, and move by learning_rate g before. AMSGrad changes
     nothing, v_t being monotonic. No decay, no clipping, no rescaling; the betas are numbers that everybody
     receives exactly. Compared within the free-running bound, plus the roundings made here.
     """
+    h = replace(problem.hyperparameters, beta_1=0.875, beta_2=1 - 2.0**-10)
+    return _constant(implementation, replace(problem, hyperparameters=h))
+
+
+def extreme_betas(implementation: Implementation, problem: Problem) -> Outcome:
+    """Betas of 0, next to it and next to 1: agreement with the oracle, and with `constant_gradient`'s closed form.
+
+    The closed form has no beta in it but the one of e_t. What comes near to it divides (1 - beta^t) g by 1 - beta^t,
+    and all digits of 1 - beta^t that beta's own rounding, or a power's, has taken are missing in the update.
+    """
+    found = agree(implementation, problem, states(implementation, problem))
+    found.add(_constant(implementation, problem))
+    return found
+
+
+def _constant(implementation: Implementation, problem: Problem) -> Outcome:
     h = replace(
         problem.hyperparameters,
-        beta_1=0.875,
-        beta_2=1 - 2.0**-10,
         epsilon=problem.hyperparameters.epsilon or 1e-3,
         l2=0.0,
         weight_decay=0.0,
@@ -46,15 +62,17 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
     of = reference.dialect(implementation.claim.dialect).stages
     given = oracle.received(problem, implementation.arithmetic(problem.dtype))
     for s in bounds(implementation, problem, observed) if observed else ():
-        root = math.sqrt(1 - given.beta_2**s.number)
-        e = given.epsilon if stages.paper_epsilon in of or h.adaptive_epsilon else given.epsilon / root
+        root = math.sqrt(1 - Fraction(given.power_beta_2) ** s.number)
+        e = given.epsilon if stages.epsilon_hat not in of or h.adaptive_epsilon else given.epsilon / root
+        r_t = _rectification(given, s.number) if stages.rectified in of else 1.0
         for i, g in enumerate(constant):
             g = np.asarray(g, dtype=np.float64)
-            update = -given.learning_rate * g / (np.abs(g) + e)
-            rounded = (16 + 2.0 * s.number * 2**10) * U * np.abs(update)  # 1 - beta_2^t loses up to ten bits
+            update = -given.learning_rate * (g if r_t is None else r_t * g / (np.abs(g) + e))
+            rounded = 16 * U * np.abs(update)
             for name, obtained, _, bound in s.free_running(i):
                 if name == "update":
-                    found.within(s.number, i, name, obtained, update, bound + rounded)
+                    allowed = np.inf if s.bound.branch else bound + rounded  # the other branch is another closed form
+                    found.within(s.number, i, name, obtained, update, allowed)
     return found.outcome
 
 
@@ -96,21 +114,31 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
     and K_t = (1 - beta_1) / sqrt(1 - beta_2) sqrt(sum_(j<t) gamma^j) sqrt(1 - beta_2^t) / (1 - beta_1^t).
     AMSGrad's maximum, epsilon, and steps without gradient only make the update smaller. Equality is
     reached, so that nothing smaller holds. (Kingma & Ba, section 2.1, state it for two cases.) The update may
-    exceed it by its bound. Not for rectified dialects, whose first steps are averages of gradients.
+    exceed it by its bound.
+
+    Rectified dialects multiply by r_t <= 1, which grows with rho_t <= rho_inf. Where they do not divide, the update
+    is learning_rate times a weighted mean of gradients, which exceeds none of them all.
     """
     found = Comparison(problem)
     observed = states(implementation, problem)
     h = oracle.received(problem, implementation.arithmetic(problem.dtype))
-    decays = stages.decay_theta in reference.dialect(implementation.claim.dialect).stages
+    of = reference.dialect(implementation.claim.dialect).stages
+    decays, rectified = bool({stages.decay_theta, stages.decay_direction} & {*of}), stages.rectified in of
+    gradients = [np.zeros(theta.shape) for theta in problem.parameters]
     for s in bounds(implementation, problem, observed) if observed else ():
         for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
-            largest = _largest(h, t) if problem.gradients[s.number - 1][i] is not None else math.inf
-            if math.isinf(largest):
+            g = problem.gradients[s.number - 1][i]
+            gradients[i] = np.maximum(gradients[i], np.abs(_dense(g, problem.parameters[i])))
+            largest: Array | float = _largest(h, t) if g is not None else math.inf
+            if rectified and (s.bound.branch or _rectification(h, t) is None):
+                largest = np.maximum(gradients[i], largest) if s.bound.branch else gradients[i]
+            if np.all(np.isinf(largest)):
                 continue
             before = s.observed_before.theta[i]
             decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
             limit = h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
-            for name, obtained, _, bound in s.from_observed(i):
+            # A weighted mean of what has been stored exceeds the gradients by what storing them has rounded.
+            for name, obtained, _, bound in s.free_running(i) if rectified else s.from_observed(i):
                 if name == "update":
                     found.within(s.number, i, name, np.asarray(_beyond(obtained, limit)), 0.0, bound)
     return found.outcome
@@ -137,9 +165,24 @@ def knows_amsgrad(claim: Claim) -> bool:
     return "amsgrad" in claim.hyperparameters
 
 
-def normalises(claim: Claim) -> bool:
-    """Whether every update is divided by a root of v."""
-    return stages.rectified not in reference.dialect(claim.dialect).stages
+def _rectification(h: reference.Hyperparameters, t: int) -> float | None:
+    """r_t, of rho_t as Liu et al. print it but in exact fractions; None below the threshold."""
+    beta = Fraction(h.power_beta_2)
+    longest = 2 / (1 - beta) - 1
+    length = longest - 2 * t * beta**t / (1 - beta**t)
+    if length < h.sma_threshold:
+        return None
+    return math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+
+
+def _dense(g: Gradient, theta: Array) -> Array:
+    """The gradient of every element, 0 where there is none."""
+    dense = np.zeros(theta.shape)
+    if isinstance(g, Rows):
+        np.add.at(dense, g.indices, g.values.astype(np.float64))
+    elif g is not None:
+        dense[...] = g
+    return dense
 
 
 def _largest(h: reference.Hyperparameters, t: int) -> float:

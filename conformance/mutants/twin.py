@@ -32,6 +32,7 @@ from adapters.contract import (
     Rows,
     State,
 )
+from adapters.memory import copied
 
 Scalar = Any
 """A NumPy number of type `Work.scalar`."""
@@ -107,7 +108,7 @@ class Twin:
         """m = v = v_max = 0 and t = 0, beside a copy of each parameter."""
         return [
             Slot(
-                theta=np.array(theta),
+                theta=copied(theta),
                 m=np.zeros_like(theta),
                 v=np.zeros_like(theta),
                 v_max=np.zeros_like(theta) if h.amsgrad else None,
@@ -123,7 +124,7 @@ class Twin:
     def state(self, slots: Sequence[Slot], h: Hyperparameters) -> State:
         """Copies: what is returned never changes again."""
         return State(
-            parameters=tuple(np.array(slot.theta) for slot in slots),
+            parameters=tuple(copied(slot.theta) for slot in slots),
             m=tuple(np.array(slot.m) for slot in slots),
             v=tuple(np.array(slot.v) for slot in slots),
             v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.contract import Arithmetic, Array, Claim, Gradient, GradientKind, Precision
+from adapters.contract import LAYOUTS, Arithmetic, Array, Claim, Gradient, GradientKind, Precision
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, write
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
@@ -145,7 +145,12 @@ class TorchTwin(Twin):
     """torch-adam, the single-tensor loop (torch/optim/adam.py)."""
 
     name = "twin-torch"
-    claim = Claim(dialect="torch-adam", hyperparameters=_ADAM | {"amsgrad", "l2", "weight_decay"}, gradients=_DENSE)
+    claim = Claim(
+        dialect="torch-adam",
+        hyperparameters=_ADAM | {"amsgrad", "l2", "weight_decay"},
+        gradients=_DENSE,
+        layouts=frozenset(LAYOUTS),
+    )
     required = Twin.required | {"add_l2", "amsgrad_maximum"}
     excluded = frozenset({"sum_duplicates", "place_rows"})
 

@@ -13,7 +13,7 @@ from conformance import direct
 from conformance.check import Check
 from conformance.laws import LAWS, PLACE
 from conformance.laws.related import Comparison
-from conformance.mutants import TWINS, formula, rows, state, unlawful
+from conformance.mutants import TWINS, formula, memory, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.subjects import subjects
 
@@ -34,12 +34,28 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-untouched-rows": rows.AllRowsMove,
     "law-row-order": rows.RowsTakenForSorted,
     "law-sparse-dense": formula.NonFusedMinusEpsilon,
+    "law-rectified-scale": formula.RectifiedEpsilonInsideRoot,
+    "law-row-permutation": memory.PaddingStays,
+    "law-row-split": memory.PaddingStays,
+    "law-betas": formula.PowersInSinglePrecision,
+    "law-sizes": memory.BufferShorterThanTail,
+    "law-transposed": memory.GradientTakenForRowMajor,
+    "law-channels-last": memory.GradientTakenForRowMajor,
+    "law-strided": memory.GapsDecay,
+    "law-misaligned": memory.FromAlignedAddress,
+    "law-expanded": memory.GradientTakenForRowMajor,
+    "law-reversed": memory.ForwardsOnly,
 }
 BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     unlawful.NanBecomesZero: {"law-nonfinite"},
     unlawful.StepSkippedForInfinity: {"law-nonfinite"},
     unlawful.TailInDouble: {"law-permutation", "law-split"},
     unlawful.RoundsDown: {"law-sign"},
+    memory.BufferShorterThanTail: {"law-sizes"},
+    memory.GapsDecay: {"law-strided"},
+    memory.FromAlignedAddress: {"law-misaligned"},
+    memory.ForwardsOnly: {"law-reversed"},
+    memory.GradientTakenForRowMajor: {"law-transposed", "law-channels-last", "law-strided", "law-expanded"},
 }
 """Agreement with the oracle accepts these: they differ from it by less than its bound, or on other problems."""
 
