@@ -6,6 +6,7 @@ What ran is read from the engine, and from PyTorch's dispatcher, which must not 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -21,7 +22,9 @@ class TorchFace:
 
     contract_version: int = CONTRACT_VERSION
     name = "fused-adam-torch-face"
-    claim: Claim = CLAIM
+    claim: Claim = replace(
+        CLAIM, dtypes=("float32", "float64"), not_claimed=(*CLAIM.not_claimed, "float16 and bfloat16 parameters")
+    )
 
     def __init__(self) -> None:
         import torch

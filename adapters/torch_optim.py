@@ -48,9 +48,9 @@ CLAIM = Claim(
         "several parameter groups",
         "state_dict and load_state_dict",
         "complex parameters",
-        "float16 and bfloat16 parameters",
         "other devices than the CPU",
     ),
+    dtypes=("float32", "float64", "bfloat16", "float16"),
     layouts=LAYOUTS,
 )
 
@@ -83,7 +83,8 @@ class TorchRun:
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
             if isinstance(gradient, Rows):
                 raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-            parameter.grad = None if gradient is None else _tensor(self._torch, gradient, parameter.device)
+            tensor = None if gradient is None else _tensor(self._torch, gradient, parameter.device)
+            parameter.grad = None if tensor is None else tensor.to(parameter.dtype)
         self.optimizer.step()
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
@@ -146,10 +147,12 @@ class _Adam:
         """
         return Arithmetic(storage=dtype, compute=dtype)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
+    def start(
+        self, parameters: Sequence[Array], hyperparameters: Hyperparameters, dtype: Precision | None = None
+    ) -> TorchRun:
         """A new optimizer; `ContractError` where both l2 and weight_decay are asked for."""
         h = hyperparameters
-        tensors = leaves(self._torch, parameters)
+        tensors = leaves(self._torch, parameters, dtype=dtype)
         optimizer = self._torch.optim.Adam(
             tensors,
             lr=h.learning_rate,
@@ -191,9 +194,12 @@ class Fused(_Adam):
     excluded = LOOP | FOREACH
 
 
-def leaves(torch: Any, parameters: Sequence[Array], device: str = "cpu") -> list[Any]:
-    """New leaf tensors that hold `parameters`."""
-    return [torch.nn.Parameter(_tensor(torch, theta, device)) for theta in parameters]
+def leaves(
+    torch: Any, parameters: Sequence[Array], device: str = "cpu", *, dtype: Precision | None = None
+) -> list[Any]:
+    """New leaf tensors that hold `parameters`; dtype: None is theirs."""
+    tensors = (_tensor(torch, theta, device) for theta in parameters)
+    return [torch.nn.Parameter(tensor.to(getattr(torch, dtype) if dtype else tensor.dtype)) for tensor in tensors]
 
 
 def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
@@ -216,7 +222,8 @@ def _tensor(torch: Any, array: Array, device: Any) -> Any:
 
 
 def _copy(tensor: Any) -> Array:
-    """An array that lies as `tensor` does."""
+    """An array that lies as `tensor` does; bfloat16 travels as float32."""
+    tensor = tensor.float() if "bfloat16" in str(tensor.dtype) else tensor
     if tensor.is_contiguous():
         array: Array = tensor.detach().cpu().numpy()
     else:

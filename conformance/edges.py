@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.contract import Claim, Hyperparameters, Precision
-from conformance.problems import Draft, Shapes
+from conformance.problems import Draft, Shapes, wide
 
 FEW = 100
 """Below so many problems of the general set, a set here is shorter."""
@@ -83,9 +83,43 @@ def betas(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
-def wide(claim: Claim) -> tuple[Precision, ...]:
-    """Of the claimed dtypes those in which every hyper-parameter here survives; the claimed ones if there are none."""
-    return tuple(dtype for dtype in claim.dtypes if dtype in ("float32", "float64")) or claim.dtypes
+def low_precision(claim: Claim, number: int) -> list[Draft]:
+    """The low formats: gradients whose squares, and hyper-parameters of which, something is left in them."""
+    settings = (
+        _one(claim, amsgrad=True),
+        _one(claim, beta_1=0.5, beta_2=0.9375, epsilon=0.125, l2=0.125),
+        _one(claim, beta_1=0.0, beta_2=0.984375, epsilon=2.0**-7, weight_decay=0.125),
+    )
+    regimes = ("normal", "alternating", "spike")
+    return [
+        _draft(dtype, ((33,), (257,), (4, 2), ()), h, 8, regime=regime, scale=scale)
+        for dtype in _low(claim)
+        for h, regime, scale in zip(settings, regimes, (1.0, 2.0, 0.25), strict=True)
+    ]
+
+
+STEPS: dict[str, int] = {"bfloat16": 600, "float16": 2400}
+"""Well beyond the first integer that the format does not have: 257, and 2049."""
+MEMORIES: dict[str, float] = {"bfloat16": 1 - 2.0**-10, "float16": 1 - 2.0**-12}
+"""beta_2 that has not forgotten the first step by then: 1 - beta_2^t still grows."""
+
+
+def many_steps(claim: Claim, number: int) -> list[Draft]:
+    """More steps than the low formats can count."""
+    return [
+        _draft(
+            dtype,
+            ((3,),),
+            _one(claim, learning_rate=1.0, beta_1=0.0, beta_2=MEMORIES[dtype]),
+            STEPS[dtype],
+            regime="alternating",
+        )
+        for dtype in _low(claim)
+    ]
+
+
+def _low(claim: Claim) -> tuple[Precision, ...]:
+    return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
 
 def _one(claim: Claim, **wanted: Any) -> Hyperparameters:
@@ -108,5 +142,7 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "rows": rows,
     "layouts": layouts,
     "betas": betas,
+    "low-precision": low_precision,
+    "many-steps": many_steps,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

@@ -13,6 +13,7 @@ import numpy as np
 from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
 from adapters.memory import copied
 from conformance.findings import short_text
+from conformance.formats import holds, travels_as
 
 
 class ImplementationFailed(Exception):
@@ -155,7 +156,7 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
     if not isinstance(state, State):
         raise breach("the result of step()", type(state).__name__, "adapters.contract.State")
     n = len(problem.parameters)
-    dtype = "float32" if problem.dtype == "bfloat16" else problem.dtype
+    dtype = travels_as(problem.dtype)
     if (state.v_max is not None) != problem.hyperparameters.amsgrad:
         accepted = "arrays with amsgrad, None without"
         raise breach("v_max", None if state.v_max is None else "given", accepted)
@@ -173,6 +174,8 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
                 raise breach(f"{name}[{i}].shape", array.shape, str(theta.shape))
             if array.dtype.name != dtype:
                 raise breach(f"{name}[{i}].dtype", array.dtype.name, dtype)
+            if not holds(problem.dtype, array):
+                raise breach(f"{name}[{i}]", array, f"numbers of {problem.dtype}")
     if not isinstance(state.t, tuple | list) or len(state.t) != n:
         raise breach("t", state.t, f"{n} integers, one per parameter")
     for i, t in enumerate(state.t):

@@ -12,7 +12,7 @@ from functools import partial
 
 from adapters.contract import LAYOUTS, Claim, Layout
 from conformance.check import Check
-from conformance.laws import closed_forms, company, elements, layouts, rows
+from conformance.laws import closed_forms, company, elements, formats, layouts, rows
 from reference import dialect, stages
 
 ANY, DENSE, ROWS = "laws", "laws-dense", "laws-rows"
@@ -46,6 +46,10 @@ def _unsorted_rows(claim: Claim) -> bool:
 
 def _rows_anywhere(claim: Claim) -> bool:
     return "rows" in claim.gradients and PLACE not in claim.not_claimed
+
+
+def _low(claim: Claim) -> bool:
+    return _dense(claim) and bool({"bfloat16", "float16"} & {*claim.dtypes})
 
 
 def _takes(layout: Layout) -> Callable[[Claim], bool]:
@@ -83,6 +87,9 @@ LAWS: tuple[Check, ...] = (
         applies=lambda claim: {"rows", "empty rows"} <= claim.gradients,
     ),
     Check(name="law-betas", problems="betas", judge=closed_forms.extreme_betas, applies=_dense),
+    Check(name="law-low-precision", problems="low-precision", judge=formats.agreement, applies=_low),
+    Check(name="law-epsilon-survives", problems="low-precision", judge=formats.epsilon_survives, applies=_low),
+    Check(name="law-many-steps", problems="many-steps", judge=formats.many_steps, applies=_low),
     Check(name="law-sizes", problems="sizes", judge=layouts.sizes),
     *(
         Check(

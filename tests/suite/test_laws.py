@@ -53,7 +53,7 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     unlawful.RoundsDown: {"law-sign"},
     memory.BufferShorterThanTail: {"law-sizes"},
     memory.GapsDecay: {"law-strided"},
-    memory.FromAlignedAddress: {"law-misaligned"},
+    memory.FromAlignedAddress: {"law-misaligned", "law-reversed"},
     memory.ForwardsOnly: {"law-reversed"},
     memory.GradientTakenForRowMajor: {"law-transposed", "law-channels-last", "law-strided", "law-expanded"},
 }
