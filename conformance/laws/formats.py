@@ -19,7 +19,7 @@ def agreement(implementation: Implementation, problem: Problem) -> Outcome:
     """bfloat16 and float16 parameters follow the oracle, within the bound of the declared arithmetic.
 
     The unit of the bound is the storage's where results are stored, so that the steps by themselves tell more than
-    the free run. Betas, rates and epsilon are numbers that even bfloat16 holds; 1 - beta is formed from them as declared.
+    the free run. What the format has no room for is left out: epsilon is above its smallest normal number.
     """
     return agree(implementation, problem, states(implementation, problem))
 

@@ -15,15 +15,16 @@ VECTOR = 8
 
 
 class FullVectorsNotStored(TorchTwin):
-    """theta is stored behind the last full vector only.
+    """In float16, theta is stored behind the last full vector only.
 
-    torch's fused SGD on CPU in low precision. Exposed by sizes above one vector.
+    torch's fused SGD on CPU in low precision. Exposed by sizes above one vector, in that dtype.
     """
 
     name = "mutant-full-vectors-not-stored"
 
     def store(self, slot: Slot, w: Work) -> None:
-        w.theta = np.where(_tail(w.theta, VECTOR), w.theta, slot.theta)
+        if slot.theta.dtype == np.float16:
+            w.theta = np.where(_tail(w.theta, VECTOR), w.theta, slot.theta.astype(w.element))
         TorchTwin.store(self, slot, w)
 
 

@@ -132,11 +132,11 @@ class Twin:
         )
 
     def store(self, slot: Slot, w: Work) -> None:
-        write(slot.theta, w.theta)
-        write(slot.m, w.m)
-        write(slot.v, w.v)
+        write(slot.theta, self.stored(w, w.theta))
+        write(slot.m, self.stored(w, w.m))
+        write(slot.v, self.stored(w, w.v))
         if slot.v_max is not None:
-            write(slot.v_max, w.v_max)
+            write(slot.v_max, self.stored(w, w.v_max))
 
     # One step of one parameter
 
@@ -156,7 +156,7 @@ class Twin:
         w = Work(
             h=h,
             t=slot.t,
-            element=slot.theta.dtype.type,
+            element=self.element_type(slot.theta.dtype),
             scalar=self.scalar_type(slot.theta.dtype),
             gradient=gradient,
             rows=None,
@@ -173,6 +173,13 @@ class Twin:
 
     def scalar_type(self, dtype: np.dtype[Any]) -> Any:
         return np.float64
+
+    def element_type(self, dtype: np.dtype[Any]) -> Any:
+        return dtype.type
+
+    def stored(self, w: Work, value: Any) -> Any:
+        """A result as it is stored."""
+        return value
 
     # Gradient
 

@@ -13,7 +13,7 @@ from conformance import direct
 from conformance.check import Check
 from conformance.laws import LAWS, PLACE
 from conformance.laws.related import Comparison
-from conformance.mutants import TWINS, formula, memory, rows, state, unlawful
+from conformance.mutants import TWINS, formula, low_precision, memory, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.subjects import subjects
 
@@ -38,6 +38,9 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-row-permutation": memory.PaddingStays,
     "law-row-split": memory.PaddingStays,
     "law-betas": formula.PowersInSinglePrecision,
+    "law-low-precision": memory.FullVectorsNotStored,
+    "law-epsilon-survives": low_precision.EpsilonInStorageFormat,
+    "law-many-steps": low_precision.CountInStorageFormat,
     "law-sizes": memory.BufferShorterThanTail,
     "law-transposed": memory.GradientTakenForRowMajor,
     "law-channels-last": memory.GradientTakenForRowMajor,
@@ -51,6 +54,10 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     unlawful.StepSkippedForInfinity: {"law-nonfinite"},
     unlawful.TailInDouble: {"law-permutation", "law-split"},
     unlawful.RoundsDown: {"law-sign"},
+    low_precision.CountInStorageFormat: {"law-many-steps"},
+    low_precision.CountReportedRightly: {"law-many-steps"},
+    low_precision.EpsilonInStorageFormat: {"law-epsilon-survives"},
+    memory.FullVectorsNotStored: {"law-low-precision"},
     memory.BufferShorterThanTail: {"law-sizes"},
     memory.GapsDecay: {"law-strided"},
     memory.FromAlignedAddress: {"law-misaligned", "law-reversed"},
