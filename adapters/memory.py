@@ -5,10 +5,14 @@ A plain copy would be laid out anew, and whoever steps through it would never se
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from adapters.contract import Array
+from adapters.contract import Array, Layout
 
+GAP = 3.0
+"""What lies between the elements of an array that `laid_out` has made."""
 ALLOCATED = 16
 """Bytes of which the address of every array that NumPy allocates is a multiple."""
 
@@ -51,6 +55,14 @@ def offset(array: Array) -> int:
     return _address(array) % ALLOCATED if array.size else 0
 
 
+def laid_out(array: Array, layout: Layout) -> Array:
+    """The same values in other memory, with `GAP` between them; of "expanded" the first along the first axis.
+
+    An array that the layout says nothing about, as of one axis that is transposed, is returned as it is.
+    """
+    return _LAY[layout](array)
+
+
 def _span(ascending: Array) -> Array:
     """The memory from the first to the last element, as an array of one axis; no stride is negative."""
     if not ascending.size:
@@ -67,3 +79,46 @@ def _seen(memory: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Ar
 
 def _address(array: Array) -> int:
     return int(array.__array_interface__["data"][0])
+
+
+# Layouts
+
+
+def _transposed(x: Array) -> Array:
+    return np.ascontiguousarray(x.T).T if x.ndim else x
+
+
+def _channels_last(x: Array) -> Array:
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1) if x.ndim > 2 else x
+
+
+def _strided(x: Array) -> Array:
+    """Every second element along the last axis."""
+    wide = np.full((*x.shape[:-1], 2 * x.shape[-1]) if x.ndim else (2,), GAP, x.dtype)
+    view = wide[..., ::2] if x.ndim else wide[:1].reshape(())
+    view[...] = x
+    return view
+
+
+def _misaligned(x: Array) -> Array:
+    return placed(x, x.itemsize)
+
+
+def _reversed(x: Array) -> Array:
+    backwards = (slice(None, None, -1),) * x.ndim
+    return np.ascontiguousarray(x[backwards])[backwards] if x.ndim else x
+
+
+def _expanded(g: Array) -> Array:
+    """The first along the first axis, for all of them."""
+    return np.broadcast_to(g[:1], g.shape) if g.ndim else g
+
+
+_LAY: dict[Layout, Callable[[Array], Array]] = {
+    "transposed": _transposed,
+    "channels-last": _channels_last,
+    "strided": _strided,
+    "misaligned": _misaligned,
+    "reversed": _reversed,
+    "expanded": _expanded,
+}

@@ -76,11 +76,12 @@ def layouts(claim: Claim, number: int) -> list[Draft]:
 
 def betas(claim: Claim, number: int) -> list[Draft]:
     """Betas of 0, next to it, and next to 1."""
-    return [
+    drafts = [
         _draft(dtype, ((5,), ()), _one(claim, beta_1=beta_1, beta_2=beta_2), 8)
         for dtype in wide(claim)
         for beta_1, beta_2 in BETAS
     ]
+    return drafts if number >= FEW else drafts[:2]
 
 
 def low_precision(claim: Claim, number: int) -> list[Draft]:

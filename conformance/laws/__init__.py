@@ -95,7 +95,7 @@ LAWS: tuple[Check, ...] = (
         Check(
             name=f"law-{layout}",
             problems="layouts",
-            judge=partial(layouts.laid_out, layout=layout),
+            judge=partial(layouts.in_layout, layout=layout),
             applies=_takes(layout),
         )
         for layout in LAYOUTS

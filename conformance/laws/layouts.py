@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from adapters.contract import Array, Implementation, Layout, Problem, State
-from adapters.memory import gaps, offset, placed
+from adapters.memory import GAP, gaps, laid_out, offset
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
 from conformance.laws.related import Comparison, agree, each, related, states
-
-GAP = 3.0
-"""What lies between the elements of a strided array."""
 
 
 def sizes(implementation: Implementation, problem: Problem) -> Outcome:
@@ -28,7 +24,7 @@ def sizes(implementation: Implementation, problem: Problem) -> Outcome:
     return agree(implementation, problem, states(implementation, problem))
 
 
-def laid_out(implementation: Implementation, problem: Problem, layout: Layout) -> Outcome:
+def in_layout(implementation: Implementation, problem: Problem, layout: Layout) -> Outcome:
     """Parameters, gradients, or both in another layout follow the oracle, and memory between elements stays.
 
     An element is what its indices say. Strides say where it lies; they are part of no formula, and what lies between
@@ -36,12 +32,14 @@ def laid_out(implementation: Implementation, problem: Problem, layout: Layout) -
     That the parameters come back laid out as they were given shows that they were laid out so.
     """
     found = Outcome()
-    lay = LAY[layout]
+
+    def lay(x: Any) -> Any:
+        return laid_out(x, layout) if isinstance(x, np.ndarray) else x
+
+    gradients = each(problem.gradients, lambda step: each(step, lay))
     if layout == "expanded":
-        gradients = each(problem.gradients, lambda step: each(step, lay))
         return agree(implementation, changed := replace(problem, gradients=gradients), related(implementation, changed))
     parameters = each(problem.parameters, lay)
-    gradients = each(problem.gradients, lambda step: each(step, lambda g: lay(g) if isinstance(g, np.ndarray) else g))
     for changed in (
         replace(problem, parameters=parameters),
         replace(problem, gradients=gradients),
@@ -72,47 +70,3 @@ def _place(array: Array) -> tuple[tuple[int, ...], int]:
     """Strides of the axes along which anything lies, and bytes after a multiple of 16."""
     strides = [stride for n, stride in zip(array.shape, array.strides, strict=True) if n > 1]
     return (tuple(strides) if array.size else ()), offset(array)
-
-
-# Layouts: the same values in other memory
-
-
-def _transposed(x: Array) -> Array:
-    return np.ascontiguousarray(x.T).T if x.ndim else x
-
-
-def _channels_last(x: Array) -> Array:
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1) if x.ndim > 2 else x
-
-
-def _strided(x: Array) -> Array:
-    """Every second element along the last axis."""
-    wide = np.full((*x.shape[:-1], 2 * x.shape[-1]) if x.ndim else (2,), GAP, x.dtype)
-    view = wide[..., ::2] if x.ndim else wide[:1].reshape(())
-    view[...] = x
-    return view
-
-
-def _misaligned(x: Array) -> Array:
-    return placed(x, x.itemsize)
-
-
-def _reversed(x: Array) -> Array:
-    backwards = (slice(None, None, -1),) * x.ndim
-    return np.ascontiguousarray(x[backwards])[backwards] if x.ndim else x
-
-
-def _expanded(g: Any) -> Any:
-    """The first along the first axis, for all of them."""
-    return np.broadcast_to(g[:1], g.shape) if isinstance(g, np.ndarray) and g.ndim else g
-
-
-LAY: dict[Layout, Callable[[Any], Any]] = {
-    "transposed": _transposed,
-    "channels-last": _channels_last,
-    "strided": _strided,
-    "misaligned": _misaligned,
-    "reversed": _reversed,
-    "expanded": _expanded,
-}
-"""What makes an array, or a gradient, of the layout."""

@@ -31,7 +31,7 @@ class CountReportedRightly(TorchTwin):
     name = "mutant-count-reported-rightly"
 
     def bias_correction(self, w: Work, beta: Scalar) -> Scalar:
-        t = min(w.t, 2048) if w.theta.dtype != w.gradient.dtype else w.t
+        t = min(w.t, 2048) if w.storage.name == "float16" else w.t
         return w.scalar(1) - beta ** w.scalar(t)
 
 
@@ -44,4 +44,4 @@ class EpsilonInStorageFormat(TorchTwin):
     name = "mutant-epsilon-in-storage-format"
 
     def epsilon(self, w: Work) -> Scalar:
-        return w.scalar(w.gradient.dtype.type(w.h.epsilon))
+        return w.scalar(w.storage.type(w.h.epsilon))

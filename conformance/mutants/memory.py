@@ -120,9 +120,8 @@ def _in_order(g: Array) -> Array:
 
 def _reach(array: Array) -> int:
     """Elements from the first to the last one in memory."""
-    return (
-        1 + sum((n - 1) * abs(stride) for n, stride in zip(array.shape, array.strides, strict=True)) // array.itemsize
-    )
+    strides = [abs(stride) // array.itemsize for stride in array.strides]
+    return int(1 + sum((n - 1) * stride for n, stride in zip(array.shape, strides, strict=True)))
 
 
 # Rows

@@ -56,7 +56,9 @@ class Work:
     h: Hyperparameters
     t: int
     element: Any
-    """Scalar type of the arrays."""
+    """Scalar type of the element formula: that of the arrays, unless they are of a format for storage alone."""
+    storage: np.dtype[Any]
+    """Of the arrays that the slot holds."""
     scalar: Any
     """Scalar type of what is formed once per step."""
     gradient: Array | Rows
@@ -157,6 +159,7 @@ class Twin:
             h=h,
             t=slot.t,
             element=self.element_type(slot.theta.dtype),
+            storage=slot.theta.dtype,
             scalar=self.scalar_type(slot.theta.dtype),
             gradient=gradient,
             rows=None,

@@ -181,7 +181,7 @@ class TorchTwin(Twin):
         return w
 
     def stored(self, w: Work, value: Any) -> Any:
-        return value.astype(np.float16) if w.gradient.dtype == np.float16 else value
+        return value.astype(w.storage) if w.storage == np.float16 else value
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)
