@@ -215,7 +215,8 @@ def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
 
 def _tensor(torch: Any, array: Array, device: Any) -> Any:
     """A tensor of its own that lies as `array` does: ``from_numpy`` alone would share memory with the caller."""
-    tensor = torch.from_numpy(copied(array))
+    backwards = any(stride < 0 for stride in array.strides)  # which torch has not
+    tensor = torch.from_numpy(np.array(array, order="C") if backwards else copied(array))
     if tensor.device == torch.device(device):
         return tensor
     return _memory(tensor).to(device).as_strided(tensor.shape, tensor.stride())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from adapters.contract import Array, Gradient, Implementation, Problem, Rows, Run, State
 from adapters.memory import copied
 from conformance.findings import short_text
 from conformance.formats import holds, travels_as
@@ -89,7 +89,7 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     overwritten: list[str] = []
     states: list[State] = []
     live: list[State] = []
-    started = guarded(_start(implementation, problem), given, problem.hyperparameters)
+    started = guarded(_start(implementation, problem), given, replace(problem.hyperparameters))
     overwritten += _changed("parameters", given, problem.parameters)
     passed = [tuple(_passed(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
@@ -123,6 +123,19 @@ def _start(implementation: Implementation, problem: Problem) -> Callable[..., An
 
 def _passed(g: Gradient) -> Gradient:
     return copied(g) if isinstance(g, np.ndarray) else copy.deepcopy(g)
+
+
+def stepped(run: Run, problem: Problem, first: int, gradients: Sequence[Sequence[Gradient]]) -> tuple[State, ...]:
+    """Copies of the states after each of `gradients`, the first of which is step number `first` + 1 of `problem`.
+
+    Raises `ContractBreach` as `observe` does.
+    """
+    states = []
+    for k, step in enumerate(gradients, first):
+        state = guarded(run.step, tuple(_passed(g) for g in step))
+        _check_state(state, problem, k)
+        states.append(_copy(state))
+    return tuple(states)
 
 
 def _copy(state: State) -> State:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from conformance.mutants import breaches, formula, harness, low_precision, memory, rows, state, unlawful
+from conformance.mutants import breaches, formula, harness, low_precision, memory, procedures, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.mutants.twins import TWINS
 
@@ -30,7 +30,7 @@ def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
 
 MUTANTS: tuple[type[Twin], ...] = tuple(
     mutant
-    for module in (formula, rows, state, breaches, unlawful, memory, low_precision)
+    for module in (formula, rows, state, breaches, unlawful, memory, low_precision, procedures)
     for mutant in _defined_in(module)
 )
 FAKES: tuple[type[Twin], ...] = _defined_in(harness)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,13 @@ from adapters.contract import (
     LAYOUTS,
     Arithmetic,
     Array,
-    Claim,
     Gradient,
     GradientKind,
     Hyperparameters,
     Precision,
     Rows,
 )
-from conformance.mutants.twin import Scalar, Slot, Twin, Work, write
+from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
@@ -55,7 +55,11 @@ class KerasV2Twin(TensorFlowTwin):
     """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
 
     name = "twin-keras-v2"
-    claim = Claim(dialect="keras-v2-adam", hyperparameters=_ADAM | {"amsgrad"}, gradients=_ANY_ROWS)
+    claim = twin_claim("keras-v2-adam", _ADAM | {"amsgrad"}, _ANY_ROWS, saved=_ADAM - {"epsilon"})
+
+    def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
+        """A checkpoint holds what is a variable: all but epsilon."""
+        return replace(saved, epsilon=h.epsilon)
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         return _with_increments(TensorFlowTwin.arithmetic(self, dtype))
@@ -77,11 +81,7 @@ class TfKerasTwin(TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
-    claim = Claim(
-        dialect="tf-keras-adam",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"},
-        gradients=_ANY_ROWS,
-    )
+    claim = twin_claim("tf-keras-adam", _ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"}, _ANY_ROWS)
 
     def epsilon(self, w: Work) -> Scalar:
         """epsilon, times sqrt(1 - beta_2^t) where it is adaptive."""
@@ -97,11 +97,7 @@ class RectifiedTwin(TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
     name = "twin-rectified"
-    claim = Claim(
-        dialect="tfa-rectified-adam",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "sma_threshold"},
-        gradients=_ANY_ROWS,
-    )
+    claim = twin_claim("tfa-rectified-adam", _ADAM | {"amsgrad", "weight_decay", "sma_threshold"}, _ANY_ROWS)
     required = TensorFlowTwin.required | {"moving_rows"}
 
     def epsilon(self, w: Work) -> Scalar:
@@ -155,10 +151,8 @@ class TorchTwin(Twin):
     """torch-adam, the single-tensor loop (torch/optim/adam.py)."""
 
     name = "twin-torch"
-    claim = Claim(
-        dialect="torch-adam",
-        hyperparameters=_ADAM | {"amsgrad", "l2", "weight_decay"},
-        gradients=_DENSE,
+    claim = replace(
+        twin_claim("torch-adam", _ADAM | {"amsgrad", "l2", "weight_decay"}, _DENSE),
         dtypes=("float32", "float64", "float16"),
         layouts=frozenset(LAYOUTS),
     )
@@ -185,6 +179,9 @@ class TorchTwin(Twin):
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)
+
+    def late(self, slot: Slot, present: Sequence[Slot]) -> None:
+        """t = 0: it is the parameter's own."""
 
     def prepare_gradient(self, w: Work) -> Array:
         return self.add_l2(w)
@@ -213,16 +210,15 @@ class Mxnet2Twin(Twin):
     """mxnet2-adam (mxnet/optimizer/adam.py, version 2): rescale, clip, then weight decay."""
 
     name = "twin-mxnet2"
-    claim = Claim(
-        dialect="mxnet2-adam",
-        hyperparameters=_ADAM | {"l2", "rescale_grad", "clip_gradient"},
-        gradients=_UNIQUE_ROWS,
-    )
+    claim = twin_claim("mxnet2-adam", _ADAM | {"l2", "rescale_grad", "clip_gradient"}, _UNIQUE_ROWS)
     required = Twin.required | {"rescale", "clip", "add_l2", "place_rows"}
     excluded = frozenset({"take_rows"})
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)
+
+    def late(self, slot: Slot, present: Sequence[Slot]) -> None:
+        """t = 0: it is the parameter's own."""
 
     def rescale(self, w: Work, g: Any) -> Any:
         return w.element(w.h.rescale_grad) * g
@@ -249,7 +245,7 @@ class Mxnet2LazyTwin(Mxnet2Twin):
     """mxnet2-adam-lazy (``lazy_update=True``)."""
 
     name = "twin-mxnet2-lazy"
-    claim = Claim(dialect="mxnet2-adam-lazy", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    claim = twin_claim("mxnet2-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
     required = Twin.required | {"rescale", "clip", "add_l2", "take_rows"}
     excluded = frozenset()
 
@@ -267,7 +263,7 @@ class Mxnet1Twin(Mxnet2Twin):
     """mxnet1-adam (mxnet/optimizer/optimizer.py, version 1.9): weight decay, then clip."""
 
     name = "twin-mxnet1"
-    claim = Claim(dialect="mxnet1-adam", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    claim = twin_claim("mxnet1-adam", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
@@ -277,7 +273,7 @@ class Mxnet1LazyTwin(Mxnet2LazyTwin):
     """mxnet1-adam-lazy, what ``Adam`` of MXNet 1.9 is by default."""
 
     name = "twin-mxnet1-lazy"
-    claim = Claim(dialect="mxnet1-adam-lazy", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    claim = twin_claim("mxnet1-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
