@@ -202,7 +202,7 @@ class TorchClass:
             except Exception as error:
                 refused[layout] = f"{layout} parameters or gradients (a step raises {type(error).__name__})"
         not_claimed = (*claim.not_claimed, *refused.values())
-        return replace(claim, layouts=LAYOUTS - refused.keys(), not_claimed=not_claimed)
+        return replace(claim, layouts=LAYOUTS.difference(refused), not_claimed=not_claimed)
 
     def _check_state(self, run: TorchRun, *, amsgrad: bool) -> None:
         (parameter,) = run.parameters

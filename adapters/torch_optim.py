@@ -143,7 +143,8 @@ class _Adam:
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """Scalars are formed in double, in Python or in the kernel, and rounded where they meet the elements.
 
-        The first moment is ``lerp``, which switches sides at 1 - beta_1 = 1/2.
+        The first moment is ``lerp``, which switches sides at 1 - beta_1 = 1/2. Of bfloat16 and float16 every operator
+        computes in float32 and rounds what it stores, the denominator too.
         """
         return Arithmetic(storage=dtype, compute=dtype)
 
@@ -192,6 +193,11 @@ class Fused(_Adam):
     arguments = MappingProxyType({"foreach": False, "fused": True})
     required = FUSED
     excluded = LOOP | FOREACH
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """As the others', but nothing between loads and stores is rounded to bfloat16 or float16."""
+        low = dtype in ("bfloat16", "float16")
+        return replace(super().arithmetic(dtype), compute="float32" if low else dtype)
 
 
 def leaves(
