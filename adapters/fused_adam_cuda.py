@@ -7,6 +7,7 @@ which must not see torch's own Adam.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from adapters import fused_adam_numpy
 from adapters.contract import Array, Hyperparameters, Identity
-from adapters.torch_optim import FOREACH, FUSED, LOOP, TorchRun, decay_arguments, leaves, observe
+from adapters.torch_optim import FOREACH, FUSED, LAYOUTS, LOOP, TorchRun, decay_arguments, leaves, observe
 
 _OTHERS = frozenset({"adaptive_epsilon", "rescale_grad", "clip_gradient", "sma_threshold"})
 """Hyper-parameters that the torch face calls what the contract calls them."""
@@ -28,6 +29,10 @@ class _Cuda:
     variant: str
     device = "cuda"
     face = "Adam"
+
+    def __init_subclass__(cls) -> None:
+        """No negative strides, and an address on the device that is not the array's."""
+        cls.claim = replace(cls.claim, layouts=LAYOUTS - {"misaligned"})
 
     def __init__(self) -> None:
         import torch
