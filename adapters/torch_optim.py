@@ -6,6 +6,7 @@ one calls ``aten/src/ATen/native/cpu/FusedAdamKernel.cpp``.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,11 +26,27 @@ from adapters.contract import (
     Identity,
     Layout,
     Precision,
+    Procedure,
     Rows,
     State,
     check_count,
 )
 from adapters.memory import copied
+from adapters.procedures import Group
+
+_SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "weight_decay"})
+_SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
+
+
+def procedures(settings: frozenset[str]) -> dict[str, Procedure]:
+    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group."""
+    return {
+        "save": Procedure(how=_SAVE, hyperparameters=settings),
+        "change": Procedure(how="assignment into param_groups", hyperparameters=settings),
+        "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
+        "late groups": Procedure(how="add_param_group"),
+    }
+
 
 LAYOUTS: frozenset[Layout] = frozenset({"transposed", "channels-last", "strided", "misaligned", "expanded"})
 """Those of torch's tensors, whose strides are not negative."""
@@ -39,19 +56,17 @@ CLAIM = Claim(
     not_claimed=(
         "l2 and weight_decay at once (one argument, weight_decay, stands for both)",
         "lr and betas as tensors",
-        "lr changed between steps",
         "maximize",
         "capturable",
         "differentiable",
         "grad_scale and found_inf",
         "closure",
-        "several parameter groups",
-        "state_dict and load_state_dict",
         "complex parameters",
         "other devices than the CPU",
     ),
     dtypes=("float32", "float64", "bfloat16", "float16"),
     layouts=LAYOUTS,
+    procedures=procedures(_SETTINGS),
 )
 
 LOOP = frozenset({"aten.lerp_", "aten.addcmul_", "aten.addcdiv_", "aten.maximum"})
@@ -71,20 +86,21 @@ _IDENTITY_PROBLEMS = (
 class TorchRun:
     """One ``torch.optim.Adam`` over one list of parameters."""
 
-    def __init__(self, torch: Any, optimizer: Any, parameters: list[Any], *, amsgrad: bool) -> None:
+    def __init__(
+        self, torch: Any, optimizer: Any, parameters: list[Any], given: Hyperparameters, adapter: TorchAdapter
+    ) -> None:
         self._torch = torch
         self.optimizer = optimizer
         self.parameters = parameters
-        self._amsgrad = amsgrad
+        self._amsgrad = given.amsgrad
+        self._adapter = adapter
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
-            if isinstance(gradient, Rows):
-                raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-            tensor = None if gradient is None else _tensor(self._torch, gradient, parameter.device)
-            parameter.grad = None if tensor is None else tensor.to(parameter.dtype)
+            tensor = None if gradient is None else self.gradient(i, gradient)
+            parameter.grad = None if tensor is None else tensor.to(parameter.device, parameter.dtype)
         self.optimizer.step()
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
@@ -93,6 +109,37 @@ class TorchRun:
             v_max=self._moments("max_exp_avg_sq") if self._amsgrad else None,
             t=self.counts(),
         )
+
+    def gradient(self, i: int, gradient: Array | Rows) -> Any:
+        """A copy of it as a tensor; `ContractError` for rows."""
+        if isinstance(gradient, Rows):
+            raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
+        return _tensor(self._torch, gradient, self.parameters[i].device)
+
+    def save(self) -> bytes:
+        """``torch.save`` of the parameters and of ``state_dict``."""
+        buffer = io.BytesIO()
+        self._torch.save({"parameters": self.parameters, "optimizer": self.optimizer.state_dict()}, buffer)
+        return buffer.getvalue()
+
+    def load(self, saved: bytes) -> None:
+        """What `save` made; ``load_state_dict`` brings the hyper-parameters of every group with it."""
+        content = self._torch.load(io.BytesIO(saved))
+        with self._torch.no_grad():
+            for parameter, value in zip(self.parameters, content["parameters"], strict=True):
+                parameter.copy_(value)
+        self.optimizer.load_state_dict(content["optimizer"])
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """In every group."""
+        for group in self.optimizer.param_groups:
+            group.update(self._adapter.settings(hyperparameters))
+
+    def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
+        """``add_param_group``."""
+        new = leaves(self._torch, parameters, self._adapter.device)
+        self.optimizer.add_param_group({"params": new, **self._adapter.settings(hyperparameters)})
+        self.parameters += new
 
     def counts(self) -> tuple[int, ...]:
         """t of every parameter, 0 before its first gradient."""
@@ -112,7 +159,42 @@ class TorchRun:
         )
 
 
-class _Adam:
+class TorchAdapter:
+    """What starts a run: `construct` makes the optimizer, `settings` what a parameter group holds."""
+
+    run: type[TorchRun] = TorchRun
+    device = "cpu"
+    _torch: Any
+
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """A new optimizer over tensors or group dicts; ContractError for what the framework cannot be asked for."""
+        raise NotImplementedError
+
+    def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Keys and values of a group."""
+        return settings(hyperparameters)
+
+    def start(
+        self, parameters: Sequence[Array], hyperparameters: Hyperparameters, dtype: Precision | None = None
+    ) -> TorchRun:
+        """A new optimizer over new leaves; dtype: of parameters that NumPy has no dtype for."""
+        tensors = leaves(self._torch, parameters, self.device, dtype=dtype)
+        return self.run(self._torch, self.construct(tensors, hyperparameters), tensors, hyperparameters, self)
+
+    def start_groups(self, groups: Sequence[Group]) -> TorchRun:
+        """A new optimizer over several groups; what the first is given are the defaults."""
+        dicts = [{"params": leaves(self._torch, theta, self.device), **self.settings(h)} for theta, h in groups]
+        tensors = [parameter for group in dicts for parameter in group["params"]]
+        return self.run(self._torch, self.construct(dicts, groups[0][1]), tensors, groups[0][1], self)
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> TorchRun:
+        """A new optimizer that has loaded what `TorchRun.save` made."""
+        run = self.start(parameters, hyperparameters)
+        run.load(saved)
+        return run
+
+
+class _Adam(TorchAdapter):
     contract_version: int = CONTRACT_VERSION
     name: str
     claim: Claim = CLAIM
@@ -148,22 +230,9 @@ class _Adam:
         """
         return Arithmetic(storage=dtype, compute=dtype)
 
-    def start(
-        self, parameters: Sequence[Array], hyperparameters: Hyperparameters, dtype: Precision | None = None
-    ) -> TorchRun:
-        """A new optimizer; `ContractError` where both l2 and weight_decay are asked for."""
-        h = hyperparameters
-        tensors = leaves(self._torch, parameters, dtype=dtype)
-        optimizer = self._torch.optim.Adam(
-            tensors,
-            lr=h.learning_rate,
-            betas=(float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
-            eps=h.epsilon,
-            amsgrad=h.amsgrad,
-            **decay_arguments(h),
-            **self.arguments,
-        )
-        return TorchRun(self._torch, optimizer, tensors, amsgrad=h.amsgrad)
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """``torch.optim.Adam``; `ContractError` where both l2 and weight_decay are asked for."""
+        return self._torch.optim.Adam(params, **settings(hyperparameters), **self.arguments)
 
 
 class Loop(_Adam):
@@ -206,6 +275,17 @@ def leaves(
     """New leaf tensors that hold `parameters`; dtype: None is theirs."""
     tensors = (_tensor(torch, theta, device) for theta in parameters)
     return [torch.nn.Parameter(tensor.to(getattr(torch, dtype) if dtype else tensor.dtype)) for tensor in tensors]
+
+
+def settings(h: Hyperparameters) -> dict[str, Any]:
+    """What a group of ``torch.optim.Adam`` holds; `ContractError` where both l2 and weight_decay are asked for."""
+    return {
+        "lr": h.learning_rate,
+        "betas": (float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
+        "eps": h.epsilon,
+        "amsgrad": h.amsgrad,
+        **decay_arguments(h),
+    }
 
 
 def decay_arguments(h: Hyperparameters) -> dict[str, Any]:

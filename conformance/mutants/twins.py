@@ -93,6 +93,22 @@ class TfKerasTwin(TensorFlowTwin):
         return w.theta - self.decay(w) - direction if w.h.weight_decay else w.theta - direction
 
 
+class Keras3Twin(TfKerasTwin):
+    """keras3-adam (keras/src/optimizers/adam.py, version 3, on TensorFlow): duplicates are squared, then summed."""
+
+    name = "twin-keras3"
+    claim = twin_claim("keras3-adam", _ADAM | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+
+    def square(self, w: Work) -> Any:
+        """The sum of the squares of a row's values."""
+        if not isinstance(w.gradient, Rows):
+            return w.g * w.g
+        total = np.zeros_like(w.g)
+        for row, value in zip(w.gradient.indices.tolist(), w.gradient.values, strict=True):
+            total[row] += value * value
+        return total
+
+
 class RectifiedTwin(TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
@@ -292,6 +308,7 @@ def _with_increments(a: Arithmetic) -> Arithmetic:
 TWINS: tuple[type[Twin], ...] = (
     KerasV2Twin,
     TfKerasTwin,
+    Keras3Twin,
     Mxnet2Twin,
     Mxnet2LazyTwin,
     Mxnet1Twin,
