@@ -156,7 +156,7 @@ def _largest(h: reference.Hyperparameters, t: int) -> float:
 
 def _named_apart(implementation: Implementation, problem: Problem, i: int) -> float:
     """sqrt(n) where v averages squares of single values and a row of parameter i is named n times; 1 elsewhere."""
-    named = [gradients[i].indices for gradients in problem.gradients if isinstance(gradients[i], Rows)]
+    named = [g.indices for g in (gradients[i] for gradients in problem.gradients) if isinstance(g, Rows)]
     if stages.square_rows not in reference.dialect(implementation.claim.dialect).stages:
         return 1.0
     return math.sqrt(max((int(np.bincount(rows).max(initial=1)) for rows in named), default=1))
