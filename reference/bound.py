@@ -97,8 +97,13 @@ def bounded_step(
     gradients: Sequence[Gradient],
     *,
     rectify: bool | None = None,
+    rules: Mapping[Stage, Rule] | None = None,
 ) -> tuple[State, Bound]:
-    """`reference.step` from `state`, and the bound on a step that began within `bound` of it."""
+    """`reference.step` from `state`, and the bound on a step that began within `bound` of it.
+
+    rules: of the stages of `d`, where it has others than the dialects here; None for `RULES`.
+    """
+    rule_of = RULES if rules is None else rules
     errors = [
         Errors(bound.theta[i], bound.m[i], bound.v[i], bound.v_max[i] if bound.v_max else None, bound.out_of_range[i])
         for i in range(len(state.theta))
@@ -107,7 +112,7 @@ def bounded_step(
 
     def watch(i: int, stage: Stage, before: Working, after: Working) -> None:
         nonlocal branch
-        RULES[stage](before, after, errors[i], h, a)
+        rule_of[stage](before, after, errors[i], h, a)
         branch |= stage is s.rectified and _branch_is_ambiguous(after, h, a)
 
     with np.errstate(all="ignore"):

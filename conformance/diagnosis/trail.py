@@ -1,0 +1,133 @@
+"""What was observed on one problem, as the explanations are tried on it: step by step from the observed state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import reference
+from adapters.contract import Arithmetic, Array, Implementation, Problem, State
+from conformance import oracle
+
+QUANTITIES = ("parameters", "m", "v", "v_max")
+"""Compared one by one; the update is the parameters' once more."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trail:
+    """A problem, the states that were observed on it, and what the claim makes of both."""
+
+    label: str
+    """Where it comes from, for people: set and number."""
+    problem: Problem
+    observed: tuple[State, ...]
+    dialect: reference.Dialect
+    """The one that is claimed."""
+    arithmetic: Arithmetic
+
+    @cached_property
+    def h(self) -> reference.Hyperparameters:
+        """As the implementation receives them."""
+        return oracle.received(self.problem, self.arithmetic)
+
+    @cached_property
+    def rounding(self) -> reference.Rounding:
+        """As declared."""
+        return oracle.rounding(self.arithmetic)
+
+    @cached_property
+    def gradients(self) -> tuple[tuple[Any, ...], ...]:
+        """As the reference takes them, ``[step][parameter]``."""
+        return tuple(tuple(oracle.as_gradient(g) for g in step) for step in self.problem.gradients)
+
+    @cached_property
+    def present(self) -> Array:
+        """Which parameter has a gradient, ``[step, parameter]``."""
+        return np.array([[g is not None for g in step] for step in self.problem.gradients], dtype=bool)
+
+    @cached_property
+    def states(self) -> tuple[reference.State, ...]:
+        """The initial state and the observed ones, in float64, with the dialect's step counts."""
+        counts = oracle.step_counts(self.dialect.name, self.problem)
+        first = reference.initial_state(self.problem.parameters, self.h)
+        return (first, *(oracle.to_reference(s, t) for s, t in zip(self.observed, counts, strict=True)))
+
+    @cached_property
+    def claimed(self) -> tuple[Step, ...]:
+        """What the claimed dialect makes of every observed state, and where that is not what was observed."""
+        return tuple(_claimed(self, k) for k in range(len(self.gradients)))
+
+    @property
+    def wrong(self) -> int:
+        """Elements that the claim does not explain, over all steps and quantities."""
+        return sum(int(np.count_nonzero(mask)) for step in self.claimed for mask in step.wrong.values())
+
+
+Key = tuple[int, str]
+"""Number of a parameter, and a quantity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of the claimed dialect from the observed state, beside the observed step."""
+
+    value: dict[Key, Array]
+    bound: dict[Key, Array]
+    wrong: dict[Key, Array]
+
+
+def values(state: reference.State) -> Iterator[tuple[Key, Array]]:
+    """Every array of a state, and of a `reference.Bound`."""
+    for name, group in zip(QUANTITIES, (state.theta, state.m, state.v, state.v_max), strict=True):
+        for i, array in enumerate(group or ()):
+            yield (i, name), array
+
+
+def fraction(obtained: Any, expected: Any, bound: Any) -> Array:
+    """Error as a fraction of its bound; 0 where either result is accepted."""
+    with np.errstate(all="ignore"):
+        error = np.abs(obtained - expected)
+        found = np.where(error > 0, error / bound, 0.0)
+        found = np.where(np.isnan(error) & ~(np.isnan(obtained) & np.isnan(expected)), np.inf, found)
+    return np.asarray(np.where(np.isinf(bound), 0.0, found))
+
+
+def trail_of(implementation: Implementation, problem: Problem, states: Sequence[State], label: str) -> Trail:
+    """Raises ValueError where the declared arithmetic does not hold the hyper-parameters."""
+    made = Trail(
+        label=label,
+        problem=problem,
+        observed=tuple(states),
+        dialect=reference.dialect(implementation.claim.dialect),
+        arithmetic=implementation.arithmetic(problem.dtype),
+    )
+    _ = made.h
+    return made
+
+
+def _claimed(trail: Trail, k: int) -> Step:
+    before, after = trail.states[k], trail.states[k + 1]
+    branches = [
+        reference.bounded_step(
+            trail.dialect,
+            trail.h,
+            trail.rounding,
+            before,
+            reference.initial_bound(before),
+            trail.gradients[k],
+            rectify=branch,
+        )
+        for branch in (None, True, False)[: 3 if "sma_threshold" in trail.dialect.hyperparameters else 1]
+    ]
+    accepted = branches[1:] if branches[0][1].branch else branches[:1]
+    found = dict(values(after))
+    tried = []
+    for new, bound in accepted:
+        value, limit = dict(values(new)), dict(values(bound))  # type: ignore[arg-type]
+        wrong = {key: fraction(found[key], value[key], limit[key]) > 1 for key in found}
+        tried.append(Step(value=value, bound=limit, wrong=wrong))
+    return min(tried, key=lambda step: sum(int(np.count_nonzero(mask)) for mask in step.wrong.values()))
