@@ -113,7 +113,7 @@ def bounded_step(
     def watch(i: int, stage: Stage, before: Working, after: Working) -> None:
         nonlocal branch
         rule_of[stage](before, after, errors[i], h, a)
-        branch |= stage is s.rectified and _branch_is_ambiguous(after, h, a)
+        branch |= stage is s.rectified and branch_is_ambiguous(after, h, a)
 
     with np.errstate(all="ignore"):
         new = step(d, h, state, gradients, watch=watch, rectify=rectify)
@@ -256,7 +256,7 @@ def _no_error(before: Working, after: Working, e: Errors, h: Hyperparameters, a:
 
 
 def _epsilon_hat(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    e_1, e_2 = _correction_errors(before.t, h, a)
+    e_1, e_2 = correction_errors(before.t, h, a)
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
     adaptive = 0.5 * e_2 * after.epsilon if h.adaptive_epsilon else 0.0
     e_denominator = _sqrt_error(second, e_second) + C * a.u * after.denominator + adaptive + a.tiny
@@ -264,7 +264,7 @@ def _epsilon_hat(before: Working, after: Working, e: Errors, h: Hyperparameters,
 
 
 def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    e_1, e_2 = _correction_errors(before.t, h, a)
+    e_1, e_2 = correction_errors(before.t, h, a)
     bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
     # Algorithm 1 forms v / (1 - beta_2^t) itself, which can overflow where no square did.
@@ -282,7 +282,7 @@ def _rectified(before: Working, after: Working, e: Errors, h: Hyperparameters, a
         _paper_epsilon(before, after, e, h, a)
         e.direction = e.direction + abs(after.direction) * _rectification_error(after, h, a)
     else:
-        e_1, _ = _correction_errors(before.t, h, a)
+        e_1, _ = correction_errors(before.t, h, a)
         relative = C * a.u_step + e_1 + C * a.u
         e.direction = abs(after.direction) * relative + after.step_size * e.m + C * a.tiny
 
@@ -329,7 +329,7 @@ def _power_error(beta: float, t: int, a: Rounding) -> float:
     return (C + growth) * a.u_powers
 
 
-def _correction_errors(t: int, h: Hyperparameters, a: Rounding) -> tuple[float, float]:
+def correction_errors(t: int, h: Hyperparameters, a: Rounding) -> tuple[float, float]:
     """Relative errors of 1 - beta_1^t and 1 - beta_2^t."""
 
     def one(beta: float) -> float:
@@ -347,13 +347,14 @@ def _sma_error(rho_t: float, t: int, h: Hyperparameters, a: Rounding) -> float:
     The two terms are of the size of 1 / (1 - beta_2) and cancel to about t.
     """
     rho_inf = sma_inf(h.power_beta_2)
-    _, e_2 = _correction_errors(t, h, a)
+    _, e_2 = correction_errors(t, h, a)
     subtracted = rho_inf - rho_t
     relative = e_2 + _power_error(h.power_beta_2, t, a) + C * a.u_powers if subtracted > 0 else 0.0
     return float(C * a.u_powers * (rho_inf + 1) + subtracted * relative + a.u_powers * abs(rho_t))
 
 
-def _branch_is_ambiguous(p: Working, h: Hyperparameters, a: Rounding) -> bool:
+def branch_is_ambiguous(p: Working, h: Hyperparameters, a: Rounding) -> bool:
+    """Whether rho_t is nearer to the threshold than its own error."""
     return bool(abs(p.rho_t - h.sma_threshold) <= _sma_error(p.rho_t, p.t, h, a))
 
 

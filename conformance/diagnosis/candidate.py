@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import reference
+from conformance import oracle
 from conformance.diagnosis.trail import Trail
 from reference.bound import RULES, Rule, bounded_step
 from reference.stages import Stage
@@ -49,20 +50,24 @@ class Variant:
     h: Hyper = _as_they_are
     counts: Counts | None = None
     gradients: Gradients | None = None
+    arithmetic: Mapping[str, Any] = field(default_factory=dict)
+    """Roles in which it differs from what is declared."""
 
     def steps(self, trail: Trail) -> Iterator[Prediction]:
         """The changed dialect's steps."""
+        return (self.at(trail, k) for k in range(len(trail.gradients)))
+
+    def at(self, trail: Trail, k: int) -> Prediction:
+        """Step k, the first being 0."""
+        arithmetic = replace(trail.arithmetic, **self.arithmetic)
+        h, rounding = self.h(oracle.received(trail.problem, arithmetic)), oracle.rounding(arithmetic)
         d = replace(self.dialect, hyperparameters=_ALL)
-        h = self.h(trail.h)
-        for k, given in enumerate(trail.gradients):
-            before = trail.states[k]
-            gradients = given if self.gradients is None else tuple(self.gradients(trail, k))
-            if self.counts is not None:
-                t = tuple(count - 1 for count in self.counts(trail, k))
-                before, d = replace(before, t=t), replace(d, step_count="optimizer")
-            yield bounded_step(
-                d, h, trail.rounding, before, reference.initial_bound(before), gradients, rules=self.rules
-            )
+        before = trail.states[k]
+        gradients = trail.gradients[k] if self.gradients is None else tuple(self.gradients(trail, k))
+        if self.counts is not None:
+            t = tuple(count - 1 for count in self.counts(trail, k))
+            before, d = replace(before, t=t), replace(d, step_count="optimizer")
+        return bounded_step(d, h, rounding, before, reference.initial_bound(before), gradients, rules=self.rules)
 
 
 def swapped(d: reference.Dialect, changes: Mapping[Stage, Stage | tuple[Stage, ...] | None]) -> dict[str, Any]:

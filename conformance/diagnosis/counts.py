@@ -33,15 +33,16 @@ def updates_in_all(trail: Trail, k: int) -> Sequence[int]:
     return [int(trail.present[: k + 1].sum())] * len(trail.problem.parameters)
 
 
-def _own(trail: Trail, k: int) -> Sequence[int]:
+def own(trail: Trail, k: int) -> Sequence[int]:
+    """The claimed dialect's."""
     return oracle.step_counts(trail.dialect.name, trail.problem)[k]
 
 
 def _models(d: reference.Dialect) -> Iterator[tuple[str, Counts]]:
-    yield "step count off by one: t + 1 where t belongs", lambda trail, k: [t + 1 for t in _own(trail, k)]
-    yield "step count off by one: t - 1 where t belongs", lambda trail, k: [t - 1 for t in _own(trail, k)]
+    yield "step count off by one: t + 1 where t belongs", lambda trail, k: [t + 1 for t in own(trail, k)]
+    yield "step count off by one: t - 1 where t belongs", lambda trail, k: [t - 1 for t in own(trail, k)]
     text = "step count off by one: t - 1 where t belongs, from t = 2 on"
-    yield text, lambda trail, k: [max(t - 1, 1) for t in _own(trail, k)]
+    yield text, lambda trail, k: [max(t - 1, 1) for t in own(trail, k)]
     if d.step_count == "parameter":
         yield "one step count for the whole optimizer instead of one per parameter", per_optimizer
     else:
@@ -49,13 +50,13 @@ def _models(d: reference.Dialect) -> Iterator[tuple[str, Counts]]:
     yield "one step count that every parameter's update advances", updates_so_far
     yield "one step count that a step advances by the number of its gradients", updates_in_all
     yield "the step count advances by the number of parameters", lambda trail, k: [
-        t * len(trail.problem.parameters) for t in _own(trail, k)
+        t * len(trail.problem.parameters) for t in own(trail, k)
     ]
-    yield "the step count stays 1", lambda trail, k: [1 for _ in _own(trail, k)]
-    yield "the step count stays 0", lambda trail, k: [0 for _ in _own(trail, k)]
-    yield "the step count advances by 2", lambda trail, k: [2 * t for t in _own(trail, k)]
+    yield "the step count stays 1", lambda trail, k: [1 for _ in own(trail, k)]
+    yield "the step count stays 0", lambda trail, k: [0 for _ in own(trail, k)]
+    yield "the step count advances by 2", lambda trail, k: [2 * t for t in own(trail, k)]
     for most, kind in ((2, ""), (10, ""), (100, ""), (255, ""), (256, " (bfloat16's last)"), (2048, " (float16's last)")):
-        yield f"the step count sticks at {most}{kind}", lambda trail, k, n=most: [min(t, n) for t in _own(trail, k)]
+        yield f"the step count sticks at {most}{kind}", lambda trail, k, n=most: [min(t, n) for t in own(trail, k)]
 
 
 def candidates(d: reference.Dialect) -> Iterator[Variant]:
@@ -77,4 +78,4 @@ def reported(trails: Sequence[Trail]) -> str:
 
 def misreported(trail: Trail) -> bool:
     """Whether the state's t is not the dialect's in some step."""
-    return any(list(state.t) != list(_own(trail, k)) for k, state in enumerate(trail.observed))
+    return any(list(state.t) != list(own(trail, k)) for k, state in enumerate(trail.observed))

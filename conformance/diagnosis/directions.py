@@ -12,9 +12,9 @@ import reference
 from conformance.diagnosis.candidate import Variant, swapped
 from reference import stages as s
 from reference.bias_correction import one_minus_power, rectification, sma, sma_inf
-from reference.bound import RULES, Errors, Rule
+from reference.bound import RULES, Errors, Rule, branch_is_ambiguous, correction_errors
 from reference.hyperparameters import Hyperparameters
-from reference.namespace import Namespace, quotient
+from reference.namespace import FLOAT64, Namespace, quotient
 from reference.rounding import Rounding
 from reference.stages import Stage, Working
 
@@ -49,26 +49,47 @@ def direction(
     added, inside: what stands beside the root, and below it. power: 1/2 for the root. size: factor of the rate.
     """
 
-    def stage(p: Working, h: Hyperparameters, x: Namespace) -> None:
-        b_1, b_2 = bias(*(one_minus_power(beta, p.t, x) for beta in (h.power_beta_1, h.power_beta_2)))
-        c = b_2**0.5
-        v = second(p, h)
-        p.step_size = h.learning_rate * size(p, h) / b_1 * (1 if paper else c)
+    def corrections(p: Working, h: Hyperparameters) -> tuple[Any, Any]:
+        return bias(*(one_minus_power(beta, p.t, FLOAT64) for beta in (h.power_beta_1, h.power_beta_2)))
+
+    def parts(p: Working, h: Hyperparameters) -> tuple[Any, Any]:
+        """The root, and what stands beside it."""
+        _, b_2 = corrections(p, h)
+        c, v = b_2**0.5, second(p, h)
         v = v / b_2 if paper else v
-        root = x.sqrt(v + inside(p.epsilon, c, v)) if power == 0.5 else v**power
-        p.denominator = root + added(p.epsilon, c, root)
+        root = FLOAT64.sqrt(v + inside(p.epsilon, c, v)) if power == 0.5 else v**power
+        return root, added(p.epsilon, c, root)
+
+    def stage(p: Working, h: Hyperparameters, x: Namespace) -> None:
+        b_1, b_2 = corrections(p, h)
+        root, beside = parts(p, h)
+        p.step_size = h.learning_rate * size(p, h) / b_1 * (1 if paper else b_2**0.5)
+        p.denominator = root + beside
         p.direction = quotient(p.step_size * numerator(p, h), p.denominator)
 
     usual = RULES[s.paper_epsilon if paper else s.epsilon_hat]
 
     def rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-        usual(before, replace(after, m=numerator(after, h)), e, h, a)
-        e.direction = e.direction + 8 * a.u * abs(after.direction)
+        held, root = e.v_max, second(after, h)
+        seen = replace(after, m=numerator(after, h), denominator=abs(after.denominator))
+        if after.v_max is None:
+            seen = replace(seen, v=root)
+        else:  # whichever of the two it is formed of
+            seen, e.v_max = replace(seen, v_max=root), np.maximum(e.v, held)
+        usual(before, seen, e, h, a)
+        e.v_max = held
+        # What stands beside or below the root here may depend on 1 - beta^t, and may cancel it, where the usual one
+        # does not.
+        relative = sum(correction_errors(before.t, h, a)) + 8 * a.u
+        terms = sum(map(abs, parts(after, h)))
+        e.direction = e.direction + abs(after.direction) * relative * terms / seen.denominator
 
     return stage, rule
 
 
-def rectified(inner: Stage, inner_rule: Rule, *, factor: bool = True, otherwise: float = 1.0) -> tuple[Stage, Rule]:
+def rectified(
+    inner: Stage, inner_rule: Rule, *, numerator: Of = _m, factor: bool = True, otherwise: float = 1.0
+) -> tuple[Stage, Rule]:
     """`reference.stages.rectified` around another direction; otherwise: factor of the step that does not rectify."""
 
     def stage(p: Working, h: Hyperparameters, x: Namespace) -> None:
@@ -79,7 +100,7 @@ def rectified(inner: Stage, inner_rule: Rule, *, factor: bool = True, otherwise:
             r_t = rectification(p.rho_t, sma_inf(h.power_beta_2), x)
             p.step_size, p.direction = r_t * p.step_size, r_t * p.direction
         elif not p.rectified:
-            p.direction = otherwise * p.step_size * p.m
+            p.direction = otherwise * p.step_size * numerator(p, h)
 
     def rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
         RULES[s.rectified](before, after, e, h, a)
@@ -87,6 +108,8 @@ def rectified(inner: Stage, inner_rule: Rule, *, factor: bool = True, otherwise:
             rest = e.direction
             inner_rule(before, after, e, h, a)
             e.direction = np.maximum(e.direction, rest)
+        if branch_is_ambiguous(after, h, a):
+            e.direction = np.full(after.theta.shape, np.inf)
 
     return stage, rule
 
@@ -105,7 +128,7 @@ def with_direction(words: str, d: reference.Dialect, *, also: dict[Stage, Any] |
     """The dialect with a changed direction."""
     stage, rule = direction(is_paper(d), **changed)
     if of(d) is s.rectified:
-        stage, rule = rectified(stage, rule)
+        stage, rule = rectified(stage, rule, numerator=changed.get("numerator", _m))
     made = swapped(d, {of(d): stage, **(also or {})})
     made["rules"][stage] = rule
     return Variant(words=words, **made)

@@ -9,6 +9,7 @@ import numpy as np
 
 import reference
 from conformance.diagnosis.candidate import Variant, swapped
+from conformance.diagnosis.counts import own as own_counts
 from conformance.diagnosis.trail import Trail
 from reference import stages as s
 from reference.bound import C, Errors
@@ -55,7 +56,9 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
 
 
 def _gradient_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    e.g = h.l2 * e.theta + e.g + C * a.u * (abs(before.g) + abs(after.g) + abs(after.g - before.g)) + C * a.tiny
+    decay = h.l2 or h.weight_decay
+    e.g = decay * e.theta + (1 + decay * abs(before.theta)) * e.g
+    e.g = e.g + C * a.u * (abs(before.g) + abs(after.g) + abs(after.g - before.g)) + C * a.tiny
 
 
 def _theta_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
@@ -110,9 +113,13 @@ def _decoupled(d: reference.Dialect) -> Iterator[Variant]:
     own = s.decay_theta if s.decay_theta in d.stages else s.decay_direction
 
     def of(formula: Formula) -> dict[Stage, Any]:
-        stage = theta_is(lambda p, h: formula(p, h) if h.weight_decay else p.theta)
-        rules[stage] = _theta_rule
-        return {own: None, s.subtract: (stage, s.subtract)}
+        if own is s.decay_theta:
+            stage = theta_is(lambda p, h: formula(p, h) if h.weight_decay else p.theta)
+            rules[stage] = _theta_rule
+            return {own: None, s.subtract: (stage, s.subtract)}
+        stage = _in_direction(formula)
+        rules[stage] = _direction_rule
+        return {own: stage}
 
     rules: dict[Stage, Any] = {}
     yield _with("weight_decay does nothing", d, {own: None}, {})
@@ -152,6 +159,21 @@ def _decoupled(d: reference.Dialect) -> Iterator[Variant]:
     yield _with(text, d, changes, {l2: _gradient_rule})
     inside = g_is(lambda p, h: p.g * (1 - h.learning_rate * h.weight_decay))
     yield _with("weight_decay shrinks the gradient", d, {own: None, s.first_moment: (inside, s.first_moment)}, {inside: _gradient_rule})
+
+
+def _in_direction(formula: Formula) -> Stage:
+    """What `formula` takes from theta, as part of the direction."""
+
+    def stage(p: Working, h: Hyperparameters, x: Namespace) -> None:
+        if h.weight_decay:
+            p.direction = p.direction + (p.theta - formula(p, h))
+
+    return stage
+
+
+def _direction_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    decay = abs(after.direction - before.direction)
+    e.direction = e.direction + C * a.u * (abs(before.direction) + abs(after.theta) + decay) + C * a.tiny
 
 
 # The gradient itself
@@ -236,6 +258,8 @@ def _absent(d: reference.Dialect) -> Iterator[Variant]:
         return _filled(trail, k, lambda i, _: next((trail.gradients[j][i] for j in range(k, -1, -1) if trail.present[j, i]), None))
 
     yield Variant(words="a parameter without gradient takes a step with gradient 0", dialect=d, gradients=zeros)
+    text = "a parameter without gradient takes a step with gradient 0, and its t does not count it"
+    yield Variant(words=text, dialect=d, gradients=zeros, counts=own_counts)
     text = "a parameter without gradient takes a step with gradient 0, before its first gradient too"
     yield Variant(words=text, dialect=d, gradients=always)
     yield Variant(words="a parameter without gradient takes its last one again", dialect=d, gradients=last)

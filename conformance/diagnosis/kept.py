@@ -82,7 +82,7 @@ def candidates() -> Iterator[NotWritten | Reported]:
     yield NotWritten(words="the parameters are not written", names=("parameters",))
     yield NotWritten(words="m is not written", names=("m",))
     yield NotWritten(words="v is not written", names=("v",))
-    yield NotWritten(words="v_max is not written", names=("v_max",))
+    yield NotWritten(words="AMSGrad's maximum is not stored: v_max stays as it is", names=("v_max",))
     for name in ("m", "v", "v_max"):
         yield Reported(words=f"state not saved: {name} (it stays 0)", name=name, report=lambda x, t, h: 0 * x)
     text = "the state holds {} divided by 1 - {}^t"

@@ -72,6 +72,19 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
             yield make(words=words, h=set_to(name, lambda h, n=name, k=digits: float(f"{getattr(h, n):.{k}g}")))
 
 
+def arithmetics(d: reference.Dialect) -> Iterator[Variant]:
+    """Coarser arithmetic than is declared: the dialect, with a bound that is as much wider."""
+    for words, roles in (
+        ("beta^t is formed in float32", {"powers": "float32"}),
+        ("beta^t is formed in float32, of a beta of float32", {"powers": "float32", "power_betas": "float32"}),
+        ("beta^t is carried as a product, not formed as a power", {"power_form": "product"}),
+        ("the step size is rounded to float32", {"step_size": "float32"}),
+        ("computed in float32, whatever the parameter's dtype", {"compute": "float32"}),
+        ("computed in float16, whatever the parameter's dtype", {"compute": "float16"}),
+    ):
+        yield Variant(words=f"coarser than declared: {words}", dialect=d, arithmetic=roles)
+
+
 def _zeros(make: Any, numbers: Sequence[str]) -> Iterator[Variant]:
     for name, values in (("learning_rate", (1e-3, 1e-2)), ("epsilon", (1e-7, 1e-8)), ("beta_1", (0.9,)), ("beta_2", (0.999,))):
         if name in numbers:
@@ -139,9 +152,9 @@ def _update_ratios(trails: Sequence[Trail]) -> tuple[Any, Any]:
         for k, step in enumerate(trail.claimed):
             for i in range(len(trail.problem.parameters)):
                 before = trail.states[k].theta[i]
-                expected = step.value[i, "parameters"] - before
-                obtained = trail.states[k + 1].theta[i] - before
                 with np.errstate(all="ignore"):
+                    expected = step.value[i, "parameters"] - before
+                    obtained = trail.states[k + 1].theta[i] - before
                     tolerance = step.bound[i, "parameters"] / np.abs(expected)
                     told = step.wrong[i, "parameters"] & (tolerance < 1e-2) & np.isfinite(obtained)
                     ratios.append((obtained / expected)[told])

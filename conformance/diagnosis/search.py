@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ import numpy as np
 
 import reference
 from conformance.diagnosis import company, counts, directions, gradients, kept, moments, planted, scalars
-from conformance.diagnosis.candidate import Candidate, Variant
+from conformance.diagnosis.candidate import Candidate, Prediction, Variant
 from conformance.diagnosis.places import Place, holding
 from conformance.diagnosis.trail import Trail, fraction, values
 
 TELLS = 0.5
 """Share of the unexplained elements that an explanation must tell from the claim: one that allows everything does not."""
+MOST_PLACES = 4
+"""Places that are tried, the smallest first."""
 MOST = 4
 """Explanations that are named."""
 
@@ -54,6 +57,7 @@ def known(d: reference.Dialect) -> Iterator[Candidate]:
     yield from company.candidates()
     yield from scalars.candidates(d)
     yield from planted.candidates(d.name)
+    yield from scalars.arithmetics(d)
 
 
 def search(trails: Sequence[Trail], tick: Tick = lambda _: None) -> list[Match]:
@@ -70,7 +74,7 @@ def search(trails: Sequence[Trail], tick: Tick = lambda _: None) -> list[Match]:
     every = [*scalars.fitted(d, wrong), *known(d)]
     found = list(_matches(every, ordered, None, tick))
     if not found:
-        for place in holding(ordered):
+        for place in itertools.islice(holding(ordered), MOST_PLACES):
             found = list(_matches(every, ordered, place, tick))
             if found:
                 break
@@ -86,8 +90,8 @@ def _matches(every: Iterable[Candidate], trails: Sequence[Trail], place: Place |
 
 
 def _distinct(found: Sequence[Match]) -> list[Match]:
-    by_words = {match.words: match for match in reversed(found)}
-    return [match for match in found if by_words[match.words] is match][:MOST]
+    """Each words once."""
+    return list({match.words: match for match in found}.values())[:MOST]
 
 
 def _length(trail: Trail) -> int:
@@ -96,33 +100,59 @@ def _length(trail: Trail) -> int:
 
 def _tried(candidate: Candidate, trails: Sequence[Trail], place: Place | None) -> Match | None:
     """None at the first element that it does not explain."""
-    worst, elements, told, unexplained = 0.0, 0, 0, 0
-    for trail in trails:
-        try:
-            with np.errstate(all="ignore"):
-                steps = enumerate(candidate.steps(trail))
-                for k, (state, bound) in steps:
-                    claimed = trail.claimed[k]
-                    predicted, limits = dict(values(state)), dict(values(bound))  # type: ignore[arg-type]
-                    for key, obtained in values(trail.states[k + 1]):
-                        value, limit = predicted[key], limits[key]
-                        off = fraction(obtained, value, limit)
-                        mask = claimed.wrong[key]
-                        if place is not None:
-                            off = np.where(place.select(trail, k, key[0]), off, 0.0)
-                        worst = max(worst, float(np.max(off, initial=0.0)))
-                        if worst > 1:
-                            return None
-                        elements += obtained.size
-                        unexplained += int(np.count_nonzero(mask))
-                        apart = ~(np.abs(claimed.value[key] - value) <= limit) & ~np.isinf(limit)
-                        told += int(np.count_nonzero(mask & apart))
-        except (ZeroDivisionError, OverflowError, ValueError, KeyError, TypeError):
-            return None  # it has no value where the implementation has one
-    if told < TELLS * unexplained:
+    tally = _Tally(place)
+    try:
+        with np.errstate(all="ignore"):
+            if isinstance(candidate, Variant) and not all(
+                _Tally(place).holds(trail, k, candidate.at(trail, k)) for trail, k in _hard(trails)
+            ):
+                return None
+            for trail in trails:
+                for k, prediction in enumerate(candidate.steps(trail)):
+                    if not tally.holds(trail, k, prediction):
+                        return None
+    except (ArithmeticError, LookupError, ValueError, TypeError):
+        return None  # it has no value where the implementation has one
+    if tally.told < TELLS * tally.unexplained:
         return None
     words = candidate.words if place is None else f"{candidate.words}, in {place.words} only"
-    return Match(words=words, worst_fraction=worst, elements=elements, told=told / unexplained)
+    share = tally.told / tally.unexplained
+    return Match(words=words, worst_fraction=tally.worst, elements=tally.elements, told=share)
+
+
+def _hard(trails: Sequence[Trail], number: int = 3) -> list[tuple[Trail, int]]:
+    """The first steps that the claim does not explain, of the first trails."""
+    first = ((trail, next(k for k, s in enumerate(trail.claimed) if s.any_wrong)) for trail in trails if trail.wrong)
+    return list(itertools.islice(first, number))
+
+
+class _Tally:
+    """What one explanation makes of the observed steps."""
+
+    def __init__(self, place: Place | None) -> None:
+        self.place = place
+        self.worst, self.elements, self.told, self.unexplained = 0.0, 0, 0, 0
+
+    def holds(self, trail: Trail, k: int, prediction: Prediction) -> bool:
+        """Whether the prediction is what was observed, within its bound; where that is so, it is counted."""
+        state, bound = prediction
+        claimed, limits = trail.claimed[k], dict(values(bound))
+        predicted = dict(values(state))
+        for key, obtained in values(trail.states[k + 1]):
+            value, limit = predicted[key], limits[key]
+            off = fraction(obtained, value, limit)
+            if self.place is not None:
+                off = np.where(self.place.select(trail, k, key[0]), off, 0.0)
+            if not (bound.branch and key[1] == "parameters"):  # either branch of the rectification is right
+                self.worst = max(self.worst, float(np.max(off, initial=0.0)))
+            if self.worst > 1:
+                return False
+            wrong = claimed.wrong[key]
+            self.elements += obtained.size
+            self.unexplained += int(np.count_nonzero(wrong))
+            apart = ~(np.abs(claimed.value[key] - value) <= limit) & ~np.isinf(limit)
+            self.told += int(np.count_nonzero(wrong & apart))
+        return True
 
 
 def deadline(seconds: float, say: Tick = lambda _: None) -> Tick:

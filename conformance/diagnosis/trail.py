@@ -61,10 +61,10 @@ class Trail:
         """What the claimed dialect makes of every observed state, and where that is not what was observed."""
         return tuple(_claimed(self, k) for k in range(len(self.gradients)))
 
-    @property
-    def wrong(self) -> int:
-        """Elements that the claim does not explain, over all steps and quantities."""
-        return sum(int(np.count_nonzero(mask)) for step in self.claimed for mask in step.wrong.values())
+    @cached_property
+    def wrong(self) -> bool:
+        """Whether the claim leaves anything unexplained."""
+        return any(step.any_wrong for step in self.claimed)
 
 
 Key = tuple[int, str]
@@ -79,8 +79,13 @@ class Step:
     bound: dict[Key, Array]
     wrong: dict[Key, Array]
 
+    @property
+    def any_wrong(self) -> bool:
+        """Whether anything is."""
+        return any(bool(mask.any()) for mask in self.wrong.values())
 
-def values(state: reference.State) -> Iterator[tuple[Key, Array]]:
+
+def values(state: reference.State | reference.Bound) -> Iterator[tuple[Key, Array]]:
     """Every array of a state, and of a `reference.Bound`."""
     for name, group in zip(QUANTITIES, (state.theta, state.m, state.v, state.v_max), strict=True):
         for i, array in enumerate(group or ()):
@@ -127,7 +132,11 @@ def _claimed(trail: Trail, k: int) -> Step:
     found = dict(values(after))
     tried = []
     for new, bound in accepted:
-        value, limit = dict(values(new)), dict(values(bound))  # type: ignore[arg-type]
+        value, limit = dict(values(new)), dict(values(bound))
         wrong = {key: fraction(found[key], value[key], limit[key]) > 1 for key in found}
         tried.append(Step(value=value, bound=limit, wrong=wrong))
-    return min(tried, key=lambda step: sum(int(np.count_nonzero(mask)) for mask in step.wrong.values()))
+    return min(tried, key=_wrong_elements)
+
+
+def _wrong_elements(step: Step) -> int:
+    return sum(int(np.count_nonzero(mask)) for mask in step.wrong.values())
