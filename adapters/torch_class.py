@@ -24,7 +24,7 @@ from adapters.contract import (
     Identity,
     Precision,
 )
-from adapters.torch_optim import TorchRun, leaves, observe
+from adapters.torch_optim import TorchRun, leaves, observe, reproduction
 
 OPTION = "torch-optimizer"
 _ADAM = {"learning_rate": "lr", "beta_1": "betas", "beta_2": "betas", "epsilon": "eps"}
@@ -117,6 +117,11 @@ class TorchClass:
         tensors = leaves(self._torch, parameters)
         optimizer = self._class(tensors, **self._arguments(hyperparameters))
         return _Run(self._torch, optimizer, tensors, amsgrad=hyperparameters.amsgrad)
+
+    def reproduction(self, hyperparameters: Hyperparameters) -> str:
+        """The same without an adapter."""
+        module, _, name = self.name.partition(":")
+        return reproduction(module, name, self._arguments(hyperparameters))
 
     def _arguments(self, h: Hyperparameters) -> dict[str, Any]:
         arguments: dict[str, Any] = {

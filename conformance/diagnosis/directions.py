@@ -215,6 +215,7 @@ def _numerators(d: reference.Dialect) -> Iterator[Variant]:
         made = swapped(d, {of(d): stage})
         made["rules"][stage] = rule
         yield Variant(words=f"only the sign of {words} is used (sign-SGD)", **made)
+    yield Variant(words="no step is taken, while the moments go on", **swapped(d, {s.subtract: None}))
     yield from _late(d)
 
 

@@ -68,8 +68,10 @@ def _known(trails: Sequence[Trail]) -> Iterator[Place]:
     yield Place("elements that are 0", lambda t, k, i: np.asarray(t.states[k].theta[i] == 0))
     yield Place("elements whose gradient is 0", _zero_gradient)
     yield Place("elements whose m is 0", lambda t, k, i: np.asarray(t.states[k].m[i] == 0))
-    yield _by_parameter("the last parameter", lambda t, i: i == len(t.problem.parameters) - 1)
-    yield _by_parameter("the first parameter", lambda t, i: i == 0)
+    last = "the last of several parameters"
+    yield _by_parameter(last, lambda t, i: 0 < i == len(t.problem.parameters) - 1)
+    first_one = "the first of several parameters"
+    yield _by_parameter(first_one, lambda t, i: i == 0 and len(t.problem.parameters) > 1)
     yield _by_parameter("all parameters but the first", lambda t, i: i > 0)
     yield _by_parameter("parameters of no axis", lambda t, i: t.problem.parameters[i].ndim == 0)
     yield _by_parameter("parameters of one axis", lambda t, i: t.problem.parameters[i].ndim == 1)

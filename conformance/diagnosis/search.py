@@ -82,9 +82,10 @@ def search(trails: Sequence[Trail], tick: Tick = lambda _: None) -> list[Match]:
 
 
 def _matches(every: Iterable[Candidate], trails: Sequence[Trail], place: Place | None, tick: Tick) -> Iterator[Match]:
+    hard = _hard(trails)
     for candidate in every:
         tick(candidate.words)
-        match = _tried(candidate, trails, place)
+        match = _tried(candidate, trails, place, hard)
         if match is not None:
             yield match
 
@@ -98,13 +99,15 @@ def _length(trail: Trail) -> int:
     return len(trail.gradients) * sum(theta.size for theta in trail.problem.parameters)
 
 
-def _tried(candidate: Candidate, trails: Sequence[Trail], place: Place | None) -> Match | None:
+def _tried(
+    candidate: Candidate, trails: Sequence[Trail], place: Place | None, hard: Sequence[tuple[Trail, int]]
+) -> Match | None:
     """None at the first element that it does not explain."""
     tally = _Tally(place)
     try:
         with np.errstate(all="ignore"):
             if isinstance(candidate, Variant) and not all(
-                _Tally(place).holds(trail, k, candidate.at(trail, k)) for trail, k in _hard(trails)
+                _Tally(place).holds(trail, k, candidate.at(trail, k)) for trail, k in hard
             ):
                 return None
             for trail in trails:
@@ -120,7 +123,7 @@ def _tried(candidate: Candidate, trails: Sequence[Trail], place: Place | None) -
     return Match(words=words, worst_fraction=tally.worst, elements=tally.elements, told=share)
 
 
-def _hard(trails: Sequence[Trail], number: int = 3) -> list[tuple[Trail, int]]:
+def _hard(trails: Sequence[Trail], number: int = 8) -> list[tuple[Trail, int]]:
     """The first steps that the claim does not explain, of the first trails."""
     first = ((trail, next(k for k, s in enumerate(trail.claimed) if s.any_wrong)) for trail in trails if trail.wrong)
     return list(itertools.islice(first, number))

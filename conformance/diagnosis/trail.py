@@ -50,11 +50,15 @@ class Trail:
         return np.array([[g is not None for g in step] for step in self.problem.gradients], dtype=bool)
 
     @cached_property
+    def counts(self) -> tuple[tuple[int, ...], ...]:
+        """The claimed dialect's t of every parameter after every step."""
+        return tuple(oracle.step_counts(self.dialect.name, self.problem))
+
+    @cached_property
     def states(self) -> tuple[reference.State, ...]:
         """The initial state and the observed ones, in float64, with the dialect's step counts."""
-        counts = oracle.step_counts(self.dialect.name, self.problem)
         first = reference.initial_state(self.problem.parameters, self.h)
-        return (first, *(oracle.to_reference(s, t) for s, t in zip(self.observed, counts, strict=True)))
+        return (first, *(oracle.to_reference(s, t) for s, t in zip(self.observed, self.counts, strict=True)))
 
     @cached_property
     def claimed(self) -> tuple[Step, ...]:
