@@ -130,6 +130,14 @@ class KerasClass:
         slot = slot_of_optimizer_v2 if self._v2 else tf_keras_adam.slot
         return OptimizerRun(self.tensorflow, bench, slot, amsgrad=hyperparameters.amsgrad)
 
+    def reproduction(self, hyperparameters: Hyperparameters) -> str:
+        """Python that constructs the class and steps it by TensorFlow alone: start, step and read."""
+        module, _, name = self.name.partition(":")
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self._arguments(hyperparameters).items())
+        first = name.partition(".")[0]
+        read = _READ_V2 if self._v2 else _READ
+        return _REPRODUCTION.format(module=module, first=first, name=name, arguments=arguments, read=read)
+
     def _arguments(self, h: Hyperparameters) -> dict[str, Any]:
         arguments: dict[str, Any] = {name: getattr(h, name) for name in _SPELLING}
         arguments |= {name: float(value) for name, value in arguments.items() if name != "amsgrad"}
@@ -180,3 +188,38 @@ class KerasClass:
         except Exception as error:
             return (f"sparse gradients (a step with one raises {type(error).__name__})",)
         return ()
+
+
+_REPRODUCTION = """
+import tensorflow as tf
+from {module} import {first}
+
+
+def start(parameters):
+    global variables, optimizer
+    variables = [tf.Variable(tf.constant(p)) for p in parameters]
+    optimizer = {name}({arguments})
+
+
+def step(gradients):
+    optimizer.apply_gradients([(tensor(g, v), v) for g, v in zip(gradients, variables)])
+
+
+def tensor(g, variable):
+    if isinstance(g, tuple):
+        shape = tf.constant(variable.shape.as_list(), tf.int64)
+        return tf.IndexedSlices(values=tf.constant(g[1]), indices=tf.constant(g[0], tf.int64), dense_shape=shape)
+    return None if g is None else tf.constant(g)
+
+
+def read(quantity, i):
+    if quantity == "parameters":
+        return variables[i].numpy()
+{read}
+"""
+_READ_V2 = """    name = {"m": "m", "v": "v", "v_max": "vhat"}[quantity]
+    if name not in optimizer.get_slot_names():  # nothing before the first gradient
+        return np.zeros(variables[i].shape)
+    return optimizer.get_slot(variables[i], name).numpy()"""
+_READ = """    name = {"m": "_momentums", "v": "_velocities", "v_max": "_velocity_hats"}[quantity]
+    return getattr(optimizer, name)[i].numpy()"""

@@ -10,7 +10,7 @@ from adapters.contract import Claim, Implementation, Problem
 from conformance.diagnosis import counts
 from conformance.diagnosis.facts import facts
 from conformance.diagnosis.reproducer import reproducer
-from conformance.diagnosis.search import Match, OutOfTime, Tick, deadline, search
+from conformance.diagnosis.search import Match, Tick, deadline, search
 from conformance.diagnosis.sentences import sentence
 from conformance.diagnosis.trail import Trail, trail_of
 from conformance.findings import Finding
@@ -73,13 +73,13 @@ def diagnose(
     began = time.monotonic()
     trails = _trails(implementation, _chosen(seen, implementation.claim, implementation, seed), say)
     wrong = [trail for trail in trails if trail.wrong]
-    found, late = _search(trails, say)
+    found, whole = search(trails, deadline(SECONDS, say)) if trails else ([], True)
     notes = [sentence(f.check, f.finding.message) for f in failures if f.check not in _NAMED_BY_VALUES]
     reported = [trail for trail in trails if counts.misreported(trail)]
     if reported:
         notes.insert(0, counts.reported(trails))
     diagnosis = Diagnosis(
-        says=_says(found, bool(wrong), notes, late),
+        says=_says(found, bool(wrong), notes, whole),
         matches=found,
         notes=notes,
         facts=[] if found else facts(trails),
@@ -92,20 +92,11 @@ def diagnose(
     return diagnosis
 
 
-def _search(trails: Sequence[Trail], say: Tick) -> tuple[list[Match], bool]:
-    if not trails:
-        return [], False
-    try:
-        return search(trails, deadline(SECONDS, say)), False
-    except OutOfTime:
-        return [], True
-
-
-def _says(found: Sequence[Match], values_wrong: bool, notes: Sequence[str], late: bool) -> str:
+def _says(found: Sequence[Match], values_wrong: bool, notes: Sequence[str], whole: bool) -> str:
     if found:
         return found[0].words
     if values_wrong:
-        return f"{UNKNOWN}{f' within {SECONDS:g} s' if late else ''}"
+        return f"{UNKNOWN}{'' if whole else f' within {SECONDS:g} s'}"
     return notes[0] if notes else UNKNOWN
 
 

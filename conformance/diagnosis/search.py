@@ -60,25 +60,29 @@ def known(d: reference.Dialect) -> Iterator[Candidate]:
     yield from scalars.arithmetics(d)
 
 
-def search(trails: Sequence[Trail], tick: Tick = lambda _: None) -> list[Match]:
-    """The explanations that hold on all trails, the simplest first; none where the claim explains all itself.
+def search(trails: Sequence[Trail], tick: Tick = lambda _: None) -> tuple[list[Match], bool]:
+    """The explanations that hold on all trails, the simplest first, and whether all of them were tried in time.
 
-    Places are tried only where nothing holds everywhere: an explanation there, and the claim elsewhere.
+    None where the claim explains all itself. Places are tried only where nothing holds everywhere: an explanation
+    there, and the claim elsewhere.
     """
     wrong = [trail for trail in trails if trail.wrong]
     if not wrong:
-        return []
+        return [], True
     # The unexplained first, the shortest of them first: most candidates end there.
     ordered = sorted(wrong, key=_length) + sorted((t for t in trails if not t.wrong), key=_length)
     d = trails[0].dialect
     every = [*scalars.fitted(d, wrong), *known(d)]
-    found = list(_matches(every, ordered, None, tick))
-    if not found:
-        for place in itertools.islice(holding(ordered), MOST_PLACES):
-            found = list(_matches(every, ordered, place, tick))
+    found: list[Match] = []
+    try:
+        for place in itertools.chain([None], itertools.islice(holding(ordered), MOST_PLACES)):
+            for match in _matches(every, ordered, place, tick):
+                found.append(match)
             if found:
                 break
-    return _distinct(found)
+    except OutOfTime:
+        return _distinct(found), False
+    return _distinct(found), True
 
 
 def _matches(every: Iterable[Candidate], trails: Sequence[Trail], place: Place | None, tick: Tick) -> Iterator[Match]:
@@ -123,10 +127,13 @@ def _tried(
     return Match(words=words, worst_fraction=tally.worst, elements=tally.elements, told=share)
 
 
-def _hard(trails: Sequence[Trail], number: int = 8) -> list[tuple[Trail, int]]:
-    """The first steps that the claim does not explain, of the first trails."""
-    first = ((trail, next(k for k, s in enumerate(trail.claimed) if s.any_wrong)) for trail in trails if trail.wrong)
-    return list(itertools.islice(first, number))
+def _hard(trails: Sequence[Trail], number: int = 12) -> list[tuple[Trail, int]]:
+    """Steps that the claim does not explain: the first, the middle and the last one of the first trails."""
+    found = []
+    for trail in itertools.islice((t for t in trails if t.wrong), number // 3):
+        steps = [k for k, step in enumerate(trail.claimed) if step.any_wrong]
+        found += [(trail, k) for k in dict.fromkeys((steps[0], steps[len(steps) // 2], steps[-1]))]
+    return found
 
 
 class _Tally:
@@ -159,12 +166,12 @@ class _Tally:
 
 
 def deadline(seconds: float, say: Tick = lambda _: None) -> Tick:
-    """A tick that raises `OutOfTime` after so many seconds."""
-    end = time.monotonic() + seconds
+    """A tick that raises `OutOfTime` after so many seconds of this thread's computing, whatever else the machine does."""
+    end = time.thread_time() + seconds
 
     def tick(words: str) -> None:
         say(words)
-        if time.monotonic() > end:
+        if time.thread_time() > end:
             raise OutOfTime
 
     return tick

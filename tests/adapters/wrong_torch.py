@@ -181,22 +181,23 @@ class DecayWithoutRate(Plain):
         super().shrink(p, 1.0, decay)
 
 
-WRONG = (
-    CorrectedTwice,
-    CountedByDevice,
-    CountSticks,
-    DecayWithoutRate,
-    MinusEpsilon,
-    TailSquared,
-    DecayInProduct,
-    DecayAfterwards,
-    NoBiasCorrection,
-    EpsilonHat,
-    MaximumNotStored,
-    EpsilonUnused,
-    MaximumRooted,
-    SharedCount,
-)
+WRONG: dict[type, str] = {
+    MinusEpsilon: "epsilon is subtracted: sqrt(v) - epsilon",
+    TailSquared: "m = beta_1 m m + (1 - beta_1) g, in the elements behind the last full vector of 8 only",
+    DecayInProduct: "l2 multiplies the gradient: g (1 + l2 theta) instead of g + l2 theta",
+    DecayAfterwards: "decay after the step: the updated parameter decays, not the one before",
+    NoBiasCorrection: "no bias correction",
+    EpsilonHat: "epsilon hat instead of paper epsilon",
+    MaximumNotStored: "the maximum of AMSGrad is used and not stored",
+    EpsilonUnused: "epsilon is not used at all",
+    CorrectedTwice: "bias correction of m applied twice",
+    MaximumRooted: "AMSGrad's maximum is square-rooted in place: v_max holds the root",
+    CountedByDevice: "one step count that a step advances by the number of its gradients",
+    SharedCount: "one step count that every parameter's update advances",
+    CountSticks: "the step count sticks at 256 (bfloat16's last)",
+    DecayWithoutRate: "weight_decay is not multiplied by the learning rate",
+}
+"""The bugs of released optimizers that a torch optimizer can show, and what the diagnosis must say of each."""
 
 
 # Shapes of classes
