@@ -48,14 +48,26 @@ def _models(d: reference.Dialect) -> Iterator[tuple[str, Counts]]:
         yield "a step count per parameter instead of one for the whole optimizer", per_parameter
     yield "one step count that every parameter's update advances", updates_so_far
     yield "one step count that a step advances by the number of its gradients", updates_in_all
-    yield "the step count advances by the number of parameters", lambda trail, k: [
-        t * len(trail.problem.parameters) for t in own(trail, k)
-    ]
+    yield (
+        "the step count advances by the number of parameters",
+        lambda trail, k: [t * len(trail.problem.parameters) for t in own(trail, k)],
+    )
     yield "the step count stays 1", lambda trail, k: [1 for _ in own(trail, k)]
     yield "the step count stays 0", lambda trail, k: [0 for _ in own(trail, k)]
     yield "the step count advances by 2", lambda trail, k: [2 * t for t in own(trail, k)]
-    for most, kind in ((2, ""), (10, ""), (100, ""), (255, ""), (256, " (bfloat16's last)"), (2048, " (float16's last)")):
-        yield f"the step count sticks at {most}{kind}", lambda trail, k, n=most: [min(t, n) for t in own(trail, k)]
+    for most, kind in (
+        (2, ""),
+        (10, ""),
+        (100, ""),
+        (255, ""),
+        (256, " (bfloat16's last)"),
+        (2048, " (float16's last)"),
+    ):
+        yield f"the step count sticks at {most}{kind}", _at_most(most)
+
+
+def _at_most(most: int) -> Counts:
+    return lambda trail, k: [min(t, most) for t in own(trail, k)]
 
 
 def candidates(d: reference.Dialect) -> Iterator[Variant]:
@@ -67,9 +79,7 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
 def reported(trails: Sequence[Trail]) -> str:
     """What is reported as t, if it is not the dialect's: the words of the model that it follows."""
     for words, counts in _models(trails[0].dialect):
-        if all(
-            list(state.t) == list(counts(trail, k)) for trail in trails for k, state in enumerate(trail.observed)
-        ):
+        if all(list(state.t) == list(counts(trail, k)) for trail in trails for k, state in enumerate(trail.observed)):
             said = words.removesuffix(" where t belongs")
             return f"state not saved: t ({said})" if "stays" in words else f"in the state, {said}"
     return "the state's t follows no count that is known here"

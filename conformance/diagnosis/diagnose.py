@@ -123,7 +123,7 @@ def _chosen(
             some = [row for row in whole if row[0] == name and row[3] is failing]
             if name == "golden":
                 some.sort(key=lambda row: len(row[2].gradients))
-                most = 4
+                most = 2
             chosen += some[:: max(1, -(-len(some) // most))]
     return [(f"{name} {number}", problem) for name, number, problem, _ in chosen]
 

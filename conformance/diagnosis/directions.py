@@ -124,7 +124,9 @@ def is_paper(d: reference.Dialect) -> bool:
     return of(d) is not s.epsilon_hat
 
 
-def with_direction(words: str, d: reference.Dialect, *, also: dict[Stage, Any] | None = None, **changed: Any) -> Variant:
+def with_direction(
+    words: str, d: reference.Dialect, *, also: dict[Stage, Any] | None = None, **changed: Any
+) -> Variant:
     """The dialect with a changed direction."""
     stage, rule = direction(is_paper(d), **changed)
     if of(d) is s.rectified:
@@ -162,7 +164,9 @@ def _epsilons(d: reference.Dialect) -> Iterator[Variant]:
     yield with_direction(f"epsilon inside the square root, {other}", d, added=none, inside=inside[1])
     yield with_direction("epsilon squared inside the square root", d, added=none, inside=lambda e, c, v: e * e)
     yield with_direction("epsilon inside the square root and beside it", d, inside=inside[0])
-    yield with_direction("the larger of sqrt(v) and epsilon, not their sum", d, added=lambda e, c, r: np.maximum(e - r, 0))
+    yield with_direction(
+        "the larger of sqrt(v) and epsilon, not their sum", d, added=lambda e, c, r: np.maximum(e - r, 0)
+    )
     yield with_direction("epsilon squared beside the root", d, added=lambda e, c, root: e * e)
     yield with_direction("the square root of epsilon beside the root", d, added=lambda e, c, root: e**0.5)
     for times in (2, 0.5):
@@ -206,8 +210,12 @@ def _numerators(d: reference.Dialect) -> Iterator[Variant]:
 
     yield with_direction("the sign of the step is turned: theta grows along m", d, numerator=lambda p, h: -p.m)
     yield with_direction("no momentum: the step uses g instead of m", d, numerator=unscaled)
-    yield with_direction("no momentum: the step uses g, divided by 1 - beta_1^t, instead of m", d, numerator=lambda p, h: p.g)
-    yield with_direction("Nesterov momentum: the step uses beta_1 m + (1 - beta_1) g instead of m", d, numerator=nesterov)
+    yield with_direction(
+        "no momentum: the step uses g, divided by 1 - beta_1^t, instead of m", d, numerator=lambda p, h: p.g
+    )
+    yield with_direction(
+        "Nesterov momentum: the step uses beta_1 m + (1 - beta_1) g instead of m", d, numerator=nesterov
+    )
     yield with_direction("Nesterov momentum as NAdam corrects it, instead of m", d, numerator=corrected)
     yield with_direction("the step uses abs(m)", d, numerator=lambda p, h: abs(p.m))
     for words, what in (("g", lambda p: p.g), ("m", lambda p: p.m)):
@@ -236,14 +244,14 @@ def _late(d: reference.Dialect) -> Iterator[Variant]:
         ("m", (s.first_moment,)),
         ("v", (s.second_moment, s.amsgrad_maximum)),
     ):
-        rest = {stage: None for stage in moments}
+        rest = dict.fromkeys(moments)
         made = swapped(d, {**rest, of(d): (of(d), *moments)})
         yield Variant(words=f"the step uses {words} of the step before", **made)
 
 
 def _denominators(d: reference.Dialect) -> Iterator[Variant]:
     yield with_direction("amsgrad is ignored: its maximum is kept, and the step uses v", d, second=lambda p, h: p.v)
-    unkept = {s.amsgrad_maximum: None}
+    unkept: dict[Stage, Any] = {s.amsgrad_maximum: None}
     text = "the maximum of AMSGrad is used and not stored"
     yield with_direction(text, d, also=unkept, second=_larger)
     text = "amsgrad is ignored: no maximum is formed, and the step uses v"

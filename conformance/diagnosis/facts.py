@@ -91,7 +91,9 @@ def _ratios(wrong: Sequence[Trail]) -> Iterator[str]:
                     by_size.setdefault(int(exponent), []).append(one)
     if not any(by_step.values()):
         return
-    shown = [f"{np.median(by_step[t]):.4g} at t = {t}" for t in sorted(by_step) if by_step[t] and t in (1, 2, 3, 10, 25)]
+    shown = [
+        f"{np.median(by_step[t]):.4g} at t = {t}" for t in sorted(by_step) if by_step[t] and t in (1, 2, 3, 10, 25)
+    ]
     yield f"update obtained / expected, median: {', '.join(shown)}"
     sizes = sorted(e for e, values in by_size.items() if len(values) >= 5)
     if len(sizes) > 1:

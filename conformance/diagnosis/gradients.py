@@ -77,7 +77,10 @@ def _coupled(d: reference.Dialect) -> Iterator[Variant]:
     for words, formula in (
         ("l2 does nothing", lambda p, h: p.g),
         ("l2 is added with the wrong sign: g - l2 theta", lambda p, h: p.g - h.l2 * p.theta),
-        ("l2 multiplies the gradient: g (1 + l2 theta) instead of g + l2 theta", lambda p, h: p.g * (1 + h.l2 * p.theta)),
+        (
+            "l2 multiplies the gradient: g (1 + l2 theta) instead of g + l2 theta",
+            lambda p, h: p.g * (1 + h.l2 * p.theta),
+        ),
         ("l2 is multiplied by the learning rate", lambda p, h: p.g + h.learning_rate * h.l2 * p.theta),
         ("the decay is L1: g + l2 sign(theta)", lambda p, h: p.g + h.l2 * np.sign(p.theta)),
         ("l2 is squared", lambda p, h: p.g + h.l2**2 * p.theta),
@@ -90,7 +93,9 @@ def _coupled(d: reference.Dialect) -> Iterator[Variant]:
     before = theta_is(lambda p, h: p.theta - h.learning_rate * h.l2 * p.theta)
     text = "l2 is applied decoupled (as AdamW's decay) instead of entering the gradient"
     yield _with(text, d, {s.l2: None, s.subtract: (before, s.subtract)}, {before: _theta_rule})
-    yield _with(f"{text}, to the updated parameter", d, {s.l2: None, s.subtract: (s.subtract, before)}, {before: _theta_rule})
+    yield _with(
+        f"{text}, to the updated parameter", d, {s.l2: None, s.subtract: (s.subtract, before)}, {before: _theta_rule}
+    )
     bare = theta_is(lambda p, h: p.theta - h.l2 * p.theta)
     text = "l2 is applied decoupled, and not multiplied by the learning rate"
     yield _with(text, d, {s.l2: None, s.subtract: (bare, s.subtract)}, {bare: _theta_rule})
@@ -131,7 +136,10 @@ def _decoupled(d: reference.Dialect) -> Iterator[Variant]:
     )
     for words, formula in (
         ("weight_decay is not multiplied by the learning rate", lambda p, h: p.theta - h.weight_decay * p.theta),
-        ("weight_decay has the wrong sign: theta grows", lambda p, h: p.theta + h.learning_rate * h.weight_decay * p.theta),
+        (
+            "weight_decay has the wrong sign: theta grows",
+            lambda p, h: p.theta + h.learning_rate * h.weight_decay * p.theta,
+        ),
         ("weight_decay is applied twice", lambda p, h: p.theta * (1 - h.learning_rate * h.weight_decay) ** 2),
         (
             "weight_decay is multiplied by the learning rate twice",
@@ -158,7 +166,12 @@ def _decoupled(d: reference.Dialect) -> Iterator[Variant]:
     changes = {own: None, s.first_moment: (l2, s.first_moment)}
     yield _with(text, d, changes, {l2: _gradient_rule})
     inside = g_is(lambda p, h: p.g * (1 - h.learning_rate * h.weight_decay))
-    yield _with("weight_decay shrinks the gradient", d, {own: None, s.first_moment: (inside, s.first_moment)}, {inside: _gradient_rule})
+    yield _with(
+        "weight_decay shrinks the gradient",
+        d,
+        {own: None, s.first_moment: (inside, s.first_moment)},
+        {inside: _gradient_rule},
+    )
 
 
 def _in_direction(formula: Formula) -> Stage:
@@ -185,7 +198,7 @@ def _clipping(d: reference.Dialect) -> Iterator[Variant]:
     stage = g_is(lambda p, h: np.clip(p.g, -h.clip_gradient, h.clip_gradient) if h.clip_gradient else p.g)
     yield _with(text, d, {s.clip: stage}, {})
     yield _with("rescale_grad does nothing", d, {s.rescale: None}, {})
-    half = {s.clip: None, s.rescale: (s.clip, s.rescale)}
+    half: dict[Stage, Any] = {s.clip: None, s.rescale: (s.clip, s.rescale)}
     yield _with("clipped before rescaling", d, half, {})
     above = g_is(lambda p, h: p.g if h.clip_gradient is None else np.minimum(p.g, h.clip_gradient))
     yield _with("clipped from above only", d, {s.clip: above}, {})
@@ -248,14 +261,16 @@ def _each(formula: Callable[[Any], Any]) -> Callable[[Trail, int], list[Any]]:
 
 def _absent(d: reference.Dialect) -> Iterator[Variant]:
     def zeros(trail: Trail, k: int) -> list[Any]:
-        seen = trail.present[: k + 1].any(axis=0)
+        seen = np.atleast_1d(trail.present[: k + 1].any(axis=0))
         return _filled(trail, k, lambda i, theta: np.zeros(theta.shape) if seen[i] else None)
 
     def always(trail: Trail, k: int) -> list[Any]:
         return _filled(trail, k, lambda i, theta: np.zeros(theta.shape))
 
     def last(trail: Trail, k: int) -> list[Any]:
-        return _filled(trail, k, lambda i, _: next((trail.gradients[j][i] for j in range(k, -1, -1) if trail.present[j, i]), None))
+        return _filled(
+            trail, k, lambda i, _: next((trail.gradients[j][i] for j in range(k, -1, -1) if trail.present[j, i]), None)
+        )
 
     yield Variant(words="a parameter without gradient takes a step with gradient 0", dialect=d, gradients=zeros)
     text = "a parameter without gradient takes a step with gradient 0, and its t does not count it"
@@ -270,5 +285,3 @@ def _filled(trail: Trail, k: int, make: Callable[[int, Any], Any]) -> list[Any]:
         make(i, theta) if g is None else g
         for i, (g, theta) in enumerate(zip(trail.gradients[k], trail.problem.parameters, strict=True))
     ]
-
-

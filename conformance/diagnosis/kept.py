@@ -1,4 +1,4 @@
-"""Explanations in what is stored and what is reported: buffers that are not written, states that are not what is used."""
+"""Explanations in what is stored and reported: buffers that are not written, states that are not what is used."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class NotWritten:
         """The dialect's steps, the named quantities apart."""
         for k, step in enumerate(trail.claimed):
             before = trail.states[k]
-            value, bound = {}, {}
+            value: dict[str, Any] = {}
+            bound: dict[str, Any] = {}
             for name, of in _FIELDS.items():
                 stays = name in self.names or getattr(before, of) is None
                 old = getattr(before, of)
@@ -72,8 +73,9 @@ class Reported:
                 ends = [np.abs(self.report(end, t, trail.h) - said[-1]) for end in (array + error, array - error)]
                 slack = C * trail.rounding.u * np.abs(said[-1])
                 wide.append(np.where(np.isfinite(error), np.fmax(*ends) + slack, np.inf))
-            shown = {of: tuple(said)} if said else {}
-            yield replace(state, **shown), replace(bound, **({of: tuple(wide)} if said else {}))
+            shown: dict[str, Any] = {of: tuple(said)} if said else {}
+            limits: dict[str, Any] = {of: tuple(wide)} if said else {}
+            yield replace(state, **shown), replace(bound, **limits)
 
 
 def candidates() -> Iterator[NotWritten | Reported]:

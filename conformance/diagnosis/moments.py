@@ -125,7 +125,10 @@ def _second(d: reference.Dialect) -> Iterator[Variant]:
         ("v is v + (1 - beta_2) sign(g^2 - v) g^2 (as Yogi's)", _yogi),
         ("(1 - beta_2)^2 g^2 in the place of (1 - beta_2) g^2", _squared_factor),
         ("beta_2 decays v twice", lambda p, h: h.beta_2**2 * p.v + (1 - h.beta_2) * p.g**2),
-        ("beta_2 v - (1 - beta_2) g^2: the square is subtracted", lambda p, h: h.beta_2 * p.v - (1 - h.beta_2) * p.g**2),
+        (
+            "beta_2 v - (1 - beta_2) g^2: the square is subtracted",
+            lambda p, h: h.beta_2 * p.v - (1 - h.beta_2) * p.g**2,
+        ),
     ):
         yield of_second(d, words, formula)
 
@@ -166,16 +169,18 @@ def _maximum(d: reference.Dialect) -> Iterator[Variant]:
     def rooted_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
         if h.amsgrad:
             v = after.v_max**2
-            e.v_max = np.where(v >= e.v, e.v / np.where(v > 0, 2 * after.v_max, 1), np.sqrt(v + e.v)) + C * a.u * after.v_max
+            e.v_max = (
+                np.where(v >= e.v, e.v / np.where(v > 0, 2 * after.v_max, 1), np.sqrt(v + e.v)) + C * a.u * after.v_max
+            )
 
-    for words, larger in (
-        ("AMSGrad's maximum is square-rooted in place: v_max holds the root", lambda p, h: np.maximum(p.v_max, p.v)),
-    ):
-        stage = v_max_is(lambda p, h, f=larger: np.sqrt(f(p, h)))
-        found = directions.with_direction(
-            words, d, also={s.amsgrad_maximum: stage}, second=lambda p, h: p.v if p.v_max is None else p.v_max**2
-        )
-        yield _ruled(found, stage, rooted_rule)
+    def rooted(p: Working, h: Hyperparameters) -> Any:
+        return np.sqrt(np.maximum(p.v_max, p.v))
+
+    stage = v_max_is(rooted)
+    text = "AMSGrad's maximum is square-rooted in place: v_max holds the root"
+    squared = {"second": lambda p, h: p.v if p.v_max is None else p.v_max**2}
+    found = directions.with_direction(text, d, also={s.amsgrad_maximum: stage}, **squared)
+    yield _ruled(found, stage, rooted_rule)
     for words, formula in (
         ("AMSGrad takes the minimum", lambda p, h: np.minimum(p.v_max, p.v)),
         ("AMSGrad's maximum is not kept: v_max is the new v", lambda p, h: p.v + 0.0),

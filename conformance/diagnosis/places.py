@@ -27,7 +27,7 @@ class Place:
 
 def holding(trails: Sequence[Trail]) -> Iterator[Place]:
     """The places that hold every element that the claim does not explain, and are not everything, smallest first."""
-    found = []
+    found: list[tuple[int, int, Place]] = []
     for place in _known(trails):
         inside = outside = whole = 0
         for trail in trails:
@@ -59,7 +59,7 @@ def _known(trails: Sequence[Trail]) -> Iterator[Place]:
         yield _by_number(f"the elements behind the last full vector of {width}", _tail(width))
         yield _by_number(f"the elements in full vectors of {width}", _full(width))
         if width > 4:
-            yield _by_number(f"every second vector of {width}", lambda n, size, w=width: (n // w) % 2 == 1)
+            yield _by_number(f"every second vector of {width}", _second(width))
     yield _by_number("the first element", lambda n, size: n == 0)
     yield _by_number("the last element", lambda n, size: n == size - 1)
     first = _first_wrong(trails)
@@ -99,6 +99,10 @@ def _tail(width: int) -> Callable[[Array, int], Array]:
 
 def _full(width: int) -> Callable[[Array, int], Array]:
     return lambda n, size: n < size // width * width
+
+
+def _second(width: int) -> Callable[[Array, int], Array]:
+    return lambda n, size: (n // width) % 2 == 1
 
 
 def _zero_gradient(trail: Trail, k: int, i: int) -> Array:

@@ -67,7 +67,7 @@ if __name__ == "__main__":
     sys.exit(main())
 '''
 
-_ADAPTER = '''{path}import numpy as _np
+_ADAPTER = """{path}import numpy as _np
 
 from adapters.contract import Hyperparameters, Rows
 from {module} import {name}
@@ -87,7 +87,7 @@ def step(gradients):
 
 def read(quantity, i):
     return getattr(_state, quantity)[i]
-'''
+"""
 
 
 def reproducer(implementation: Implementation, trails: Sequence[Trail], title: str) -> str | None:
@@ -119,9 +119,7 @@ def _first(trail: Trail) -> tuple[int, int, str, Array, Array] | None:
     return None
 
 
-def _text(
-    implementation: Implementation, trail: Trail, found: tuple[int, int, str, Array, Array], title: str
-) -> str:
+def _text(implementation: Implementation, trail: Trail, found: tuple[int, int, str, Array, Array], title: str) -> str:
     steps, parameter, quantity, value, bound = found
     problem = trail.problem
     return _TEMPLATE.format(

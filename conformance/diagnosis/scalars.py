@@ -33,7 +33,8 @@ def set_to(name: str, value: Callable[[H], float]) -> Hyper:
 
     def change(h: H) -> H:
         new = float(np.clip(value(h), 0, np.nextafter(1, 0))) if name.startswith("beta") else value(h)
-        return replace(h, **{name: new} | ({f"power_{name}": new} if name.startswith("beta") else {}))
+        changed: dict[str, Any] = {name: new} | ({f"power_{name}": new} if name.startswith("beta") else {})
+        return replace(h, **changed)
 
     return change
 
@@ -47,7 +48,7 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
     for name in numbers:
         for value in CONSTANTS.get(name, ()):
             words = f"{name} is {value:g}, whatever was asked"
-            yield make(words=words, h=set_to(name, lambda h, v=value: v))
+            yield make(words=words, h=set_to(name, _constant(value)))
     yield from _zeros(make, numbers)
     for beta in ("beta_1", "beta_2"):
         for value in CONSTANTS[beta]:
@@ -55,13 +56,15 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
             yield make(words=f"{beta} is {value:g} in the moments, whatever was asked", h=moments)
             powers = partial(_only, name=f"power_{beta}", value=value)
             yield make(words=f"{beta} is {value:g} in the bias correction, whatever was asked", h=powers)
-    yield make(words="learning rate above 1 is taken for 1", h=set_to("learning_rate", lambda h: min(h.learning_rate, 1.0)))
+    yield make(
+        words="learning rate above 1 is taken for 1", h=set_to("learning_rate", lambda h: min(h.learning_rate, 1.0))
+    )
     yield make(words="the learning rate is squared", h=set_to("learning_rate", lambda h: h.learning_rate**2))
     yield make(words="the square root of the learning rate", h=set_to("learning_rate", lambda h: h.learning_rate**0.5))
     if "sma_threshold" in have:
         for more in (1, -1):
             words = f"rectifies from sma_threshold {'+' if more > 0 else '-'} 1 on"
-            yield make(words=words, h=set_to("sma_threshold", lambda h, m=more: max(h.sma_threshold + m, 4.0)))
+            yield make(words=words, h=set_to("sma_threshold", _threshold(more)))
     if "adaptive_epsilon" in have:
         yield make(words="adaptive_epsilon does nothing", h=lambda h: replace(h, adaptive_epsilon=False))
         yield make(words="adaptive epsilon, whatever was asked", h=lambda h: replace(h, adaptive_epsilon=True))
@@ -70,7 +73,31 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
             yield make(words=f"{name} is rounded to {rounds}", h=set_to(name, partial(_rounded, name=name, to=rounds)))
         for digits in (6, 10, 4, 8):
             words = f"{name} passes through a text of {digits} digits"
-            yield make(words=words, h=set_to(name, lambda h, n=name, k=digits: float(f"{getattr(h, n):.{k}g}")))
+            yield make(words=words, h=set_to(name, _text(name, digits)))
+
+
+def _constant(value: float) -> Callable[[H], float]:
+    return lambda h: value
+
+
+def _times(name: str, factor: float) -> Callable[[H], float]:
+    return lambda h: factor * float(getattr(h, name))
+
+
+def _or(name: str, value: float) -> Callable[[H], float]:
+    return lambda h: float(getattr(h, name)) or value
+
+
+def _text(name: str, digits: int) -> Callable[[H], float]:
+    return lambda h: float(f"{getattr(h, name):.{digits}g}")
+
+
+def _threshold(more: int) -> Callable[[H], float]:
+    return lambda h: max(float(h.sma_threshold) + more, 4.0)
+
+
+def _factor(k: float) -> Callable[[Any, Any], float]:
+    return lambda p, h: k
 
 
 def arithmetics(d: reference.Dialect) -> Iterator[Variant]:
@@ -87,11 +114,16 @@ def arithmetics(d: reference.Dialect) -> Iterator[Variant]:
 
 
 def _zeros(make: Any, numbers: Sequence[str]) -> Iterator[Variant]:
-    for name, values in (("learning_rate", (1e-3, 1e-2)), ("epsilon", (1e-7, 1e-8)), ("beta_1", (0.9,)), ("beta_2", (0.999,))):
+    for name, values in (
+        ("learning_rate", (1e-3, 1e-2)),
+        ("epsilon", (1e-7, 1e-8)),
+        ("beta_1", (0.9,)),
+        ("beta_2", (0.999,)),
+    ):
         if name in numbers:
             for value in values:
                 words = f"{name} 0 becomes {value:g}"
-                yield make(words=words, h=set_to(name, lambda h, n=name, v=value: getattr(h, n) or v))
+                yield make(words=words, h=set_to(name, _or(name, value)))
 
 
 def _exchanged(h: H) -> H:
@@ -99,15 +131,15 @@ def _exchanged(h: H) -> H:
 
 
 def _only(h: H, *, name: str, value: float) -> H:
-    return replace(h, **{name: value})
+    changed: dict[str, Any] = {name: value}
+    return replace(h, **changed)
 
 
 def _rounded(h: H, *, name: str, to: str) -> float:
     value = float(getattr(h, name))
     if to == "bfloat16":
         bits = int(np.float32(value).view(np.uint32))
-        value = float(np.uint32(((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000) & 0xFFFFFFFF).view(np.float32))
-        return value
+        return float(np.uint32((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).view(np.float32))
     with np.errstate(over="ignore", under="ignore"):
         rounded = float(np.dtype(to).type(value))
     return rounded if np.isfinite(rounded) else value
@@ -119,13 +151,13 @@ def _rounded(h: H, *, name: str, to: str) -> float:
 def fitted(d: reference.Dialect, trails: Sequence[Trail]) -> Iterator[Variant]:
     """Factors and constants that the observed steps show, as the shortest decimals that they allow."""
     for k in filter(None, _near(*_update_ratios(trails))):
-        yield Variant(words=f"learning rate x {k:g}", dialect=d, h=set_to("learning_rate", lambda h, k=k: k * h.learning_rate))
-        yield with_direction(f"learning rate x {k:g}, in the step and not in the decay", d, size=lambda p, h, k=k: k)
+        yield Variant(words=f"learning rate x {k:g}", dialect=d, h=set_to("learning_rate", _times("learning_rate", k)))
+        yield with_direction(f"learning rate x {k:g}, in the step and not in the decay", d, size=_factor(k))
     for name, quantity, of in (("beta_1", "m", lambda g: g), ("beta_2", "v", lambda g: g * g)):
         for value in _near(*_betas(trails, name, quantity, of)):
             if 0 <= value < 1:
                 words = f"{name} is {value:g}, whatever was asked"
-                yield Variant(words=words, dialect=d, h=set_to(name, lambda h, v=value: v))
+                yield Variant(words=words, dialect=d, h=set_to(name, _constant(value)))
                 words = f"{name} is {value:g} in the moments, whatever was asked"
                 yield Variant(words=words, dialect=d, h=partial(_only, name=name, value=value))
 

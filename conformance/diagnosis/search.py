@@ -1,4 +1,4 @@
-"""Which explanations hold on everything that was observed: tried step by step, and dropped at the first contradiction."""
+"""Which explanations hold on all that was observed: tried step by step, dropped at the first contradiction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conformance.diagnosis.places import Place, holding
 from conformance.diagnosis.trail import Trail, fraction, values
 
 TELLS = 0.5
-"""Share of the unexplained elements that an explanation must tell from the claim: one that allows everything does not."""
+"""Share of the unexplained elements that an explanation must tell from the claim: what allows everything does not."""
 MOST_PLACES = 4
 """Places that are tried, the smallest first."""
 MOST = 4
@@ -166,7 +166,7 @@ class _Tally:
 
 
 def deadline(seconds: float, say: Tick = lambda _: None) -> Tick:
-    """A tick that raises `OutOfTime` after so many seconds of this thread's computing, whatever else the machine does."""
+    """A tick that raises `OutOfTime` after so many seconds of this thread's computing, whatever else runs."""
     end = time.thread_time() + seconds
 
     def tick(words: str) -> None:

@@ -13,19 +13,21 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "informative": "the declared arithmetic is too coarse for any problem to tell something",
         "law-determinism": "the same problem gives other bits when it is run again: something is random, summed in any"
         " order, or left behind by the optimizer before",
-        "law-sign": "mirrored parameters and gradients do not give the mirrored trajectory: it rounds to one side, or treats"
-        " signs differently",
-        "law-scale": "gradients and epsilon scaled by a power of two do not give the scaled trajectory: something is added"
-        " that does not scale, or a range is left",
+        "law-sign": "mirrored parameters and gradients do not give the mirrored trajectory: it rounds to one side,"
+        " or treats signs differently",
+        "law-scale": "gradients and epsilon scaled by a power of two do not give the scaled trajectory: something is"
+        " added that does not scale, or a range is left",
         "law-zero-rate": "with learning rate 0 the parameters move, or the moments do not: 0 is taken for absent",
-        "law-independence": "values of one parameter change another one's trajectory: something is shared, or scaled together",
+        "law-independence": "values of one parameter change another one's trajectory: something is shared, or scaled"
+        " together",
         "law-equal-parameters": "equal parameters do not move as one of them alone: they share state, or a count",
         "law-permutation": "an element's result depends on its place: a tail or a block computes otherwise",
         "law-split": "a parameter cut in two does not move as the whole: a tail computes otherwise, or something counts"
         " parameters",
         "law-nonfinite": "NaN or an infinity in one element changes others, or NaN is hidden",
         "law-bounded-update": "an update is larger than Adam's can be",
-        "law-constant-gradient": "a constant gradient does not move theta by learning_rate g / (abs(g) + epsilon) per step",
+        "law-constant-gradient": "a constant gradient does not move theta by learning_rate g / (abs(g) + epsilon) in"
+        " a step",
         "law-zero-gradient": "gradients of zero make moments, or move theta beside its decay",
         "law-amsgrad": "v_max is not the larger of the last v_max and v",
         "law-untouched-rows": "rows that the gradient does not name are changed",
