@@ -1,5 +1,8 @@
 """The contract between the suite and an implementation of Adam: frozen data and two Protocols.
 
+What else an implementation may do, and need not, is in `adapters.procedures`: save and load, a configuration's round
+trip, changed hyper-parameters, parameter groups.
+
 Everything that crosses it is NumPy or plain Python; nothing of a framework does. Dialects and dtypes
 cross as strings. Arrays are C-contiguous. A bfloat16 array travels as float32 values that are exactly
 representable, tagged by ``Problem.dtype``.
@@ -11,8 +14,8 @@ anything here. docs/architecture.md has a complete example.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -34,6 +37,9 @@ GRADIENT_KINDS: tuple[GradientKind, ...] = (
     "unsorted rows",
     "empty rows",
 )
+
+PROCEDURES: tuple[str, ...] = ("save", "configuration", "change", "groups", "late groups")
+"""What an implementation may do beside steps, all of it optional: see `Procedure`."""
 
 
 class ContractError(ValueError):
@@ -191,6 +197,21 @@ class Arithmetic:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Procedure:
+    """How a framework does something that is no step, in words, and with which hyper-parameters.
+
+    hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
+    the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
+    have of its own. None of "configuration", which holds all, nor of "late groups". Never amsgrad, which decides
+    what state there is.
+    """
+
+    how: str
+    """The framework's own, as in "state_dict, torch.save, torch.load, load_state_dict"."""
+    hyperparameters: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """What an implementation says it is. The suite draws problems inside the claim and nowhere else."""
 
@@ -200,6 +221,8 @@ class Claim:
     gradients: frozenset[GradientKind] = frozenset({"dense", "none"})
     not_claimed: tuple[str, ...] = ()
     """The framework's own arguments that this adapter does not take yet; listed in every report."""
+    procedures: Mapping[str, Procedure] = field(default_factory=dict, hash=False)
+    """By name, out of `PROCEDURES`; those that are absent are listed in every report as not claimed."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.dialect, str):
@@ -218,6 +241,19 @@ class Claim:
             raise ContractError("claim.dtypes", self.dtypes, f"at least one of {', '.join(PRECISIONS)}")
         if not {"dense", "rows"} & self.gradients:
             raise ContractError("claim.gradients", set(self.gradients), "dense or rows among them")
+        _procedures(self.procedures, self.hyperparameters - {"amsgrad"})
+
+    def without(self) -> tuple[str, ...]:
+        """What is not claimed: `not_claimed`, the procedures that are absent, what they do not reach."""
+        absent = tuple(name for name in PROCEDURES if name not in self.procedures)
+        reach = {"save": "brought back by save", "change": "changed between steps", "groups": "of a group's own"}
+        partly = tuple(
+            f"{name} {words}"
+            for procedure, words in reach.items()
+            if procedure in self.procedures
+            for name in sorted(self.hyperparameters - {"amsgrad"} - self.procedures[procedure].hyperparameters)
+        )
+        return (*self.not_claimed, *(f"procedure {name}" for name in absent), *partly)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,6 +354,22 @@ def _subset(name: str, values: Any, accepted: tuple[str, ...]) -> None:
     for value in values:
         if value not in accepted:
             raise ContractError(name, value, ", ".join(accepted))
+
+
+def _procedures(procedures: Any, known: frozenset[str]) -> None:
+    if not isinstance(procedures, Mapping):
+        raise ContractError("claim.procedures", procedures, "a mapping from names to Procedure")
+    _subset("claim.procedures", procedures, PROCEDURES)
+    for name, procedure in procedures.items():
+        at = f"claim.procedures[{name!r}]"
+        if not isinstance(procedure, Procedure):
+            raise ContractError(at, procedure, "a Procedure")
+        if not isinstance(procedure.how, str) or not procedure.how:
+            raise ContractError(f"{at}.how", procedure.how, "the framework's procedure in words")
+        _strings(f"{at}.hyperparameters", procedure.hyperparameters, frozenset)
+        _subset(f"{at}.hyperparameters", procedure.hyperparameters, tuple(sorted(known)))
+    if "late groups" in procedures and "groups" not in procedures:
+        raise ContractError("claim.procedures", sorted(procedures), '"groups" too where "late groups" is')
 
 
 def _array(name: str, value: object, dtype: str, shape: tuple[int, ...]) -> None:

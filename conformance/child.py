@@ -120,7 +120,7 @@ class Child:
             "claim",
             name=implementation.name,
             dialect=claim.dialect,
-            not_claimed=[*claim.not_claimed, *left_out],
+            not_claimed=[*claim.without(), *left_out],
             arithmetic=arithmetic,
         )
         # Drawn first: whoever cannot be compared is refused before anything has run.

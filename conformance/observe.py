@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from adapters.contract import Array, Gradient, Implementation, Problem, Rows, Run, State
 from conformance.findings import short_text
 
 
@@ -86,7 +86,7 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     overwritten: list[str] = []
     states: list[State] = []
     live: list[State] = []
-    started = guarded(implementation.start, given, problem.hyperparameters)
+    started = guarded(implementation.start, given, replace(problem.hyperparameters))
     overwritten += _changed("parameters", given, problem.parameters)
     passed = [tuple(copy.deepcopy(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
@@ -110,6 +110,19 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
         changed_later=tuple(changed_later),
         returned=live[-1] if live else None,
     )
+
+
+def stepped(run: Run, problem: Problem, first: int, gradients: Sequence[Sequence[Gradient]]) -> tuple[State, ...]:
+    """Copies of the states after each of `gradients`, the first of which is step number `first` + 1 of `problem`.
+
+    Raises `ContractBreach` as `observe` does.
+    """
+    states = []
+    for k, step in enumerate(gradients, first):
+        state = guarded(run.step, tuple(copy.deepcopy(g) for g in step))
+        _check_state(state, problem, k)
+        states.append(_copy(state))
+    return tuple(states)
 
 
 def _copy(state: State) -> State:

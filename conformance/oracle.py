@@ -8,13 +8,13 @@ trajectory goes on beside the implementation's, error and bound accumulating.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 import reference
-from adapters.contract import Arithmetic, Array, Gradient, Problem, Rows, State
+from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,14 +121,28 @@ class Step:
         return _quantities(self.expected, self.bound, self.expected_before, self.observed_before, self.observed, i)
 
 
-def walk(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State]) -> Iterator[Step]:
-    """The reference beside observed states, step by step."""
-    judge = _Judge(reference.dialect(dialect), received(problem, a), rounding(a))
+def walk(
+    dialect: str,
+    a: Arithmetic,
+    problem: Problem,
+    states: Sequence[State],
+    changed: Sequence[Hyperparameters] | None = None,
+) -> Iterator[Step]:
+    """The reference beside observed states, step by step.
+
+    changed: the hyper-parameters of every step, where they are not the problem's throughout.
+    """
+    judges = {
+        h: _Judge(reference.dialect(dialect), received(replace(problem, hyperparameters=h), a), rounding(a))
+        for h in (problem.hyperparameters, *(changed or ()))
+    }
+    judge = judges[problem.hyperparameters]
     observed = expected = reference.initial_state(problem.parameters, judge.h)
     bound = reference.initial_bound(expected)
     counts = step_counts(dialect, problem)
     for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
         given = [as_gradient(g) for g in gradients]
+        judge = judges[changed[k]] if changed else judge
         observed_before, observed = observed, to_reference(state, counts[k])
         # The branch is chosen on the step from the observed state, where it shows at once.
         one, one_bound, branch = judge.step(observed_before, reference.initial_bound(observed_before), given, observed)

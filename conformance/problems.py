@@ -56,6 +56,8 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "sma_threshold": (5.0, 4.5, 6.0, 20.0),
 }
 _STEPS = (3, 10, 1, 2, 25, 5)
+LATE: dict[Precision, int] = {"bfloat16": 2**8 + 5, "float16": 2**11 + 5}
+"""Steps, an odd number before the last two of which is none of the format."""
 _ROWS = 6
 """Rows named at most, duplicates aside: Keras' non-fused Adam compiles for every number of them."""
 
@@ -330,6 +332,12 @@ def of_rows(claim: Claim) -> st.SearchStrategy[Draft]:
     return for_laws(replace(claim, gradients=rows) if "rows" in rows else claim)
 
 
+def of_many_steps(claim: Claim) -> st.SearchStrategy[Draft]:
+    """One small parameter, and more steps than the narrowest format claimed can count by ones."""
+    steps = LATE["float16" if "float16" in claim.dtypes else "bfloat16"]
+    return drafts(claim, (((3,),),)).map(lambda d: replace(d, steps=steps))
+
+
 SETS: dict[str, tuple[Callable[[Claim], st.SearchStrategy[Draft]], float]] = {
     "general": (general, 1.0),
     "equal-shapes": (with_equal_shapes, 0.1),
@@ -337,6 +345,7 @@ SETS: dict[str, tuple[Callable[[Claim], st.SearchStrategy[Draft]], float]] = {
     "laws": (for_laws, 0.04),
     "laws-dense": (of_dense_gradients, 0.04),
     "laws-rows": (of_rows, 0.04),
+    "laws-long": (of_many_steps, 0.004),
 }
 """Name of a set: its strategy, and its size as a share of the profile's number of problems."""
 

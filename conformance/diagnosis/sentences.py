@@ -33,6 +33,16 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-untouched-rows": "rows that the gradient does not name are changed",
         "law-row-order": "the order in which rows are named changes the result",
         "law-sparse-dense": "a row-sparse gradient does not give what the dense one gives",
+        "law-save-load": "saved, loaded and continued it is not what it would have been: something is not saved, or not"
+        " loaded",
+        "law-load-into-other": "a load into another object brings back other hyper-parameters than the claim says",
+        "law-configuration": "built from its own configuration it is another optimizer",
+        "law-change": "a hyper-parameter that is changed between steps is not used from the next step on",
+        "law-switched-on": "what is switched on between steps does not begin then",
+        "law-caller-hyperparameters": "it changes the hyper-parameters that are the caller's",
+        "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
+        "law-late-group": "a group that is added late does not begin as the dialect says",
+        "law-late-load": "loaded after many steps it is not what it would have been: the count was stored in a narrow format",
     }
 )
 """By the name of the check; one that is not here is told by its own message."""

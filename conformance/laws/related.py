@@ -102,9 +102,9 @@ class Comparison:
         self.outcome.worst_fraction = max(self.outcome.worst_fraction, float(np.max(fraction, initial=0.0)))
         self._judge(step, i, name, obtained, expected, bound, ~(error <= bound) & ~ambiguous)
 
-    def same_runs(self, obtained: Sequence[State], expected: Sequence[State]) -> Outcome:
-        """Every state equal to the other run's, with equal step counts."""
-        for k, (a, b) in enumerate(zip(obtained, expected, strict=False)):  # no state where the contract is broken
+    def same_runs(self, obtained: Sequence[State], expected: Sequence[State], first: int = 0) -> Outcome:
+        """Every state equal to the other run's, with equal step counts; the first is of step number `first` + 1."""
+        for k, (a, b) in enumerate(zip(obtained, expected, strict=False), first):  # none where the contract is broken
             for i in range(len(a.parameters)):
                 self.equal(k + 1, i, "t", np.asarray(a.t[i]), b.t[i])
                 for (name, found), (_, wanted) in zip(quantities(a, i), quantities(b, i), strict=True):

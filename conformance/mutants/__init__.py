@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from conformance.mutants import breaches, formula, harness, rows, state, unlawful
+from conformance.mutants import breaches, formula, harness, procedures, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.mutants.twins import TWINS
 
@@ -29,6 +29,6 @@ def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
 
 
 MUTANTS: tuple[type[Twin], ...] = tuple(
-    mutant for module in (formula, rows, state, breaches, unlawful) for mutant in _defined_in(module)
+    mutant for module in (formula, rows, state, breaches, unlawful, procedures) for mutant in _defined_in(module)
 )
 FAKES: tuple[type[Twin], ...] = _defined_in(harness)

@@ -13,7 +13,9 @@ differently; `write` refuses an array of another dtype.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import json
+import pickle
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +28,15 @@ from adapters.contract import (
     Array,
     Claim,
     Gradient,
+    GradientKind,
     Hyperparameters,
     Identity,
     Precision,
+    Procedure,
     Rows,
     State,
 )
+from adapters.procedures import Group
 
 Scalar = Any
 """A NumPy number of type `Work.scalar`."""
@@ -99,7 +104,55 @@ class Twin:
         return Arithmetic(storage=dtype, compute=dtype, step_size=dtype)
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TwinRun:
-        return TwinRun(self, self.slots(parameters, hyperparameters), hyperparameters)
+        return self.start_groups([(parameters, hyperparameters)])
+
+    # Procedures
+
+    def start_groups(self, groups: Sequence[Group]) -> TwinRun:
+        run = TwinRun(self)
+        for parameters, h in groups:
+            run.add_group(parameters, h)
+        return run
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> TwinRun:
+        run = self.start(parameters, hyperparameters)
+        content = pickle.loads(saved)
+        self.load(run.slots, content["slots"])
+        run.own = [self.loaded(h, kept) for h, kept in zip(run.own, content["own"], strict=True)]
+        return run
+
+    def saved(self, slot: Slot) -> dict[str, Any]:
+        """What is written of a parameter."""
+        return dict(vars(slot))
+
+    def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
+        """What was written of every parameter, in their order."""
+        for slot, content in zip(slots, saved, strict=True):
+            for name, value in content.items():
+                setattr(slot, name, value)
+
+    def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
+        """What holds after a load into an object that was built with `h`."""
+        return saved
+
+    def configured(self, parameters: Sequence[Array], configuration: bytes) -> TwinRun:
+        return self.start(parameters, Hyperparameters(**json.loads(configuration)))
+
+    def configuration(self, h: Hyperparameters, first: Hyperparameters) -> dict[str, Any]:
+        """first: the hyper-parameters that the optimizer was built with."""
+        return dict(vars(h))
+
+    def change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+        """What holds of `h` after a change to `new`."""
+        return new
+
+    def late(self, slot: Slot, present: Sequence[Slot]) -> None:
+        """A parameter that comes late begins at the optimizer's t."""
+        slot.t = max((other.t for other in present), default=0)
+
+    def of_group(self, h: Hyperparameters, groups: Sequence[Hyperparameters]) -> Hyperparameters:
+        """What holds for a parameter whose group has `h`."""
+        return h
 
     # State
 
@@ -261,15 +314,58 @@ class Twin:
 class TwinRun:
     """One optimizer over one list of parameters."""
 
-    def __init__(self, twin: Twin, slots: list[Slot], h: Hyperparameters) -> None:
-        self.twin, self.slots, self.h = twin, slots, h
+    def __init__(self, twin: Twin) -> None:
+        self.twin = twin
+        self.slots: list[Slot] = []
+        self.own: list[Hyperparameters] = []
+        """Of every group."""
+        self.first: list[Hyperparameters] = []
+        """Of every group when it was made."""
+        self.groups: list[int] = []
+        """Of every parameter."""
+
+    def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
+        new = self.twin.slots(parameters, hyperparameters)
+        for slot in new:
+            self.twin.late(slot, self.slots)
+        self.groups += [len(self.own)] * len(new)
+        self.slots += new
+        self.own.append(hyperparameters)
+        self.first.append(hyperparameters)
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         with np.errstate(all="ignore"):
             self.twin.count(self.slots, gradients)
-            for slot, gradient in zip(self.slots, gradients, strict=True):
-                self.twin.update(slot, gradient, self.h)
-        return self.twin.state(self.slots, self.h)
+            for slot, gradient, k in zip(self.slots, gradients, self.groups, strict=True):
+                self.twin.update(slot, gradient, self.twin.of_group(self.own[k], self.own))
+        return self.twin.state(self.slots, self.own[0])
+
+    def save(self) -> bytes:
+        return pickle.dumps({"slots": [self.twin.saved(slot) for slot in self.slots], "own": self.own})
+
+    def configuration(self) -> bytes:
+        return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        self.own = [self.twin.change(h, hyperparameters) for h in self.own]
+
+
+def twin_claim(
+    dialect: str,
+    hyperparameters: frozenset[str],
+    gradients: frozenset[GradientKind],
+    saved: frozenset[str] | None = None,
+) -> Claim:
+    """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
+    free = hyperparameters - {"amsgrad"}
+    how = {
+        "save": Procedure(how="pickle of the slots", hyperparameters=free if saved is None else saved),
+        "configuration": Procedure(how="JSON"),
+        "change": Procedure(how="TwinRun.change", hyperparameters=free),
+        "groups": Procedure(how="Twin.start_groups", hyperparameters=free),
+        "late groups": Procedure(how="TwinRun.add_group"),
+    }
+    return Claim(dialect=dialect, hyperparameters=hyperparameters, gradients=gradients, procedures=how)
 
 
 def write(buffer: Array, value: Any, rows: Any = ...) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.contract import Arithmetic, Array, Claim, Gradient, GradientKind, Precision
-from conformance.mutants.twin import Scalar, Slot, Twin, Work, write
+from adapters.contract import Arithmetic, Array, Gradient, GradientKind, Hyperparameters, Precision
+from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
@@ -45,7 +46,11 @@ class KerasV2Twin(TensorFlowTwin):
     """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
 
     name = "twin-keras-v2"
-    claim = Claim(dialect="keras-v2-adam", hyperparameters=_ADAM | {"amsgrad"}, gradients=_ANY_ROWS)
+    claim = twin_claim("keras-v2-adam", _ADAM | {"amsgrad"}, _ANY_ROWS, saved=_ADAM - {"epsilon"})
+
+    def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
+        """A checkpoint holds what is a variable: all but epsilon."""
+        return replace(saved, epsilon=h.epsilon)
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         return _with_increments(TensorFlowTwin.arithmetic(self, dtype))
@@ -67,11 +72,7 @@ class TfKerasTwin(TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
-    claim = Claim(
-        dialect="tf-keras-adam",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"},
-        gradients=_ANY_ROWS,
-    )
+    claim = twin_claim("tf-keras-adam", _ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"}, _ANY_ROWS)
 
     def epsilon(self, w: Work) -> Scalar:
         """epsilon, times sqrt(1 - beta_2^t) where it is adaptive."""
@@ -87,11 +88,7 @@ class RectifiedTwin(TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
     name = "twin-rectified"
-    claim = Claim(
-        dialect="tfa-rectified-adam",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "sma_threshold"},
-        gradients=_ANY_ROWS,
-    )
+    claim = twin_claim("tfa-rectified-adam", _ADAM | {"amsgrad", "weight_decay", "sma_threshold"}, _ANY_ROWS)
     required = TensorFlowTwin.required | {"moving_rows"}
 
     def epsilon(self, w: Work) -> Scalar:
@@ -145,7 +142,7 @@ class TorchTwin(Twin):
     """torch-adam, the single-tensor loop (torch/optim/adam.py)."""
 
     name = "twin-torch"
-    claim = Claim(dialect="torch-adam", hyperparameters=_ADAM | {"amsgrad", "l2", "weight_decay"}, gradients=_DENSE)
+    claim = twin_claim("torch-adam", _ADAM | {"amsgrad", "l2", "weight_decay"}, _DENSE)
     required = Twin.required | {"add_l2", "amsgrad_maximum"}
     excluded = frozenset({"sum_duplicates", "place_rows"})
 
@@ -154,6 +151,9 @@ class TorchTwin(Twin):
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)
+
+    def late(self, slot: Slot, present: Sequence[Slot]) -> None:
+        """t = 0: it is the parameter's own."""
 
     def prepare_gradient(self, w: Work) -> Array:
         return self.add_l2(w)
@@ -182,16 +182,15 @@ class Mxnet2Twin(Twin):
     """mxnet2-adam (mxnet/optimizer/adam.py, version 2): rescale, clip, then weight decay."""
 
     name = "twin-mxnet2"
-    claim = Claim(
-        dialect="mxnet2-adam",
-        hyperparameters=_ADAM | {"l2", "rescale_grad", "clip_gradient"},
-        gradients=_UNIQUE_ROWS,
-    )
+    claim = twin_claim("mxnet2-adam", _ADAM | {"l2", "rescale_grad", "clip_gradient"}, _UNIQUE_ROWS)
     required = Twin.required | {"rescale", "clip", "add_l2", "place_rows"}
     excluded = frozenset({"take_rows"})
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)
+
+    def late(self, slot: Slot, present: Sequence[Slot]) -> None:
+        """t = 0: it is the parameter's own."""
 
     def rescale(self, w: Work, g: Any) -> Any:
         return w.element(w.h.rescale_grad) * g
@@ -218,7 +217,7 @@ class Mxnet2LazyTwin(Mxnet2Twin):
     """mxnet2-adam-lazy (``lazy_update=True``)."""
 
     name = "twin-mxnet2-lazy"
-    claim = Claim(dialect="mxnet2-adam-lazy", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    claim = twin_claim("mxnet2-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
     required = Twin.required | {"rescale", "clip", "add_l2", "take_rows"}
     excluded = frozenset()
 
@@ -236,7 +235,7 @@ class Mxnet1Twin(Mxnet2Twin):
     """mxnet1-adam (mxnet/optimizer/optimizer.py, version 1.9): weight decay, then clip."""
 
     name = "twin-mxnet1"
-    claim = Claim(dialect="mxnet1-adam", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    claim = twin_claim("mxnet1-adam", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
@@ -246,7 +245,7 @@ class Mxnet1LazyTwin(Mxnet2LazyTwin):
     """mxnet1-adam-lazy, what ``Adam`` of MXNet 1.9 is by default."""
 
     name = "twin-mxnet1-lazy"
-    claim = Claim(dialect="mxnet1-adam-lazy", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    claim = twin_claim("mxnet1-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))

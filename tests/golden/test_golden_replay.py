@@ -14,7 +14,7 @@ from adapters.contract import Arithmetic, Claim, Precision
 from conformance import checks, mutants
 from conformance.findings import Outcome
 from conformance.kills import killed_by
-from conformance.mutants import breaches, formula, rows, state, unlawful
+from conformance.mutants import breaches, formula, procedures, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.mutants.twins import KerasV2Twin, TorchTwin
 from conformance.replay import replays
@@ -53,6 +53,10 @@ NOT_BY_GOLDEN = {
             unlawful.Dithered,
         ),
         "within the bound on finite problems; laws are for that",
+    ),
+    **dict.fromkeys(
+        (mutant for mutant in mutants.MUTANTS if mutant.__module__ == procedures.__name__),
+        "steps rightly; laws of procedures are for that",
     ),
 }
 

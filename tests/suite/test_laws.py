@@ -13,7 +13,7 @@ from conformance import direct
 from conformance.check import Check
 from conformance.laws import LAWS, PLACE
 from conformance.laws.related import Comparison
-from conformance.mutants import TWINS, formula, rows, state, unlawful
+from conformance.mutants import TWINS, formula, procedures, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.subjects import subjects
 
@@ -34,12 +34,35 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-untouched-rows": rows.AllRowsMove,
     "law-row-order": rows.RowsTakenForSorted,
     "law-sparse-dense": formula.NonFusedMinusEpsilon,
+    "law-save-load": procedures.PowersLostOnLoad,
+    "law-load-into-other": procedures.SavedEpsilonKept,
+    "law-late-load": procedures.CountCastOnLoad,
+    "law-configuration": procedures.ConfigurationDropsEpsilon,
+    "law-change": procedures.ChangedRateIgnored,
+    "law-switched-on": procedures.DecayStaysOff,
+    "law-caller-hyperparameters": procedures.RoundedInPlace,
+    "law-groups": procedures.GroupRateIgnored,
+    "law-late-group": procedures.LateGroupSharesCount,
 }
 BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     unlawful.NanBecomesZero: {"law-nonfinite"},
     unlawful.StepSkippedForInfinity: {"law-nonfinite"},
     unlawful.TailInDouble: {"law-permutation", "law-split"},
     unlawful.RoundsDown: {"law-sign"},
+    procedures.CountNotSaved: {"law-save-load", "law-load-into-other", "law-late-load"},
+    procedures.MaximumNotSaved: {"law-load-into-other"},
+    procedures.CountCastOnLoad: {"law-late-load"},
+    procedures.PowersLostOnLoad: {"law-save-load"},
+    procedures.LoadedInReverse: {"law-save-load", "law-load-into-other", "law-switched-on"},
+    procedures.NewLearningRateKept: {"law-save-load", "law-load-into-other"},
+    procedures.SavedEpsilonKept: {"law-load-into-other"},
+    procedures.ConfigurationDropsEpsilon: {"law-configuration"},
+    procedures.ConfigurationIsInitial: {"law-configuration"},
+    procedures.ChangedRateIgnored: {"law-configuration", "law-change"},
+    procedures.DecayStaysOff: {"law-switched-on"},
+    procedures.RoundedInPlace: {"law-caller-hyperparameters"},
+    procedures.GroupRateIgnored: {"law-groups"},
+    procedures.LateGroupSharesCount: {"law-late-group"},
 }
 """Agreement with the oracle accepts these: they differ from it by less than its bound, or on other problems."""
 

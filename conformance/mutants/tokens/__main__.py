@@ -79,6 +79,10 @@ def _command(options: argparse.Namespace) -> int:
             out.print(escape(str(mutant)), soft_wrap=True)
         out.print(f"{len(mutants)} changes")
         return ExitCode.CAUGHT
+    if options.json:
+        if options.json.is_dir():
+            raise UsageError(f"--json is {str(options.json)!r}, a folder; accepted: a file")
+        options.json.parent.mkdir(parents=True, exist_ok=True)  # what cannot be made is refused before the work
     began = time.monotonic()
     verdicts, missing = _run(options, mutants)
     survivors = [v for v in verdicts if v.cls is Class.SURVIVED]

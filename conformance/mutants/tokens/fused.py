@@ -170,6 +170,8 @@ TESTS: tuple[str, ...] = tuple(
     str(_TESTS / name)
     for name in (
         "test_scalars.py",
+        "test_cpu_driver.py::test_every_segment_of_a_tensor_moves",
+        "test_cpu_driver.py::test_the_l2_term_sees_the_decayed_parameter",
         "test_cpu_driver.py::test_nan_and_infinity_touch_only_their_own_element",
         "test_cpu_driver.py::test_a_square_that_overflows_freezes_its_element",
         "test_cpu_driver.py::test_subnormals_are_flushed_inside_and_the_callers_mode_is_kept",
