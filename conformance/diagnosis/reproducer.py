@@ -14,7 +14,7 @@ from conformance import oracle
 from conformance.describe import describe
 from conformance.diagnosis.trail import QUANTITIES, Trail, fraction
 
-MOST = 4000
+MOST = 20_000
 """Numbers that a file may hold."""
 
 _TEMPLATE = '''"""{title}
@@ -96,16 +96,19 @@ def reproducer(implementation: Implementation, trails: Sequence[Trail], title: s
     title: its first line.
     """
     for trail in sorted((t for t in trails if t.wrong), key=_numbers):
-        if _numbers(trail) > MOST:
-            return None
         found = _first(trail)
-        if found is not None:
+        if found is not None and (found[0] + 1) * _elements(trail) <= MOST:
             return _text(implementation, trail, found, title)
     return None
 
 
 def _numbers(trail: Trail) -> int:
-    return (1 + len(trail.gradients)) * sum(theta.size for theta in trail.problem.parameters)
+    """Up to the first step that the claim does not explain."""
+    return next(k for k, step in enumerate(trail.claimed, 1) if step.any_wrong) * _elements(trail)
+
+
+def _elements(trail: Trail) -> int:
+    return sum(theta.size for theta in trail.problem.parameters)
 
 
 def _first(trail: Trail) -> tuple[int, int, str, Array, Array] | None:

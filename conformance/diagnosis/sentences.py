@@ -42,7 +42,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-caller-hyperparameters": "it changes the hyper-parameters that are the caller's",
         "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
         "law-late-group": "a group that is added late does not begin as the dialect says",
-        "law-late-load": "loaded after many steps it is not what it would have been: the count was stored in a narrow format",
+        "law-late-load": "loaded after many steps it goes on otherwise: the count was stored in a narrow format",
     }
 )
 """By the name of the check; one that is not here is told by its own message."""
