@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,8 @@ TELLS = 0.5
 """Share of the unexplained elements that an explanation must tell from the claim: what allows everything does not."""
 MOST_PLACES = 4
 """Places that are tried, the smallest first."""
+_COMPUTES = "it computes "
+"""... the dialect of this name."""
 MOST = 4
 """Explanations that are named."""
 
@@ -46,15 +48,15 @@ class OutOfTime(Exception):
 
 def known(d: reference.Dialect) -> Iterator[Candidate]:
     """All explanations of a dialect that need no fitting, the simplest first."""
-    for other in reference.DIALECTS.values():
-        if other != d and not other.computes_as(d):
-            yield Variant(words=f"it computes {other.name} instead of {d.name}", dialect=other)
     yield from directions.candidates(d)
     yield from moments.candidates(d)
     yield from gradients.candidates(d)
     yield from counts.candidates(d)
     yield from kept.candidates()
     yield from company.candidates()
+    for other in reference.DIALECTS.values():
+        if not other.computes_as(d):
+            yield Variant(words=f"{_COMPUTES}{other.name}", dialect=other)
     yield from scalars.candidates(d)
     yield from planted.candidates(d.name)
     yield from scalars.arithmetics(d)
@@ -95,8 +97,14 @@ def _matches(every: Iterable[Candidate], trails: Sequence[Trail], place: Place |
 
 
 def _distinct(found: Sequence[Match]) -> list[Match]:
-    """Each words once."""
-    return list({match.words: match for match in found}.values())[:MOST]
+    """Each words once, and the dialects in one."""
+    dialects = [match for match in found if match.words.startswith(_COMPUTES)]
+    names = " or ".join(match.words.removeprefix(_COMPUTES) for match in dialects)
+    once: dict[str, Match] = {}
+    for match in found:
+        one = replace(match, words=f"{_COMPUTES}{names}") if match in dialects else match
+        once.setdefault(one.words, one)
+    return list(once.values())[:MOST]
 
 
 def _length(trail: Trail) -> int:

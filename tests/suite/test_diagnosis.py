@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from suite_cli import ROOT, run
 
-from adapters.contract import Hyperparameters, Problem
+from adapters.contract import Claim, Hyperparameters, Problem
 from conformance.child import Child
 from conformance.diagnosis import diagnose, search
 from conformance.diagnosis.sentences import SENTENCES
@@ -51,7 +51,9 @@ NAMED: dict[type[Twin], str] = {
     ),
     formula.AmsgradIgnored: "amsgrad is ignored: its maximum is kept, and the step uses v",
     formula.RectifiesTooLate: "rectifies from sma_threshold + 1 on",
-    formula.ClipsAfterDecay: "it computes mxnet1-adam instead of mxnet2-adam",
+    formula.ClipsAfterDecay: (
+        "clipped after the L2 term instead of before: clip(rescale_grad g + l2 theta), as MXNet 1 does"
+    ),
     formula.ZeroClipIgnored: "clip_gradient 0 is taken for no clipping",
     formula.DecayAfterStep: "decay after the step: the updated parameter decays, not the one before",
     formula.DecayWithoutLearningRate: "weight_decay is not multiplied by the learning rate",
@@ -180,6 +182,24 @@ class FailsLater(formula.LearningRateTooSmall):
         if FailsLater.starts > 10:
             raise RuntimeError("enough")
         return super().start(parameters, hyperparameters)
+
+
+def test_another_dialect_is_named_with_all_that_compute_the_same_there() -> None:
+    """Keras' formula with torch's claim, on dense gradients."""
+
+    class KerasForTorch(formula.KerasV2Twin):
+        """Claims what it is not."""
+
+        claim = Claim(
+            dialect="torch-adam",
+            hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad"}),
+            gradients=frozenset({"dense"}),
+        )
+
+    implementation = KerasForTorch()
+    seen = [("general", n, p, True) for n, p in enumerate(subjects(implementation, "general", 40, 0))]
+    words = [match.words for match in diagnose(implementation, seen, [], seed=0).matches]
+    assert "it computes keras-v2-adam" in words
 
 
 def test_what_raises_while_it_is_diagnosed_keeps_its_verdict() -> None:
