@@ -38,6 +38,8 @@ class Plan:
     """Number of the one problem to run in each set, None for all."""
     jobs: int = 1
     time_limit: float
+    diagnose: bool = True
+    """Whether to look for what a failing implementation computes instead."""
     deviations: Path = deviations.DEFAULT_FILE
     given: Mapping[str, Given] = field(default_factory=dict)
     """Those of the adapters that are optimizer classes given on the command line, by name."""
@@ -104,6 +106,7 @@ def child(plan: Plan, adapter: str, reporter: Reporter, declared: Collection[str
         "counterparts": list(plan.counterparts),
         "given": plan.given[adapter].order() if adapter in plan.given else None,
         "declared": sorted(declared),
+        "diagnose": plan.diagnose,
     }
     return run_child(order, time_limit=plan.time_limit, on_event=lambda event: reporter.event(adapter, event))
 

@@ -244,7 +244,7 @@ def test_where_nothing_is_known_the_facts_say_what_was_measured() -> None:
 
 def test_the_report_has_the_diagnosis_and_a_reproducer_that_runs_by_itself(tmp_path: Path) -> None:
     adapter = "conformance/mutants/formula.py:LearningRateTooSmall"
-    ended = run(adapter, options=("--problems", "20", "--report", tmp_path))
+    ended = run(adapter, options=("--problems", "20", "--report", tmp_path), diagnosis=True)
     assert ended.code == 1
     (record,) = (r for r in ended.records if r["record"] == "diagnosis")
     assert record["implementation"] == adapter
@@ -276,7 +276,7 @@ link = "-"
 effect = "planted"
 """
     (tmp_path / "deviations.toml").write_text(entry)
-    ended = run(adapter, options=("--problems", "40", "--deviations", tmp_path / "deviations.toml"))
+    ended = run(adapter, options=("--problems", "40", "--deviations", tmp_path / "deviations.toml"), diagnosis=True)
     assert ended.implementation(adapter)["verdict"] == "deviates as declared"
     assert not [r for r in ended.records if r["record"] == "diagnosis"]
 
