@@ -75,10 +75,14 @@ class Hyperparameters:
     clip_gradient: float | None = None
     """Bound on abs(g) after rescaling (MXNet); None is off, 0 clips everything to zero."""
     sma_threshold: float = 5.0
-    """Rectification acts from this length of the simple moving average on (TF-Addons)."""
+    """Rectification acts from this length of the simple moving average on (TF-Addons, optax)."""
+    epsilon_root: float = 0.0
+    """Epsilon inside the root, beside the one outside (optax ``eps_root``)."""
+    momentum_decay: float = 0.004
+    """psi of NAdam's momentum schedule beta_1 (1 - 0.96^(t psi) / 2) (torch)."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold"):
+        for name in _NOT_NEGATIVE:
             _number(name, getattr(self, name), "a finite number >= 0", lambda x: x >= 0)
         for name in ("beta_1", "beta_2"):
             _number(name, getattr(self, name), "a number in [0, 1)", lambda x: 0 <= x < 1)
@@ -89,6 +93,16 @@ class Hyperparameters:
                 raise ContractError(name, getattr(self, name), "True or False")
 
 
+_NOT_NEGATIVE = (
+    "learning_rate",
+    "epsilon",
+    "l2",
+    "weight_decay",
+    "rescale_grad",
+    "sma_threshold",
+    "epsilon_root",
+    "momentum_decay",
+)
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))
 
 
@@ -166,8 +180,11 @@ class Arithmetic:
     """beta_1 and beta_2 as the bias correction (and the rectification) receives them."""
     powers: Precision = "float64"
     """beta^t and what is formed from it: 1 - beta^t, the length sma_t, the rectification."""
-    power_form: Literal["pow", "product"] = "pow"
-    """beta^t by a power function, or as a product that is carried from step to step."""
+    power_form: Literal["pow", "product", "rounded"] = "pow"
+    """beta^t by a power function; as a product that is carried from step to step; or by a power function of a beta
+    that is rounded to `powers` for it and for nothing else."""
+    momentum_product: Precision = "float64"
+    """The product of NAdam's momentum schedule, which is carried from step to step."""
     step_size: Precision = "float64"
     """The step size as it reaches the element formula."""
     epsilon: Precision = "float64"
@@ -189,7 +206,7 @@ class Arithmetic:
         for f in fields(self):
             accepted: tuple[str, ...] = PRECISIONS
             if f.name == "power_form":
-                accepted = ("pow", "product")
+                accepted = ("pow", "product", "rounded")
             elif f.name.endswith("_moment"):
                 accepted = ("sum", "lerp")
             if getattr(self, f.name) not in accepted:
@@ -221,6 +238,8 @@ class Claim:
     gradients: frozenset[GradientKind] = frozenset({"dense", "none"})
     not_claimed: tuple[str, ...] = ()
     """The framework's own arguments that this adapter does not take yet; listed in every report."""
+    nonzero: frozenset[str] = frozenset()
+    """Hyper-parameters that it takes with no value that is 0 or False."""
     procedures: Mapping[str, Procedure] = field(default_factory=dict, hash=False)
     """By name, out of `PROCEDURES`; those that are absent are listed in every report as not claimed."""
 
@@ -232,9 +251,11 @@ class Claim:
             ("gradients", frozenset),
             ("dtypes", tuple),
             ("not_claimed", tuple),
+            ("nonzero", frozenset),
         ):
             _strings(f"claim.{name}", getattr(self, name), kind)
         _subset("claim.hyperparameters", self.hyperparameters, HYPERPARAMETERS)
+        _subset("claim.nonzero", self.nonzero, tuple(sorted(self.hyperparameters)))
         _subset("claim.dtypes", self.dtypes, PRECISIONS)
         _subset("claim.gradients", self.gradients, GRADIENT_KINDS)
         if not self.dtypes:

@@ -6,6 +6,7 @@ one calls ``aten/src/ATen/native/cpu/FusedAdamKernel.cpp``.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -24,10 +25,26 @@ from adapters.contract import (
     Hyperparameters,
     Identity,
     Precision,
+    Procedure,
     Rows,
     State,
     check_count,
 )
+from adapters.procedures import Group
+
+_SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "weight_decay"})
+_SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
+
+
+def procedures(settings: frozenset[str]) -> dict[str, Procedure]:
+    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group."""
+    return {
+        "save": Procedure(how=_SAVE, hyperparameters=settings),
+        "change": Procedure(how="assignment into param_groups", hyperparameters=settings),
+        "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
+        "late groups": Procedure(how="add_param_group"),
+    }
+
 
 CLAIM = Claim(
     dialect="torch-adam",
@@ -35,18 +52,16 @@ CLAIM = Claim(
     not_claimed=(
         "l2 and weight_decay at once (one argument, weight_decay, stands for both)",
         "lr and betas as tensors",
-        "lr changed between steps",
         "maximize",
         "capturable",
         "differentiable",
         "grad_scale and found_inf",
         "closure",
-        "several parameter groups",
-        "state_dict and load_state_dict",
         "complex parameters",
         "float16 and bfloat16 parameters",
         "other devices than the CPU",
     ),
+    procedures=procedures(_SETTINGS),
 )
 
 LOOP = frozenset({"aten.lerp_", "aten.addcmul_", "aten.addcdiv_", "aten.maximum"})
@@ -66,19 +81,20 @@ _IDENTITY_PROBLEMS = (
 class TorchRun:
     """One ``torch.optim.Adam`` over one list of parameters."""
 
-    def __init__(self, torch: Any, optimizer: Any, parameters: list[Any], *, amsgrad: bool) -> None:
+    def __init__(
+        self, torch: Any, optimizer: Any, parameters: list[Any], given: Hyperparameters, adapter: TorchAdapter
+    ) -> None:
         self._torch = torch
         self.optimizer = optimizer
         self.parameters = parameters
-        self._amsgrad = amsgrad
+        self._amsgrad = given.amsgrad
+        self._adapter = adapter
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
-            if isinstance(gradient, Rows):
-                raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-            parameter.grad = None if gradient is None else _tensor(self._torch, gradient).to(parameter.device)
+            parameter.grad = None if gradient is None else self.gradient(i, gradient).to(parameter.device)
         self.optimizer.step()
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
@@ -87,6 +103,37 @@ class TorchRun:
             v_max=self._moments("max_exp_avg_sq") if self._amsgrad else None,
             t=self.counts(),
         )
+
+    def gradient(self, i: int, gradient: Array | Rows) -> Any:
+        """A copy of it as a tensor; `ContractError` for rows."""
+        if isinstance(gradient, Rows):
+            raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
+        return _tensor(self._torch, gradient)
+
+    def save(self) -> bytes:
+        """``torch.save`` of the parameters and of ``state_dict``."""
+        buffer = io.BytesIO()
+        self._torch.save({"parameters": self.parameters, "optimizer": self.optimizer.state_dict()}, buffer)
+        return buffer.getvalue()
+
+    def load(self, saved: bytes) -> None:
+        """What `save` made; ``load_state_dict`` brings the hyper-parameters of every group with it."""
+        content = self._torch.load(io.BytesIO(saved))
+        with self._torch.no_grad():
+            for parameter, value in zip(self.parameters, content["parameters"], strict=True):
+                parameter.copy_(value)
+        self.optimizer.load_state_dict(content["optimizer"])
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """In every group."""
+        for group in self.optimizer.param_groups:
+            group.update(self._adapter.settings(hyperparameters))
+
+    def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
+        """``add_param_group``."""
+        new = leaves(self._torch, parameters, self._adapter.device)
+        self.optimizer.add_param_group({"params": new, **self._adapter.settings(hyperparameters)})
+        self.parameters += new
 
     def counts(self) -> tuple[int, ...]:
         """t of every parameter, 0 before its first gradient."""
@@ -106,7 +153,40 @@ class TorchRun:
         )
 
 
-class _Adam:
+class TorchAdapter:
+    """What starts a run: `construct` makes the optimizer, `settings` what a parameter group holds."""
+
+    run: type[TorchRun] = TorchRun
+    device = "cpu"
+    _torch: Any
+
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """A new optimizer over tensors or group dicts; ContractError for what the framework cannot be asked for."""
+        raise NotImplementedError
+
+    def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Keys and values of a group."""
+        return settings(hyperparameters)
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
+        """A new optimizer over new leaves."""
+        tensors = leaves(self._torch, parameters, self.device)
+        return self.run(self._torch, self.construct(tensors, hyperparameters), tensors, hyperparameters, self)
+
+    def start_groups(self, groups: Sequence[Group]) -> TorchRun:
+        """A new optimizer over several groups; what the first is given are the defaults."""
+        dicts = [{"params": leaves(self._torch, theta, self.device), **self.settings(h)} for theta, h in groups]
+        tensors = [parameter for group in dicts for parameter in group["params"]]
+        return self.run(self._torch, self.construct(dicts, groups[0][1]), tensors, groups[0][1], self)
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> TorchRun:
+        """A new optimizer that has loaded what `TorchRun.save` made."""
+        run = self.start(parameters, hyperparameters)
+        run.load(saved)
+        return run
+
+
+class _Adam(TorchAdapter):
     contract_version: int = CONTRACT_VERSION
     name: str
     claim: Claim = CLAIM
@@ -141,25 +221,13 @@ class _Adam:
         """
         return Arithmetic(storage=dtype, compute=dtype)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
-        """A new optimizer; `ContractError` where both l2 and weight_decay are asked for."""
-        tensors = leaves(self._torch, parameters)
-        optimizer = self._torch.optim.Adam(tensors, **self._given(hyperparameters))
-        return TorchRun(self._torch, optimizer, tensors, amsgrad=hyperparameters.amsgrad)
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """``torch.optim.Adam``; `ContractError` where both l2 and weight_decay are asked for."""
+        return self._torch.optim.Adam(params, **settings(hyperparameters), **self.arguments)
 
     def reproduction(self, hyperparameters: Hyperparameters) -> str:
         """The same without an adapter."""
-        return reproduction("torch.optim", "Adam", self._given(hyperparameters))
-
-    def _given(self, h: Hyperparameters) -> dict[str, Any]:
-        return {
-            "lr": h.learning_rate,
-            "betas": (float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
-            "eps": h.epsilon,
-            "amsgrad": h.amsgrad,
-            **decay_arguments(h),
-            **self.arguments,
-        }
+        return reproduction("torch.optim", "Adam", settings(hyperparameters) | dict(self.arguments))
 
 
 class Loop(_Adam):
@@ -194,6 +262,17 @@ class Fused(_Adam):
 def leaves(torch: Any, parameters: Sequence[Array], device: str = "cpu") -> list[Any]:
     """New leaf tensors that hold `parameters`."""
     return [torch.nn.Parameter(_tensor(torch, theta).to(device)) for theta in parameters]
+
+
+def settings(h: Hyperparameters) -> dict[str, Any]:
+    """What a group of ``torch.optim.Adam`` holds; `ContractError` where both l2 and weight_decay are asked for."""
+    return {
+        "lr": h.learning_rate,
+        "betas": (float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
+        "eps": h.epsilon,
+        "amsgrad": h.amsgrad,
+        **decay_arguments(h),
+    }
 
 
 def decay_arguments(h: Hyperparameters) -> dict[str, Any]:

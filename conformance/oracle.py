@@ -55,6 +55,8 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         rescale_grad=rounded(h.rescale_grad, a.rescale_grad),
         clip_gradient=None if h.clip_gradient is None else rounded(h.clip_gradient, a.clip_gradient),
         sma_threshold=rounded(h.sma_threshold, a.sma_threshold),
+        epsilon_root=rounded(h.epsilon_root, a.epsilon),
+        momentum_decay=h.momentum_decay,
     )
 
 
@@ -66,6 +68,7 @@ def rounding(a: Arithmetic) -> reference.Rounding:
         powers=a.powers,
         step_size=a.step_size,
         power_form=a.power_form,
+        momentum_product=a.momentum_product,
         first_moment=a.first_moment,
         second_moment=a.second_moment,
     )
@@ -183,18 +186,25 @@ class _Judge:
         bound: reference.Bound,
         gradients: list[Any],
         observed: reference.State,
-        rectify: bool | None = None,
-    ) -> tuple[reference.State, reference.Bound, bool | None]:
-        """One bounded step; where the branch is ambiguous, the one that `observed` is nearer to."""
+        rectify: tuple[bool | None, ...] | None = None,
+    ) -> tuple[reference.State, reference.Bound, tuple[bool | None, ...] | None]:
+        """One bounded step; where the branch of a parameter is ambiguous, the one that `observed` is nearer to."""
         new, new_bound = self._bounded(state, bound, gradients, rectify)
         if not new_bound.branch or rectify is not None:
             return new, new_bound, rectify
-        candidates = [(branch, *self._bounded(state, bound, gradients, branch)) for branch in (True, False)]
-        branch, new, new_bound = min(candidates, key=lambda c: _distance(c[1], c[2], observed))
-        return new, new_bound, branch
+        one, other = (self._bounded(state, bound, gradients, branch) for branch in (True, False))
+        chosen = tuple(
+            _distance(*one, observed, i) <= _distance(*other, observed, i) if ambiguous else None
+            for i, ambiguous in enumerate(new_bound.branches)
+        )
+        return (*self._bounded(state, bound, gradients, chosen), chosen)
 
     def _bounded(
-        self, state: reference.State, bound: reference.Bound, gradients: list[Any], rectify: bool | None
+        self,
+        state: reference.State,
+        bound: reference.Bound,
+        gradients: list[Any],
+        rectify: bool | tuple[bool | None, ...] | None,
     ) -> tuple[reference.State, reference.Bound]:
         return reference.bounded_step(self.dialect, self.h, self.rounding, state, bound, gradients, rectify=rectify)
 
@@ -217,13 +227,11 @@ def _quantities(
         yield "v_max", observed.v_max[i], new.v_max[i], bound.v_max[i]
 
 
-def _distance(state: reference.State, bound: reference.Bound, observed: reference.State) -> float:
-    worst = 0.0
-    for expected, error, obtained in zip(state.theta, bound.theta, observed.theta, strict=True):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            fraction = np.abs(obtained - expected) / error
-        worst = max(worst, float(np.max(np.nan_to_num(fraction, nan=0.0), initial=0.0)))
-    return worst
+def _distance(state: reference.State, bound: reference.Bound, observed: reference.State, i: int) -> float:
+    """How far parameter i was seen from `state`, as a fraction of the bound."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fraction = np.abs(observed.theta[i] - state.theta[i]) / bound.theta[i]
+    return float(np.max(np.nan_to_num(fraction, nan=0.0), initial=0.0))
 
 
 def to_reference(state: State, counts: tuple[int, ...]) -> reference.State:

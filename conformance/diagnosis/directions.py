@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,13 @@ Of = Callable[[Working, Hyperparameters], Any]
 Added = Callable[[Any, Any, Any], Any]
 """Of epsilon, sqrt(1 - beta_2^t) and the root."""
 Bias = Callable[[Any, Any], tuple[Any, Any]]
-_STAGES = (s.epsilon_hat, s.paper_epsilon, s.rectified)
+_FORMS: Mapping[Stage, bool] = {
+    s.epsilon_hat: False,
+    s.paper_epsilon: True,
+    s.rectified: True,
+    s.rectified_hat: False,
+}
+"""Directions that are varied here, and whether epsilon is the paper's."""
 
 
 def _m(p: Working, h: Hyperparameters) -> Any:
@@ -88,9 +94,9 @@ def direction(
 
 
 def rectified(
-    inner: Stage, inner_rule: Rule, *, numerator: Of = _m, factor: bool = True, otherwise: float = 1.0
+    inner: Stage, inner_rule: Rule, *, whole: Stage, numerator: Of = _m, factor: bool = True, otherwise: float = 1.0
 ) -> tuple[Stage, Rule]:
-    """`reference.stages.rectified` around another direction; otherwise: factor of the step that does not rectify."""
+    """A rectified stage, `whole`, around another direction; otherwise: factor of the step that does not rectify."""
 
     def stage(p: Working, h: Hyperparameters, x: Namespace) -> None:
         p.rho_t = sma(h.power_beta_2, p.t, x)
@@ -100,10 +106,12 @@ def rectified(
             r_t = rectification(p.rho_t, sma_inf(h.power_beta_2), x)
             p.step_size, p.direction = r_t * p.step_size, r_t * p.direction
         elif not p.rectified:
+            if whole is s.rectified_hat:  # whose step without r_t has no sqrt(1 - beta_2^t)
+                p.step_size = h.learning_rate / one_minus_power(h.power_beta_1, p.t, x)
             p.direction = otherwise * p.step_size * numerator(p, h)
 
     def rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-        RULES[s.rectified](before, after, e, h, a)
+        RULES[whole](before, after, e, h, a)
         if after.rectified:
             rest = e.direction
             inner_rule(before, after, e, h, a)
@@ -115,13 +123,21 @@ def rectified(
 
 
 def of(d: reference.Dialect) -> Stage:
-    """The dialect's own direction."""
-    return next(stage for stage in d.stages if stage in _STAGES)
+    """The dialect's own direction; ValueError where it is none of those that are varied here."""
+    found = [stage for stage in d.stages if stage in _FORMS]
+    if not found:
+        raise ValueError(f"dialect is {d.name!r}; accepted: one whose direction is varied here")
+    return found[0]
+
+
+def varies(d: reference.Dialect) -> bool:
+    """Whether the dialect's direction is varied here."""
+    return any(stage in _FORMS for stage in d.stages)
 
 
 def is_paper(d: reference.Dialect) -> bool:
     """Whether its epsilon is the paper's."""
-    return of(d) is not s.epsilon_hat
+    return _FORMS[of(d)]
 
 
 def with_direction(
@@ -129,21 +145,23 @@ def with_direction(
 ) -> Variant:
     """The dialect with a changed direction."""
     stage, rule = direction(is_paper(d), **changed)
-    if of(d) is s.rectified:
-        stage, rule = rectified(stage, rule, numerator=changed.get("numerator", _m))
+    if of(d) in s.RECTIFYING:
+        stage, rule = rectified(stage, rule, whole=of(d), numerator=changed.get("numerator", _m))
     made = swapped(d, {of(d): stage, **(also or {})})
     made["rules"][stage] = rule
     return Variant(words=words, **made)
 
 
 def candidates(d: reference.Dialect) -> Iterator[Variant]:
-    """All of them, the simplest first."""
+    """All of them, the simplest first; none where the dialect's own is not varied here."""
+    if not varies(d):
+        return
     yield from _epsilons(d)
     yield from _corrections(d)
     yield from _numerators(d)
     yield from _denominators(d)
     yield from _sizes(d)
-    if of(d) is s.rectified:
+    if of(d) in s.RECTIFYING:
         yield from _rectifications(d)
 
 
@@ -284,12 +302,12 @@ def _sizes(d: reference.Dialect) -> Iterator[Variant]:
 
 
 def _rectifications(d: reference.Dialect) -> Iterator[Variant]:
-    usual = direction(True)
-    plain = direction(True, bias=lambda b_1, b_2: (b_1, b_2))
+    whole = of(d)
+    usual = direction(is_paper(d))
     for words, (stage, rule) in (
-        ("no rectification: the plain step in every step", plain),
-        ("the factor r_t of the rectification is missing", rectified(*usual, factor=False)),
-        ("no step at all while it does not rectify", rectified(*usual, otherwise=0.0)),
+        ("no rectification: the plain step in every step", usual),
+        ("the factor r_t of the rectification is missing", rectified(*usual, whole=whole, factor=False)),
+        ("no step at all while it does not rectify", rectified(*usual, whole=whole, otherwise=0.0)),
     ):
         made = swapped(d, {of(d): stage})
         made["rules"][stage] = rule

@@ -11,7 +11,7 @@ import numpy as np
 
 import reference
 from conformance.diagnosis.candidate import Hyper, Variant
-from conformance.diagnosis.directions import with_direction
+from conformance.diagnosis.directions import varies, with_direction
 from conformance.diagnosis.trail import Trail
 from reference.hyperparameters import Hyperparameters
 
@@ -152,7 +152,8 @@ def fitted(d: reference.Dialect, trails: Sequence[Trail]) -> Iterator[Variant]:
     """Factors and constants that the observed steps show, as the shortest decimals that they allow."""
     for k in filter(None, _near(*_update_ratios(trails))):
         yield Variant(words=f"learning rate x {k:g}", dialect=d, h=set_to("learning_rate", _times("learning_rate", k)))
-        yield with_direction(f"learning rate x {k:g}, in the step and not in the decay", d, size=_factor(k))
+        if varies(d):
+            yield with_direction(f"learning rate x {k:g}, in the step and not in the decay", d, size=_factor(k))
     for name, quantity, of in (("beta_1", "m", lambda g: g), ("beta_2", "v", lambda g: g * g)):
         for value in _near(*_betas(trails, name, quantity, of)):
             if 0 <= value < 1:

@@ -119,28 +119,28 @@ def trail_of(implementation: Implementation, problem: Problem, states: Sequence[
 
 
 def _claimed(trail: Trail, k: int) -> Step:
-    before, after = trail.states[k], trail.states[k + 1]
-    branches = [
-        reference.bounded_step(
-            trail.dialect,
-            trail.h,
-            trail.rounding,
-            before,
-            reference.initial_bound(before),
-            trail.gradients[k],
-            rectify=branch,
-        )
-        for branch in (None, True, False)[: 3 if "sma_threshold" in trail.dialect.hyperparameters else 1]
-    ]
-    accepted = branches[1:] if branches[0][1].branch else branches[:1]
-    found = dict(values(after))
-    tried = []
-    for new, bound in accepted:
-        value, limit = dict(values(new)), dict(values(bound))
-        wrong = {key: fraction(found[key], value[key], limit[key]) > 1 for key in found}
-        tried.append(Step(value=value, bound=limit, wrong=wrong))
-    return min(tried, key=_wrong_elements)
+    before, after = trail.states[k], dict(values(trail.states[k + 1]))
+
+    def stepped(rectify: bool | None) -> tuple[Step, bool]:
+        start = reference.initial_bound(before)
+        h, rounding = trail.h, trail.rounding
+        made = reference.bounded_step(trail.dialect, h, rounding, before, start, trail.gradients[k], rectify=rectify)
+        value, limit = dict(values(made[0])), dict(values(made[1]))
+        wrong = {key: fraction(after[key], value[key], limit[key]) > 1 for key in after}
+        return Step(value=value, bound=limit, wrong=wrong), made[1].branch
+
+    step, ambiguous = stepped(None)
+    return _nearer(stepped(True)[0], stepped(False)[0]) if ambiguous else step
 
 
-def _wrong_elements(step: Step) -> int:
-    return sum(int(np.count_nonzero(mask)) for mask in step.wrong.values())
+def _nearer(a: Step, b: Step) -> Step:
+    """Where the branch of the rectification is ambiguous: for each array the one that explains more."""
+
+    def of(key: Key) -> Step:
+        return a if np.count_nonzero(a.wrong[key]) <= np.count_nonzero(b.wrong[key]) else b
+
+    return Step(
+        value={key: of(key).value[key] for key in a.wrong},
+        bound={key: of(key).bound[key] for key in a.wrong},
+        wrong={key: of(key).wrong[key] for key in a.wrong},
+    )

@@ -13,8 +13,8 @@ from conformance.laws import closed_forms, company, elements, groups, rows, save
 from conformance.laws.procedures import claims
 from reference import dialect, stages
 
-ANY, DENSE, ROWS, LONG = "laws", "laws-dense", "laws-rows", "laws-long"
-"""Sets of problems: all that is claimed, dense gradients alone, rows alone, many steps."""
+ANY, DENSE, ROWS, FEW, LONG = "laws", "laws-dense", "laws-rows", "laws-procedures", "laws-long"
+"""Sets of problems: all that is claimed, dense gradients alone, rows alone, few of the first kind, many steps."""
 
 
 PLACE = "the same bits at any place in a tensor"
@@ -27,6 +27,10 @@ def _anywhere(claim: Claim) -> bool:
 
 def _dense(claim: Claim) -> bool:
     return "dense" in claim.gradients
+
+
+def _stands_still(claim: Claim) -> bool:
+    return "learning_rate" not in claim.nonzero
 
 
 def _only_named_rows(claim: Claim) -> bool:
@@ -48,17 +52,9 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-independence", problems=ANY, judge=company.independence),
     Check(name="law-nonfinite", problems=ANY, judge=company.nonfinite),
     Check(name="law-scale", problems=ANY, judge=elements.scale),
-    Check(name="law-zero-rate", problems=ANY, judge=elements.learning_rate_zero),
+    Check(name="law-zero-rate", problems=ANY, judge=elements.learning_rate_zero, applies=_stands_still),
     Check(name="law-bounded-update", problems=ANY, judge=closed_forms.bounded_update, applies=closed_forms.normalises),
     Check(name="law-amsgrad", problems=ANY, judge=closed_forms.amsgrad_maximum, applies=closed_forms.knows_amsgrad),
-    Check(name="law-save-load", problems=ANY, judge=saved.load_continues, applies=claims("save")),
-    Check(name="law-load-into-other", problems=ANY, judge=saved.load_keeps_its_word, applies=claims("save")),
-    Check(name="law-configuration", problems=ANY, judge=settings.configuration, applies=claims("configuration")),
-    Check(name="law-change", problems=ANY, judge=settings.changed, applies=claims("change")),
-    Check(name="law-switched-on", problems=ANY, judge=settings.switched_on, applies=settings.can_switch),
-    Check(name="law-caller-hyperparameters", problems=ANY, judge=settings.callers),
-    Check(name="law-groups", problems=ANY, judge=groups.groups_are_independent, applies=claims("groups")),
-    Check(name="law-late-group", problems=ANY, judge=groups.late_group_begins_anew, applies=groups.has_late_groups),
     Check(name="law-permutation", problems=DENSE, judge=elements.permutation, applies=_anywhere),
     Check(name="law-split", problems=DENSE, judge=elements.split, applies=_anywhere),
     Check(name="law-equal-parameters", problems=DENSE, judge=company.equal_parameters, applies=_dense),
@@ -72,6 +68,14 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-untouched-rows", problems=ROWS, judge=rows.untouched, applies=_only_named_rows),
     Check(name="law-row-order", problems=ROWS, judge=rows.order, applies=_unsorted_rows),
     Check(name="law-sparse-dense", problems=ROWS, judge=rows.sparse_dense, applies=_both),
+    Check(name="law-save-load", problems=FEW, judge=saved.load_continues, applies=claims("save")),
+    Check(name="law-load-into-other", problems=FEW, judge=saved.load_keeps_its_word, applies=claims("save")),
+    Check(name="law-configuration", problems=FEW, judge=settings.configuration, applies=claims("configuration")),
+    Check(name="law-change", problems=FEW, judge=settings.changed, applies=claims("change")),
+    Check(name="law-switched-on", problems=FEW, judge=settings.switched_on, applies=settings.can_switch),
+    Check(name="law-caller-hyperparameters", problems=FEW, judge=settings.callers),
+    Check(name="law-groups", problems=FEW, judge=groups.groups_are_independent, applies=claims("groups")),
+    Check(name="law-late-group", problems=FEW, judge=groups.late_group_begins_anew, applies=groups.has_late_groups),
     Check(name="law-late-load", problems=LONG, judge=saved.late_load_continues, applies=claims("save")),
 )
 """The laws, those on one set of problems side by side."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 import reference
-from adapters.contract import Array, Claim, Implementation, Problem
+from adapters.contract import Array, Claim, Implementation, Problem, Rows
 from conformance import oracle
 from conformance.findings import Outcome
 from conformance.laws.related import Comparison, bounds, each, on_values, related, states, with_gradients
@@ -23,7 +23,8 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
 
     m_t = (1 - beta_1^t) g and v_t = (1 - beta_2^t) g^2, so both bias corrections cancel. e_t is epsilon with
     paper epsilon and with an adaptive one, and epsilon / sqrt(1 - beta_2^t) with epsilon hat. AMSGrad changes
-    nothing, v_t being monotonic. No decay, no clipping, no rescaling; the betas are numbers that everybody
+    nothing, v_t being monotonic. With Nesterov's momentum, a_t m_t + c_t g, it is a_t (1 - beta_1^t) + c_t times
+    that. No decay, no clipping, no rescaling, no epsilon inside the root; the betas are numbers that everybody
     receives exactly. Compared within the free-running bound, plus the roundings made here.
     """
     h = replace(
@@ -35,6 +36,7 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
         weight_decay=0.0,
         rescale_grad=1.0,
         clip_gradient=None,
+        epsilon_root=0.0,
     )
     constant = tuple(
         np.full_like(theta, 0.5) if g is None else g
@@ -47,11 +49,13 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
     given = oracle.received(problem, implementation.arithmetic(problem.dtype))
     for s in bounds(implementation, problem, observed) if observed else ():
         root = math.sqrt(1 - given.beta_2**s.number)
-        e = given.epsilon if stages.paper_epsilon in of or h.adaptive_epsilon else given.epsilon / root
+        e = given.epsilon / root if stages.epsilon_hat in of and not h.adaptive_epsilon else given.epsilon
+        of_m, of_g = _terms(of, given, s.number)
+        whole = of_m * (1 - given.beta_1**s.number) + of_g
         for i, g in enumerate(constant):
             g = np.asarray(g, dtype=np.float64)
-            update = -given.learning_rate * g / (np.abs(g) + e)
-            rounded = (16 + 2.0 * s.number * 2**10) * U * np.abs(update)  # 1 - beta_2^t loses up to ten bits
+            update = -given.learning_rate * whole * g / (np.abs(g) + e)
+            rounded = (32 + 2.0 * s.number * 2**10) * U * np.abs(update)  # 1 - beta_2^t loses up to ten bits
             for name, obtained, _, bound in s.free_running(i):
                 if name == "update":
                     found.within(s.number, i, name, obtained, update, bound + rounded)
@@ -94,6 +98,8 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
         |m_t| = (1 - beta_1) |sum beta_1^j g_(t-j)|  <=  (1 - beta_1) sqrt(sum_(j<t) gamma^j) sqrt(v_t / (1 - beta_2))
 
     and K_t = (1 - beta_1) / sqrt(1 - beta_2) sqrt(sum_(j<t) gamma^j) sqrt(1 - beta_2^t) / (1 - beta_1^t).
+    With Nesterov's momentum, a_t m_t + c_t g_t, the weight of g_t is larger by c_t in the same inequality.
+    Where v averages the sum of the squares of a row's n values, (sum g)^2 <= n sum g^2 makes it sqrt(n) K_t.
     AMSGrad's maximum, epsilon, and steps without gradient only make the update smaller. Equality is
     reached, so that nothing smaller holds. (Kingma & Ba, section 2.1, state it for two cases.) The update may
     exceed it by its bound. Not for rectified dialects, whose first steps are averages of gradients.
@@ -101,12 +107,14 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
     found = Comparison(problem)
     observed = states(implementation, problem)
     h = oracle.received(problem, implementation.arithmetic(problem.dtype))
-    decays = stages.decay_theta in reference.dialect(implementation.claim.dialect).stages
+    of = reference.dialect(implementation.claim.dialect).stages
+    decays = stages.decay_theta in of or stages.decay_direction in of
     for s in bounds(implementation, problem, observed) if observed else ():
         for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
-            largest = _largest(h, t) if problem.gradients[s.number - 1][i] is not None else math.inf
+            largest = _largest(of, h, t) if problem.gradients[s.number - 1][i] is not None else math.inf
             if math.isinf(largest):
                 continue
+            largest *= _named_apart(implementation, problem, i)
             before = s.observed_before.theta[i]
             decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
             limit = h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
@@ -119,15 +127,18 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
 def amsgrad_maximum(implementation: Implementation, problem: Problem) -> Outcome:
     """v_max is the larger of the last v_max and v, bit for bit: it never falls, and it is never below v.
 
-    A maximum does not round. Elements whose v has overflowed are left out.
+    A maximum does not round. Of the corrected moment v / (1 - beta_2^t) it is at least that, division by what is
+    not above 1 being monotonic. Elements whose v has overflowed are left out.
     """
     problem = replace(problem, hyperparameters=replace(problem.hyperparameters, amsgrad=True))
     found = Comparison(problem)
     before = each(problem.parameters, np.zeros_like)
+    corrected = stages.corrected_maximum in reference.dialect(implementation.claim.dialect).stages
     for k, state in enumerate(related(implementation, problem)):
         for i, (v_max, v) in enumerate(zip(state.v_max or (), state.v, strict=False)):
             finite = np.isfinite(v) & np.isfinite(before[i])
-            found.equal(k + 1, i, "v_max", v_max, np.maximum(before[i], v), finite)
+            least = np.maximum(before[i], v)
+            found.equal(k + 1, i, "v_max", v_max, np.maximum(least, v_max) if corrected else least, finite)
         before = state.v_max or before
     return found.outcome
 
@@ -139,17 +150,37 @@ def knows_amsgrad(claim: Claim) -> bool:
 
 def normalises(claim: Claim) -> bool:
     """Whether every update is divided by a root of v."""
-    return stages.rectified not in reference.dialect(claim.dialect).stages
+    return not reference.dialect(claim.dialect).rectifies
 
 
-def _largest(h: reference.Hyperparameters, t: int) -> float:
-    """K_t; infinite where beta_2 is 0 and beta_1 is not."""
+def _terms(of: tuple[stages.Stage, ...], h: reference.Hyperparameters, t: int) -> tuple[float, float]:
+    """a_t and c_t of a_t m_t + c_t g_t, which is divided by the root of v_t / (1 - beta_2^t)."""
+    if stages.nesterov in of:
+        return h.beta_1 / (1 - h.power_beta_1 ** (t + 1)), (1 - h.beta_1) / (1 - h.power_beta_1**t)
+    if stages.nesterov_schedule in of:
+        mu = [h.beta_1 * (1 - 0.5 * 0.96 ** (k * h.momentum_decay)) for k in range(1, t + 2)]
+        return mu[t] / (1 - math.prod(mu)), (1 - mu[t - 1]) / (1 - math.prod(mu[:t]))
+    return 1 / (1 - h.power_beta_1**t), 0.0
+
+
+def _largest(of: tuple[stages.Stage, ...], h: reference.Hyperparameters, t: int) -> float:
+    """K_t; infinite where beta_2 is 0 and an earlier gradient counts."""
+    of_m, of_g = _terms(of, h, t)
     if h.beta_2 == 0:
-        return 1.0 if h.beta_1 == 0 else math.inf
+        return of_m * (1 - h.beta_1) + of_g if h.beta_1 == 0 else math.inf
     gamma = h.beta_1**2 / h.beta_2
-    total = sum(gamma**j for j in range(t))
-    corrections = math.sqrt(-math.expm1(t * math.log(h.power_beta_2))) / (1 - h.power_beta_1**t)
-    return float((1 - h.beta_1) / math.sqrt(1 - h.beta_2) * math.sqrt(total) * corrections)
+    now = of_m * (1 - h.beta_1) + of_g
+    total = now**2 + (of_m * (1 - h.beta_1)) ** 2 * sum(gamma**j for j in range(1, t))
+    correction = -math.expm1(t * math.log(h.power_beta_2))
+    return float(math.sqrt(total / (1 - h.beta_2) * correction))
+
+
+def _named_apart(implementation: Implementation, problem: Problem, i: int) -> float:
+    """sqrt(n) where v averages squares of single values and a row of parameter i is named n times; 1 elsewhere."""
+    named = [g.indices for g in (gradients[i] for gradients in problem.gradients) if isinstance(g, Rows)]
+    if stages.square_rows not in reference.dialect(implementation.claim.dialect).stages:
+        return 1.0
+    return math.sqrt(max((int(np.bincount(rows).max(initial=1)) for rows in named), default=1))
 
 
 def _beyond(update: Array, limit: Array | float) -> Array:

@@ -86,16 +86,18 @@ def scale(implementation: Implementation, problem: Problem) -> Outcome:
     m is of degree 1 in g and v of degree 2, so that m / (sqrt(v) + epsilon) is of degree 0 in (g, epsilon).
     Multiplying by a power of two commutes with every rounding as long as nothing is subnormal or overflows:
     the gradients here have the problem's signs, zeros and mantissas and lie between 1/2 and 1. Epsilon is
-    0 where the dialect knows it, else 1. L2 decay and clipping, which have a scale of their own, are off.
+    0 where the dialect and the claim know it, else 1. L2 decay, clipping and an epsilon inside the root, which have
+    a scale of their own, are off.
     Where a rectified dialect does not rectify, its direction is of degree 1: only its moments are compared.
     Formats with a shorter range than float32 are left out.
     """
     found = Comparison(problem)
     if problem.dtype not in ("float32", "float64"):
         return found.outcome
-    stages_of = dialect(implementation.claim.dialect).stages
-    epsilon = 1.0 if stages.zero_epsilon_is_default in stages_of else 0.0
-    h = replace(problem.hyperparameters, epsilon=epsilon, l2=0.0, clip_gradient=None)
+    claim = implementation.claim
+    stages_of, rectifies = dialect(claim.dialect).stages, dialect(claim.dialect).rectifies
+    epsilon = 1.0 if stages.zero_epsilon_is_default in stages_of or "epsilon" in claim.nonzero else 0.0
+    h = replace(problem.hyperparameters, epsilon=epsilon, l2=0.0, clip_gradient=None, epsilon_root=0.0)
     unit = replace(with_gradients(problem, on_values(_mantissas)), hyperparameters=h)
     expected = related(implementation, unit)
     for power in POWERS:
@@ -107,7 +109,7 @@ def scale(implementation: Implementation, problem: Problem) -> Outcome:
             for i in range(len(problem.parameters)):
                 for (name, obtained), (_, base) in zip(quantities(a, i), quantities(b, i), strict=True):
                     degree = {"parameters": 0, "m": 1}.get(name, 2)
-                    if degree or stages.rectified not in stages_of:
+                    if degree or not rectifies:
                         found.equal(k + 1, i, name, obtained, np.ldexp(base, degree * power))
     return found.outcome
 

@@ -142,7 +142,7 @@ class Twin:
         """first: the hyper-parameters that the optimizer was built with."""
         return dict(vars(h))
 
-    def change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+    def after_change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
         """What holds of `h` after a change to `new`."""
         return new
 
@@ -347,7 +347,7 @@ class TwinRun:
         return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()
 
     def change(self, hyperparameters: Hyperparameters) -> None:
-        self.own = [self.twin.change(h, hyperparameters) for h in self.own]
+        self.own = [self.twin.after_change(h, hyperparameters) for h in self.own]
 
 
 def twin_claim(

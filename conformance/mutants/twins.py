@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.contract import Arithmetic, Array, Gradient, GradientKind, Hyperparameters, Precision
+from adapters.contract import Arithmetic, Array, Gradient, GradientKind, Hyperparameters, Precision, Rows
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
@@ -82,6 +82,22 @@ class TfKerasTwin(TensorFlowTwin):
     def move(self, w: Work, direction: Any) -> Any:
         """Decay comes first; the moments do not read theta, so it may wait until here."""
         return w.theta - self.decay(w) - direction if w.h.weight_decay else w.theta - direction
+
+
+class Keras3Twin(TfKerasTwin):
+    """keras3-adam (keras/src/optimizers/adam.py, version 3, on TensorFlow): duplicates are squared, then summed."""
+
+    name = "twin-keras3"
+    claim = twin_claim("keras3-adam", _ADAM | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+
+    def square(self, w: Work) -> Any:
+        """The sum of the squares of a row's values."""
+        if not isinstance(w.gradient, Rows):
+            return w.g * w.g
+        total = np.zeros_like(w.g)
+        for row, value in zip(w.gradient.indices.tolist(), w.gradient.values, strict=True):
+            total[row] += value * value
+        return total
 
 
 class RectifiedTwin(TensorFlowTwin):
@@ -264,6 +280,7 @@ def _with_increments(a: Arithmetic) -> Arithmetic:
 TWINS: tuple[type[Twin], ...] = (
     KerasV2Twin,
     TfKerasTwin,
+    Keras3Twin,
     Mxnet2Twin,
     Mxnet2LazyTwin,
     Mxnet1Twin,
