@@ -170,9 +170,9 @@ def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State
     counts = step_counts(dialect, problem)
     before = reference.initial_state(problem.parameters, judge.h)
     if number > 1:
-        before = _to_reference(states[number - 2], counts[number - 2])
-    observed = _to_reference(states[number - 1], counts[number - 1])
-    given = [_gradient(g) for g in problem.gradients[number - 1]]
+        before = to_reference(states[number - 2], counts[number - 2])
+    observed = to_reference(states[number - 1], counts[number - 1])
+    given = [as_gradient(g) for g in problem.gradients[number - 1]]
     one, bound, _ = judge.step(before, reference.initial_bound(before), given, observed)
     return Step(
         number=number,
