@@ -57,7 +57,7 @@ def test_help_names_every_option_of_run(capsys: pytest.CaptureFixture[str]) -> N
         ("run --adaptor torch-loop", "unrecognized arguments: --adaptor"),
         ("run torch-loop", "unrecognized arguments: torch-loop"),
         ("run --profile thorough", "argument --profile: invalid choice: 'thorough' (choose from 'smoke', 'quick'"),
-        ("run --environment jax", "argument --environment: invalid choice: 'jax' (choose from 'keras', 'mxnet'"),
+        ("run --environment jax", "argument --environment: invalid choice: 'jax' (choose from 'keras', 'keras3'"),
         ("run --check clip", "argument --check: invalid choice: 'clip' (choose from 'contract', 'step-count'"),
         ("run --problems 0", "argument --problems: '0'; accepted: a whole number from 1 on"),
         ("run --problems -3", "argument --problems: '-3'; accepted: a whole number from 1 on"),
