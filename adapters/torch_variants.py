@@ -125,7 +125,9 @@ class _AdamW(_Optimizer):
     claim = replace(
         CLAIM,
         hyperparameters=CLAIM.hyperparameters - {"l2"},
-        not_claimed=("l2", *_WITHOUT_L2, _REFUSED),
+        not_claimed=("l2", *_WITHOUT_L2, _REFUSED, "float16 and bfloat16 parameters"),
+        dtypes=("float32", "float64"),
+        layouts=frozenset(),
         procedures=procedures(_ADAM | {"weight_decay"}),
     )
     probes = (Hyperparameters(), Hyperparameters(amsgrad=True, weight_decay=0.1))
@@ -246,6 +248,7 @@ class SparseAdam(_Optimizer):
 
     name = "torch-sparse-adam"
     cls = "SparseAdam"
+    run = _SparseRun
     claim = Claim(
         dialect="torch-sparse-adam",
         hyperparameters=_ADAM,
@@ -259,7 +262,6 @@ class SparseAdam(_Optimizer):
         ),
         procedures=procedures(_ADAM),
     )
-    run = _SparseRun
     arguments = MappingProxyType({})
     operations = frozenset({"aten._coalesce", "aten.sparse_mask", "aten.sqrt_"})
     excluded = frozenset({"aten.lerp_", "aten.addcmul_", "aten._foreach_lerp_"})
