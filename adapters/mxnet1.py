@@ -26,6 +26,16 @@ class _Run(mxnet2.AdamRun):
         with _shapes(self._mxnet, self._weights):
             return super().step(gradients)
 
+    def save(self) -> bytes:
+        """As in MXNet 2."""
+        with _shapes(self._mxnet, self._weights):
+            return super().save()
+
+    def load(self, saved: bytes) -> None:
+        """As in MXNet 2."""
+        with _shapes(self._mxnet, self._weights):
+            super().load(saved)
+
     def _update(self, present: list[int], gradients: list[Any]) -> None:
         for i, gradient in zip(present, gradients, strict=True):
             self._optimizer.update(i, self._weights[i], gradient, self._states[i])
@@ -66,7 +76,12 @@ class LazyRowSparse(_Adam):
     """``lazy_update=True`` on row_sparse weights and states; see `mxnet2.LazyRowSparse`."""
 
     name = "mxnet1-lazy-row-sparse"
-    claim = replace(mxnet2.LazyRowSparse.claim, dialect="mxnet1-adam-lazy")
+    claim = replace(
+        mxnet2.LazyRowSparse.claim,
+        dialect="mxnet1-adam-lazy",
+        not_claimed=tuple(text for text in mxnet2.LazyRowSparse.claim.not_claimed if "MXNet 2" not in text),
+        procedures=Lazy.claim.procedures,
+    )
     arguments = Lazy.arguments
     weight_storage = "row_sparse"
     required = mxnet2.LazyRowSparse.required
