@@ -129,6 +129,14 @@ class KerasClass(KerasAdapter):
             raise ContractError(OPTION, self.name, f"a class that constructs itself, not a {found}")
         return self.fresh(optimizer, parameters)
 
+    def reproduction(self, hyperparameters: Hyperparameters) -> str:
+        """Python that constructs the class and steps it by TensorFlow alone: start, step and read."""
+        module, _, name = self.name.partition(":")
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.arguments(hyperparameters).items())
+        first = name.partition(".")[0]
+        read = _READ_V2 if self._v2 else _READ
+        return _REPRODUCTION.format(module=module, first=first, name=name, arguments=arguments, read=read)
+
     def slot(self, optimizer: Any, position: int, variable: Any, name: str) -> Any:
         """Of the base."""
         base = slot_of_optimizer_v2 if self._v2 else tf_keras_adam.slot
@@ -203,3 +211,38 @@ class KerasClass(KerasAdapter):
         except Exception as error:
             return (f"sparse gradients (a step with one raises {type(error).__name__})",)
         return ()
+
+
+_REPRODUCTION = """
+import tensorflow as tf
+from {module} import {first}
+
+
+def start(parameters):
+    global variables, optimizer
+    variables = [tf.Variable(tf.constant(p)) for p in parameters]
+    optimizer = {name}({arguments})
+
+
+def step(gradients):
+    optimizer.apply_gradients([(tensor(g, v), v) for g, v in zip(gradients, variables)])
+
+
+def tensor(g, variable):
+    if isinstance(g, tuple):
+        shape = tf.constant(variable.shape.as_list(), tf.int64)
+        return tf.IndexedSlices(values=tf.constant(g[1]), indices=tf.constant(g[0], tf.int64), dense_shape=shape)
+    return None if g is None else tf.constant(g)
+
+
+def read(quantity, i):
+    if quantity == "parameters":
+        return variables[i].numpy()
+{read}
+"""
+_READ_V2 = """    name = {"m": "m", "v": "v", "v_max": "vhat"}[quantity]
+    if name not in optimizer.get_slot_names():  # nothing before the first gradient
+        return np.zeros(variables[i].shape)
+    return optimizer.get_slot(variables[i], name).numpy()"""
+_READ = """    name = {"m": "_momentums", "v": "_velocities", "v_max": "_velocity_hats"}[quantity]
+    return getattr(optimizer, name)[i].numpy()"""

@@ -25,7 +25,7 @@ from adapters.contract import (
     Precision,
 )
 from adapters.memory import laid_out
-from adapters.torch_optim import LAYOUTS, TorchAdapter, TorchRun, leaves, observe, procedures
+from adapters.torch_optim import LAYOUTS, TorchAdapter, TorchRun, leaves, observe, procedures, reproduction
 
 OPTION = "torch-optimizer"
 _ADAM = {"learning_rate": "lr", "beta_1": "betas", "beta_2": "betas", "epsilon": "eps"}
@@ -140,6 +140,11 @@ class TorchClass(TorchAdapter):
         """Those of the arguments that the class keeps in its groups."""
         arguments = self._arguments(hyperparameters)
         return {name: value for name, value in arguments.items() if name in self._keys and name not in self._kwargs}
+
+    def reproduction(self, hyperparameters: Hyperparameters) -> str:
+        """The same without an adapter."""
+        module, _, name = self.name.partition(":")
+        return reproduction(module, name, self._arguments(hyperparameters))
 
     def _arguments(self, h: Hyperparameters) -> dict[str, Any]:
         arguments: dict[str, Any] = {

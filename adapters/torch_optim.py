@@ -38,11 +38,16 @@ _SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "we
 _SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
 
 
-def procedures(settings: frozenset[str]) -> dict[str, Procedure]:
-    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group."""
+def procedures(settings: frozenset[str], changed: frozenset[str] | None = None) -> dict[str, Procedure]:
+    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group.
+
+    changed: those that may change between steps, if not all.
+    """
     return {
         "save": Procedure(how=_SAVE, hyperparameters=settings),
-        "change": Procedure(how="assignment into param_groups", hyperparameters=settings),
+        "change": Procedure(
+            how="assignment into param_groups", hyperparameters=settings if changed is None else changed
+        ),
         "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
         "late groups": Procedure(how="add_param_group"),
     }
@@ -234,6 +239,10 @@ class _Adam(TorchAdapter):
         """``torch.optim.Adam``; `ContractError` where both l2 and weight_decay are asked for."""
         return self._torch.optim.Adam(params, **settings(hyperparameters), **self.arguments)
 
+    def reproduction(self, hyperparameters: Hyperparameters) -> str:
+        """The same without an adapter."""
+        return reproduction("torch.optim", "Adam", settings(hyperparameters) | dict(self.arguments))
+
 
 class Loop(_Adam):
     """``_single_tensor_adam``: one operator after the other, parameter by parameter."""
@@ -335,3 +344,37 @@ def observe(step: Callable[[], object], seen: set[str]) -> None:
 
     with Observer():
         step()
+
+
+def reproduction(module: str, name: str, arguments: Mapping[str, Any]) -> str:
+    """Python that constructs the optimizer class and steps it by torch alone: start, step and read."""
+    first = name.partition(".")[0]
+    given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    return _REPRODUCTION.format(module=module, first=first, name=name, given=given)
+
+
+_REPRODUCTION = """
+import torch
+from {module} import {first}
+
+NAMES = {{"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}}
+
+
+def start(parameters):
+    global leaves, optimizer
+    leaves = [torch.nn.Parameter(torch.from_numpy(p.copy())) for p in parameters]
+    optimizer = {name}(leaves, {given})
+
+
+def step(gradients):
+    for leaf, g in zip(leaves, gradients):
+        leaf.grad = None if g is None else torch.from_numpy(g.copy())
+    optimizer.step()
+
+
+def read(quantity, i):
+    if quantity == "parameters":
+        return leaves[i].detach().numpy()
+    state = optimizer.state.get(leaves[i], {{}})  # nothing before the first gradient
+    return state[NAMES[quantity]].numpy() if state else np.zeros(leaves[i].shape)
+"""

@@ -106,6 +106,9 @@ def _run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--check", action="append", choices=checks.NAMES, help="only this check; may be repeated")
     command.add_argument("--problem", type=_seed, metavar="K", help="only problem K of each set, to debug a finding")
     command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
+    command.add_argument(
+        "--no-diagnosis", action="store_true", help="do not look for what a failing one computes instead"
+    )
     command.add_argument("--deviations", type=Path, default=DEFAULT_FILE, metavar="FILE", help="declared deviations")
     help_write = "declare there what is found, for --deviations of the next run; with reasons for you to fill in"
     command.add_argument("--write-deviations", type=_writable, metavar="FILE", help=help_write)

@@ -145,9 +145,9 @@ def walk(
     bound = reference.initial_bound(expected)
     counts = step_counts(dialect, problem)
     for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
-        given = [_gradient(g) for g in gradients]
+        given = [as_gradient(g) for g in gradients]
         judge = judges[changed[k]] if changed else judge
-        observed_before, observed = observed, _to_reference(state, counts[k])
+        observed_before, observed = observed, to_reference(state, counts[k])
         # The branch is chosen on the step from the observed state, where it shows at once.
         one, one_bound, branch = judge.step(observed_before, reference.initial_bound(observed_before), given, observed)
         expected_before = expected
@@ -170,9 +170,9 @@ def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State
     counts = step_counts(dialect, problem)
     before = reference.initial_state(problem.parameters, judge.h)
     if number > 1:
-        before = _to_reference(states[number - 2], counts[number - 2])
-    observed = _to_reference(states[number - 1], counts[number - 1])
-    given = [_gradient(g) for g in problem.gradients[number - 1]]
+        before = to_reference(states[number - 2], counts[number - 2])
+    observed = to_reference(states[number - 1], counts[number - 1])
+    given = [as_gradient(g) for g in problem.gradients[number - 1]]
     one, bound, _ = judge.step(before, reference.initial_bound(before), given, observed)
     return Step(
         number=number,
@@ -257,7 +257,9 @@ def _distance(state: reference.State, bound: reference.Bound, observed: referenc
     return float(np.max(np.nan_to_num(fraction, nan=0.0), initial=0.0))
 
 
-def _to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
+def to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
+    """An observed state in float64, with the step counts `counts`."""
+
     def exact(arrays: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
 
@@ -265,5 +267,6 @@ def _to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
     return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts)
 
 
-def _gradient(g: Gradient) -> Any:
+def as_gradient(g: Gradient) -> Any:
+    """A gradient as the reference takes it."""
     return (g.indices, g.values) if isinstance(g, Rows) else g

@@ -103,8 +103,13 @@ def bounded_step(
     gradients: Sequence[Gradient],
     *,
     rectify: Branches = None,
+    rules: Mapping[Stage, Rule] | None = None,
 ) -> tuple[State, Bound]:
-    """`reference.step` from `state`, and the bound on a step that began within `bound` of it."""
+    """`reference.step` from `state`, and the bound on a step that began within `bound` of it.
+
+    rules: of the stages of `d`, where it has others than the dialects here; None for `RULES`.
+    """
+    rule_of = RULES if rules is None else rules
     errors = [
         Errors(bound.theta[i], bound.m[i], bound.v[i], bound.v_max[i] if bound.v_max else None, bound.out_of_range[i])
         for i in range(len(state.theta))
@@ -112,8 +117,8 @@ def bounded_step(
     branches = [False] * len(state.theta)
 
     def watch(i: int, stage: Stage, before: Working, after: Working) -> None:
-        RULES[stage](before, after, errors[i], h, a)
-        branches[i] |= stage in s.RECTIFYING and _branch_is_ambiguous(after, h, a)
+        rule_of[stage](before, after, errors[i], h, a)
+        branches[i] |= stage in s.RECTIFYING and branch_is_ambiguous(after, h, a)
 
     with np.errstate(all="ignore"):
         new = step(d, h, state, gradients, watch=watch, rectify=rectify)
@@ -268,7 +273,7 @@ def _amsgrad_maximum(before: Working, after: Working, e: Errors, h: Hyperparamet
 
 def _corrected_maximum(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if h.amsgrad:
-        _, e_2 = _correction_errors(before.t, h, a)
+        _, e_2 = correction_errors(before.t, h, a)
         bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
         second = after.v / bias_2
         e.out_of_range = e.out_of_range | _overflows(second + e.v / bias_2, a)
@@ -280,7 +285,7 @@ def _no_error(before: Working, after: Working, e: Errors, h: Hyperparameters, a:
 
 
 def _epsilon_hat(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    e_1, e_2 = _correction_errors(before.t, h, a)
+    e_1, e_2 = correction_errors(before.t, h, a)
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
     adaptive = 0.5 * e_2 * after.epsilon if h.adaptive_epsilon else 0.0
     e_denominator = _sqrt_error(second, e_second) + C * a.u * after.denominator + adaptive + a.tiny
@@ -288,7 +293,7 @@ def _epsilon_hat(before: Working, after: Working, e: Errors, h: Hyperparameters,
 
 
 def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    e_1, e_2 = _correction_errors(before.t, h, a)
+    e_1, e_2 = correction_errors(before.t, h, a)
     bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
     # Algorithm 1 forms v / (1 - beta_2^t) itself, which can overflow where no square did.
@@ -302,7 +307,7 @@ def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameter
 
 
 def _root_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    e_1, _ = _correction_errors(before.t, h, a)
+    e_1, _ = correction_errors(before.t, h, a)
     e_denominator = _rooted_error(before, after, e, h, a)
     # The learning rate comes last, and multiplies what has been flushed before.
     e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1, a, a.tiny * max(1, h.learning_rate))
@@ -316,7 +321,7 @@ def _rectifying(adaptive: Rule) -> Rule:
             adaptive(before, after, e, h, a)
             e.direction = e.direction + abs(after.direction) * _rectification_error(after, h, a)
         else:
-            e_1, _ = _correction_errors(before.t, h, a)
+            e_1, _ = correction_errors(before.t, h, a)
             relative = C * a.u_step + e_1 + C * a.u
             e.direction = abs(after.direction) * relative + after.step_size * e.m + C * a.tiny
 
@@ -326,7 +331,7 @@ def _rectifying(adaptive: Rule) -> Rule:
 def _nesterov(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     of_m = h.beta_1 / one_minus_power(h.power_beta_1, before.t + 1, FLOAT64)
     of_g = (1 - h.beta_1) / one_minus_power(h.power_beta_1, before.t, FLOAT64)
-    e_of_m, e_of_g = (_correction_errors(t, h, a)[0] for t in (before.t + 1, before.t))
+    e_of_m, e_of_g = (correction_errors(t, h, a)[0] for t in (before.t + 1, before.t))
     _two_terms(after, e, h, a, (of_m, e_of_m), (of_g, e_of_g), _rooted_error(before, after, e, h, a))
 
 
@@ -394,7 +399,7 @@ def _power_error(beta: float, t: int, a: Rounding) -> float:
     return (C + growth) * a.u_powers
 
 
-def _correction_errors(t: int, h: Hyperparameters, a: Rounding) -> tuple[float, float]:
+def correction_errors(t: int, h: Hyperparameters, a: Rounding) -> tuple[float, float]:
     """Relative errors of 1 - beta_1^t and 1 - beta_2^t."""
 
     def one(beta: float) -> float:
@@ -412,13 +417,14 @@ def _sma_error(rho_t: float, t: int, h: Hyperparameters, a: Rounding) -> float:
     The two terms are of the size of 1 / (1 - beta_2) and cancel to about t.
     """
     rho_inf = sma_inf(h.power_beta_2)
-    _, e_2 = _correction_errors(t, h, a)
+    _, e_2 = correction_errors(t, h, a)
     subtracted = rho_inf - rho_t
     relative = e_2 + _power_error(h.power_beta_2, t, a) + C * a.u_powers if subtracted > 0 else 0.0
     return float(C * a.u_powers * (rho_inf + 1) + subtracted * relative + a.u_powers * abs(rho_t))
 
 
-def _branch_is_ambiguous(p: Working, h: Hyperparameters, a: Rounding) -> bool:
+def branch_is_ambiguous(p: Working, h: Hyperparameters, a: Rounding) -> bool:
+    """Whether rho_t is nearer to the threshold than its own error."""
     return bool(abs(p.rho_t - h.sma_threshold) <= _sma_error(p.rho_t, p.t, h, a))
 
 
@@ -448,7 +454,7 @@ def _rooted_error(before: Working, after: Working, e: Errors, h: Hyperparameters
     """Error of sqrt(v / (1 - beta_2^t) + epsilon_root) + epsilon, or of that with v_max."""
     second, e_second, relative = after.v_max, e.v_max, 0.0
     if after.v_max is None:
-        _, relative = _correction_errors(before.t, h, a)
+        _, relative = correction_errors(before.t, h, a)
         bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
         second, e_second = after.v / bias_2, e.v / bias_2
         e.out_of_range = e.out_of_range | _overflows(second + e_second, a)

@@ -120,14 +120,15 @@ def test_no_law_that_applies_is_about_nothing(twin: type[Twin]) -> None:
             assert told >= len(drawn) / 4, law.name  # some problems have one parameter, or no value in any gradient
 
 
-def test_the_place_in_a_tensor_is_claimed_by_all_but_one() -> None:
-    """torch's fused kernel rounds v behind the last full vector otherwise."""
+def test_the_place_in_a_tensor_is_claimed_by_all_but_two_kernels_and_a_compiler() -> None:
+    """torch's fused kernels round v behind the last full vector otherwise; XLA compiles every shape by itself."""
     of_place = [law for law in LAWS if law.name in ("law-permutation", "law-split")]
     for name, entry in ADAPTERS.items():
         claim = direct.claim_of(entry)
         if "dense" in claim.gradients:
-            assert all(law.applies(claim) for law in of_place) == (name != "torch-fused")
-            assert (PLACE in claim.not_claimed) == (name == "torch-fused")
+            otherwise = name in ("torch-fused", "torch-adamw-fused") or name.startswith("optax-")
+            assert all(law.applies(claim) for law in of_place) != otherwise
+            assert (PLACE in claim.not_claimed) == otherwise
 
 
 # The comparison
