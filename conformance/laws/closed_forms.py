@@ -40,10 +40,9 @@ def extreme_betas(implementation: Implementation, problem: Problem) -> Outcome:
     it divides (1 - beta^t) g by 1 - beta^t, and all digits of that which beta's own rounding, or a power's, has taken
     are missing in the update.
     """
+    of = reference.dialect(implementation.claim.dialect).stages
     found = agree(implementation, problem, states(implementation, problem))
-    if is_known(implementation.claim) and not _has_momentum_of_nesterov(
-        reference.dialect(implementation.claim.dialect).stages
-    ):
+    if is_known(implementation.claim) and not _has_momentum_of_nesterov(of):
         found.add(_constant(implementation, problem))
     return found
 
@@ -141,14 +140,15 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
         for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
             g = problem.gradients[s.number - 1][i]
             gradients[i] = np.maximum(gradients[i], np.abs(_dense(g, problem.parameters[i])))
+            if g is None:
+                continue
             largest: Array | float = _largest(of, h, t) * _named_apart(implementation, problem, i)
             if rectified and (s.bound.branch or _rectification(h, t) is None):
                 largest = np.maximum(gradients[i], largest) if s.bound.branch else gradients[i]
-            if g is None or np.all(np.isinf(largest)):
+            if np.all(np.isinf(largest)):
                 continue
             before = s.observed_before.theta[i]
-            with np.errstate(invalid="ignore"):  # rate 0 of a parameter that has become infinite
-                decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
+            decay = h.learning_rate * h.weight_decay * np.abs(before) if decays and h.weight_decay else 0.0
             limit = h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
             # A weighted mean of what has been stored exceeds the gradients by what storing them has rounded.
             for name, obtained, _, bound in s.free_running(i) if rectified else s.from_observed(i):
