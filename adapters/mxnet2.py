@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -28,25 +29,27 @@ from adapters.contract import (
     Hyperparameters,
     Identity,
     Precision,
+    Procedure,
     Rows,
     State,
     check_count,
 )
 
+_HYPERPARAMETERS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient"})
+_SAVE = "Updater.get_states(dump_optimizer=True) and set_states, as Trainer.save_states and load_states call them"
+"""Without dump_optimizer, its default, t and every hyper-parameter are lost; the kvstore's default is that, too."""
+
 
 def _claim(dialect: str) -> Claim:
     return Claim(
         dialect=dialect,
-        hyperparameters=frozenset(
-            {"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient"}
-        ),
+        hyperparameters=_HYPERPARAMETERS,
         # Unsorted and duplicate rows are outside MXNet's own definition of row_sparse (RowSparseNDArray):
         # the standard kernel gives their values to the wrong rows, the lazy one repeats its update.
         gradients=frozenset({"dense", "none", "rows", "empty rows"}),
         not_claimed=(
             "lr_scheduler",
             "learning_rate=None",
-            "set_learning_rate",
             "set_lr_mult and set_wd_mult",
             "begin_num_update",
             "param_dict",
@@ -55,9 +58,14 @@ def _claim(dialect: str) -> Claim:
             "aggregate_num",
             "multi_precision",
             "step counts per device",
-            "get_updater, set_states and kvstore",
+            "get_states without dump_optimizer=True (it holds neither t nor hyper-parameters)",
+            "kvstore",
             "float16 weights",
         ),
+        procedures={
+            "save": Procedure(how=_SAVE, hyperparameters=_HYPERPARAMETERS),
+            "change": Procedure(how="set_learning_rate, and attributes", hyperparameters=_HYPERPARAMETERS),
+        },
     )
 
 
@@ -94,6 +102,29 @@ class AdamRun:
         self._optimizer.update(
             present, [self._weights[i] for i in present], gradients, [self._states[i] for i in present]
         )
+
+    def save(self) -> bytes:
+        """Weights, and what an ``Updater`` writes of states and optimizer."""
+        updater = self._mxnet.optimizer.get_updater(self._optimizer)
+        updater.states = dict(enumerate(self._states))
+        return pickle.dumps((self._weights, updater.get_states(dump_optimizer=True)))
+
+    def load(self, saved: bytes) -> None:
+        """What `save` made; ``Updater.set_states`` puts the saved optimizer in the place of the new one."""
+        weights, states = pickle.loads(saved)
+        for weight, value in zip(self._weights, weights, strict=True):
+            value.copyto(weight)
+        updater = self._mxnet.optimizer.get_updater(self._optimizer)
+        updater.set_states(states)
+        self._optimizer = updater.optimizer
+        self._states = [updater.states[i] for i in range(len(self._weights))]
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """``set_learning_rate``, and the attributes that a step reads; ``Trainer.step`` sets rescale_grad so."""
+        given = _arguments(hyperparameters)
+        self._optimizer.set_learning_rate(given.pop("learning_rate"))
+        for name, value in given.items():
+            setattr(self._optimizer, name, value)
 
     def _ndarray(self, gradient: Any, shape: tuple[int, ...]) -> Any:
         """A copy: ``Adam.step`` rescales and decays its gradient in place."""
@@ -167,18 +198,14 @@ class Adam:
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> AdamRun:
         """A new optimizer over new weights."""
-        h = hyperparameters
-        optimizer = self._mxnet.optimizer.Adam(
-            learning_rate=h.learning_rate,
-            beta1=h.beta_1,
-            beta2=h.beta_2,
-            epsilon=h.epsilon,
-            wd=h.l2,
-            rescale_grad=h.rescale_grad,
-            clip_gradient=h.clip_gradient,
-            **self.arguments,
-        )
+        optimizer = self._mxnet.optimizer.Adam(**_arguments(hyperparameters), **self.arguments)
         return self.run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> AdamRun:
+        """A new optimizer over new weights, and what `AdamRun.save` made."""
+        run = self.start(parameters, hyperparameters)
+        run.load(saved)
+        return run
 
     def _weight(self, theta: Array) -> Any:
         if self.weight_storage == "default" or theta.ndim == 0 or theta.size == 0:
@@ -234,12 +261,30 @@ class LazyRowSparse(Adam):
     claim = replace(
         Lazy.claim,
         gradients=Lazy.claim.gradients - {"dense"},
-        not_claimed=(*Lazy.claim.not_claimed, "dense gradients on row_sparse weights"),
+        not_claimed=(
+            *Lazy.claim.not_claimed,
+            "dense gradients on row_sparse weights",
+            "get_states of row_sparse states (MXNet 2 refuses to serialise them in its default NumPy semantics)",
+        ),
+        procedures={name: value for name, value in Lazy.claim.procedures.items() if name != "save"},
     )
     arguments = Lazy.arguments
     weight_storage = "row_sparse"
     required = frozenset({"adam_update", "lazy_update=True", "weight row_sparse", "untouched rows kept"})
     excluded = frozenset({"square", "lazy_update=False", "weight default", "untouched rows decay"})
+
+
+def _arguments(h: Hyperparameters) -> dict[str, Any]:
+    """By MXNet's names, which are the attributes' too."""
+    return {
+        "learning_rate": h.learning_rate,
+        "beta1": h.beta_1,
+        "beta2": h.beta_2,
+        "epsilon": h.epsilon,
+        "wd": h.l2,
+        "rescale_grad": h.rescale_grad,
+        "clip_gradient": h.clip_gradient,
+    }
 
 
 def _row_sparse(mxnet: Any, values: Array, indices: Array, shape: tuple[int, ...]) -> Any:

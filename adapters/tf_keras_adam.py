@@ -8,22 +8,21 @@ TensorFlow finds a GPU, so this is the path of a machine without one.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
-from adapters.tensorflow_support import (
-    Bench,
-    OptimizerRun,
-    import_tensorflow,
-    installed,
-    new_variables,
-    observe,
-)
+from adapters.contract import Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.tensorflow_support import KerasAdapter, import_tensorflow, installed, observe, procedures
 
 
-class TfKeras:
+def slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
+    """Adam.build makes three lists, in the order of the variables of the first step."""
+    slots = {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"}
+    built = getattr(optimizer, slots[name], None)
+    return None if built is None else built[position]
+
+
+class TfKeras(KerasAdapter):
     """``tf.keras.optimizers.Adam``."""
 
     contract_version = 1
@@ -51,7 +50,13 @@ class TfKeras:
             "variable constraints",
             "float16 and bfloat16 variables",
         ),
+        procedures=procedures(
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}),
+            # The others are Python numbers, and no variables.
+            saved=frozenset({"learning_rate"}),
+        ),
     )
+    slot = staticmethod(slot)
 
     def __init__(self) -> None:
         self.tensorflow = import_tensorflow()
@@ -86,23 +91,17 @@ class TfKeras:
         """Operation by operation, in eager mode."""
         return arithmetic(dtype)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
-        """A new optimizer over new variables."""
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Of the constructor."""
         h = hyperparameters
-        optimizer = self.optimizer(
-            learning_rate=h.learning_rate,
-            beta_1=h.beta_1,
-            beta_2=h.beta_2,
-            epsilon=h.epsilon,
-            amsgrad=h.amsgrad,
-            weight_decay=h.weight_decay or None,  # None is this framework's "absent"
-            **self._more(h),
-        )
-        bench = Bench(optimizer, new_variables(self.tensorflow, parameters))
-        return OptimizerRun(self.tensorflow, bench, slot, amsgrad=h.amsgrad)
-
-    def _more(self, h: Hyperparameters) -> dict[str, Any]:
-        return {}
+        return {
+            "learning_rate": h.learning_rate,
+            "beta_1": h.beta_1,
+            "beta_2": h.beta_2,
+            "epsilon": h.epsilon,
+            "amsgrad": h.amsgrad,
+            "weight_decay": h.weight_decay or None,  # None is this framework's "absent"
+        }
 
 
 class Package(TfKeras):
@@ -110,7 +109,10 @@ class Package(TfKeras):
 
     name = "tf-keras-package"
     distribution = "tf-keras"
-    claim = replace(TfKeras.claim, hyperparameters=TfKeras.claim.hyperparameters | {"adaptive_epsilon"})
+    claim = replace(
+        TfKeras.claim,
+        hyperparameters=TfKeras.claim.hyperparameters | {"adaptive_epsilon"},
+    )
 
     def __init__(self) -> None:
         self.tensorflow = import_tensorflow()
@@ -118,15 +120,9 @@ class Package(TfKeras):
 
         self.optimizer = tf_keras.optimizers.Adam
 
-    def _more(self, h: Hyperparameters) -> dict[str, Any]:
-        return {"adaptive_epsilon": h.adaptive_epsilon}
-
-
-def slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
-    """Adam.build makes three lists, in the order of the variables of the first step."""
-    slots = {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"}
-    built = getattr(optimizer, slots[name], None)
-    return None if built is None else built[position]
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Of the constructor."""
+        return super().arguments(hyperparameters) | {"adaptive_epsilon": hyperparameters.adaptive_epsilon}
 
 
 def arithmetic(dtype: Precision) -> Arithmetic:

@@ -139,7 +139,7 @@ def test_a_device_or_a_pipe_is_never_replaced_by_a_report(tmp_path: Path) -> Non
 def test_what_belongs_to_a_class_is_refused_without_one(words: tuple[str, str]) -> None:
     ended = conformance("run", "--adapter", TWIN, *words)
     assert ended.code == 2
-    assert f"{words[0]} is given for no class; accepted: together with --torch-optimizer" in ended.text
+    assert f"{words[0]} is given for no class or factory; accepted: together with --torch-optimizer" in ended.text
 
 
 # Nothing tested is no pass

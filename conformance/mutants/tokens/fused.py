@@ -6,8 +6,10 @@ import importlib
 from collections.abc import Callable
 
 from adapters import registry
+from conformance.mutants.tokens.aim import Aim
 from conformance.mutants.tokens.changes import Vocabulary
 from conformance.mutants.tokens.mutant import Mutant, Target
+from conformance.mutants.tokens.proofs import PROOFS
 from conformance.provenance import ROOT
 
 _ROWS = (
@@ -182,3 +184,14 @@ TESTS: tuple[str, ...] = tuple(
 """For what the contract cannot say: warm-up, defaults, NaN, the dialect that has no adapter (torch-radam)."""
 
 TARGETS: tuple[Target, ...] = (FORMULA, SCALARS, COLUMNS, DIALECTS)
+
+FUSED_ADAM = Aim(
+    name="fused-adam",
+    targets=TARGETS,
+    adapters=ADAPTERS,
+    hints=HINTS,
+    inherit=inherit,
+    tests=TESTS,
+    before_tests=TORCH_FACE,
+    proofs=PROOFS,
+)
