@@ -19,7 +19,7 @@ from rich.table import Table
 
 from reference import Dialect, Hyperparameters, initial_state, step
 from reference.formulas import formula, source
-from reference.stages import Stage
+from reference.stages import Stage, sum_duplicate_rows
 
 STEPS = 10
 SHAPE = (6, 4)
@@ -59,7 +59,7 @@ class Setting:
     scale: float = 1.0
     """Size of the gradients."""
     gradients: str = "dense"
-    """dense; absent: none in every third step; rows: two of the rows in a step."""
+    """dense; absent: none in every third step; rows: two of the rows in a step; duplicates: one of them twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(name="clip_gradient 0.01, l2 0.1, s = 0.1", hyperparameters={"clip_gradient": 0.01, "l2": 0.1}, scale=0.1),
     Setting(name="no gradient in every third step, s = 1", gradients="absent"),
     Setting(name="two rows of six in a step, s = 1", gradients="rows"),
+    Setting(name="two rows of six in a step, one of them twice, s = 1", gradients="duplicates"),
 )
 
 
@@ -131,8 +132,11 @@ def differences(a: Dialect, b: Dialect) -> Iterator[Difference]:
 def shared(a: Dialect, b: Dialect) -> tuple[Setting, ...]:
     """The settings that both dialects can be given."""
     both = a.hyperparameters & b.hyperparameters
-    rows = a.takes_rows and b.takes_rows
-    return tuple(s for s in SETTINGS if s.hyperparameters.keys() <= both and (rows or s.gradients != "rows"))
+    possible = {
+        "rows": a.takes_rows and b.takes_rows,
+        "duplicates": sum_duplicate_rows in a.stages and sum_duplicate_rows in b.stages,
+    }
+    return tuple(s for s in SETTINGS if s.hyperparameters.keys() <= both and possible.get(s.gradients, True))
 
 
 def effect(a: Dialect, b: Dialect, setting: Setting) -> Effect:
@@ -228,7 +232,8 @@ def _updates(d: Dialect, setting: Setting) -> Any:
 def _gradient(setting: Setting, k: int, g: Any) -> Any:
     if setting.gradients == "absent" and k % 3 == 1:
         return None
-    if setting.gradients == "rows":
+    if setting.gradients in ("rows", "duplicates"):
         rows = np.array([k % SHAPE[0], (k + 2) % SHAPE[0]])
+        rows = rows if setting.gradients == "rows" else np.append(rows, rows[0])
         return rows, g[rows]
     return g

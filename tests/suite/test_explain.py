@@ -67,6 +67,11 @@ def test_a_lazy_dialect_differs_on_rows_alone() -> None:
     assert seen(DIALECTS["mxnet2-adam"], DIALECTS["mxnet2-adam-lazy"]) == {"two rows of six in a step, s = 1"}
 
 
+def test_duplicates_are_where_keras_3_differs_from_tf_keras() -> None:
+    two = DIALECTS["tf-keras-adam"], DIALECTS["keras3-adam"]
+    assert seen(*two) == {"two rows of six in a step, one of them twice, s = 1"}
+
+
 def test_one_count_for_all_shows_where_a_gradient_is_missing() -> None:
     """A planted difference: everything but the count is the same."""
     assert seen(KERAS, replace(KERAS, step_count="parameter")) == {"no gradient in every third step, s = 1"}
@@ -85,7 +90,11 @@ def test_settings_are_those_that_both_can_be_given() -> None:
     assert "no gradient in every third step, s = 1" in names
     assert not any("l2" in name or "clip" in name or "rows" in name for name in names)
     assert len(explain.shared(DIALECTS["mxnet1-adam"], DIALECTS["mxnet2-adam"])) == len(
-        [s for s in SETTINGS if not {"amsgrad", "weight_decay"} & s.hyperparameters.keys()]
+        [
+            s
+            for s in SETTINGS
+            if not {"amsgrad", "weight_decay"} & s.hyperparameters.keys() and s.gradients != "duplicates"
+        ]
     )
 
 
