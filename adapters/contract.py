@@ -4,8 +4,8 @@ What else an implementation may do, and need not, is in `adapters.procedures`: s
 trip, changed hyper-parameters, parameter groups.
 
 Everything that crosses it is NumPy or plain Python; nothing of a framework does. Dialects and dtypes
-cross as strings. Arrays are C-contiguous. A bfloat16 array travels as float32 values that are exactly
-representable, tagged by ``Problem.dtype``.
+cross as strings. Arrays are C-contiguous, except for whoever claims other layouts. A bfloat16 array travels as
+float32 values that are exactly representable, tagged by ``Problem.dtype``.
 
 An implementation is any object with the members of `Implementation`; it need not inherit from
 anything here. docs/architecture.md has a complete example.
@@ -27,6 +27,7 @@ CONTRACT_VERSION = 1
 Array = NDArray[Any]
 Precision = Literal["bfloat16", "float16", "float32", "float64"]
 GradientKind = Literal["dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"]
+Layout = Literal["transposed", "channels-last", "strided", "misaligned", "expanded", "reversed"]
 
 PRECISIONS: tuple[Precision, ...] = ("bfloat16", "float16", "float32", "float64")
 GRADIENT_KINDS: tuple[GradientKind, ...] = (
@@ -37,6 +38,11 @@ GRADIENT_KINDS: tuple[GradientKind, ...] = (
     "unsorted rows",
     "empty rows",
 )
+LAYOUTS: tuple[Layout, ...] = ("transposed", "channels-last", "strided", "misaligned", "expanded", "reversed")
+"""How an array may lie in memory other than C-contiguous. transposed: the axes in the reverse order. channels-last:
+axis 1 innermost. strided: there is memory between the elements that is none of theirs. misaligned: it begins one
+element after a multiple of 16 bytes. expanded: elements of the first axis share memory; gradients only. reversed:
+backwards."""
 
 PROCEDURES: tuple[str, ...] = ("save", "configuration", "change", "groups", "late groups")
 """What an implementation may do beside steps, all of it optional: see `Procedure`."""
@@ -75,10 +81,14 @@ class Hyperparameters:
     clip_gradient: float | None = None
     """Bound on abs(g) after rescaling (MXNet); None is off, 0 clips everything to zero."""
     sma_threshold: float = 5.0
-    """Rectification acts from this length of the simple moving average on (TF-Addons)."""
+    """Rectification acts from this length of the simple moving average on (TF-Addons, optax)."""
+    epsilon_root: float = 0.0
+    """Epsilon inside the root, beside the one outside (optax ``eps_root``)."""
+    momentum_decay: float = 0.004
+    """psi of NAdam's momentum schedule beta_1 (1 - 0.96^(t psi) / 2) (torch)."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold"):
+        for name in _NOT_NEGATIVE:
             _number(name, getattr(self, name), "a finite number >= 0", lambda x: x >= 0)
         for name in ("beta_1", "beta_2"):
             _number(name, getattr(self, name), "a number in [0, 1)", lambda x: 0 <= x < 1)
@@ -89,6 +99,16 @@ class Hyperparameters:
                 raise ContractError(name, getattr(self, name), "True or False")
 
 
+_NOT_NEGATIVE = (
+    "learning_rate",
+    "epsilon",
+    "l2",
+    "weight_decay",
+    "rescale_grad",
+    "sma_threshold",
+    "epsilon_root",
+    "momentum_decay",
+)
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))
 
 
@@ -166,8 +186,11 @@ class Arithmetic:
     """beta_1 and beta_2 as the bias correction (and the rectification) receives them."""
     powers: Precision = "float64"
     """beta^t and what is formed from it: 1 - beta^t, the length sma_t, the rectification."""
-    power_form: Literal["pow", "product"] = "pow"
-    """beta^t by a power function, or as a product that is carried from step to step."""
+    power_form: Literal["pow", "product", "rounded"] = "pow"
+    """beta^t by a power function; as a product that is carried from step to step; or by a power function of a beta
+    that is rounded to `powers` for it and for nothing else."""
+    momentum_product: Precision = "float64"
+    """The product of NAdam's momentum schedule, which is carried from step to step."""
     step_size: Precision = "float64"
     """The step size as it reaches the element formula."""
     epsilon: Precision = "float64"
@@ -189,7 +212,7 @@ class Arithmetic:
         for f in fields(self):
             accepted: tuple[str, ...] = PRECISIONS
             if f.name == "power_form":
-                accepted = ("pow", "product")
+                accepted = ("pow", "product", "rounded")
             elif f.name.endswith("_moment"):
                 accepted = ("sum", "lerp")
             if getattr(self, f.name) not in accepted:
@@ -221,6 +244,11 @@ class Claim:
     gradients: frozenset[GradientKind] = frozenset({"dense", "none"})
     not_claimed: tuple[str, ...] = ()
     """The framework's own arguments that this adapter does not take yet; listed in every report."""
+    layouts: frozenset[Layout] = frozenset()
+    """Layouts in which it takes parameters and gradients. Its tensors lie in memory as the given arrays do, and so do
+    the parameters of every `State`, with what lies between their elements: `adapters.memory.copied` copies so."""
+    nonzero: frozenset[str] = frozenset()
+    """Hyper-parameters that it takes with no value that is 0 or False."""
     procedures: Mapping[str, Procedure] = field(default_factory=dict, hash=False)
     """By name, out of `PROCEDURES`; those that are absent are listed in every report as not claimed."""
 
@@ -230,13 +258,17 @@ class Claim:
         for name, kind in (
             ("hyperparameters", frozenset),
             ("gradients", frozenset),
+            ("layouts", frozenset),
             ("dtypes", tuple),
             ("not_claimed", tuple),
+            ("nonzero", frozenset),
         ):
             _strings(f"claim.{name}", getattr(self, name), kind)
         _subset("claim.hyperparameters", self.hyperparameters, HYPERPARAMETERS)
+        _subset("claim.nonzero", self.nonzero, tuple(sorted(self.hyperparameters)))
         _subset("claim.dtypes", self.dtypes, PRECISIONS)
         _subset("claim.gradients", self.gradients, GRADIENT_KINDS)
+        _subset("claim.layouts", self.layouts, LAYOUTS)
         if not self.dtypes:
             raise ContractError("claim.dtypes", self.dtypes, f"at least one of {', '.join(PRECISIONS)}")
         if not {"dense", "rows"} & self.gradients:
@@ -306,7 +338,10 @@ class Implementation(Protocol):
         ...
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> Run:
-        """A new optimizer over copies of `parameters`, state empty, t = 0. Must not keep or write the arrays."""
+        """A new optimizer over copies of `parameters`, state empty, t = 0. Must not keep or write the arrays.
+
+        Whoever claims bfloat16 takes ``dtype="bfloat16"`` as well, which the suite passes with such parameters alone.
+        """
         ...
 
 

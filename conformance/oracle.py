@@ -15,6 +15,7 @@ import numpy as np
 
 import reference
 from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
+from conformance.formats import rounded as rounded_to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
     h = problem.hyperparameters
 
     def rounded(value: float, precision: str) -> float:
-        return value if precision == "float64" else float(_round(value, precision))
+        return value if precision == "float64" else float(rounded_to(value, precision))
 
     return reference.Hyperparameters(
         learning_rate=rounded(h.learning_rate, a.learning_rate),
@@ -55,6 +56,8 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         rescale_grad=rounded(h.rescale_grad, a.rescale_grad),
         clip_gradient=None if h.clip_gradient is None else rounded(h.clip_gradient, a.clip_gradient),
         sma_threshold=rounded(h.sma_threshold, a.sma_threshold),
+        epsilon_root=rounded(h.epsilon_root, a.epsilon),
+        momentum_decay=h.momentum_decay,
     )
 
 
@@ -66,6 +69,7 @@ def rounding(a: Arithmetic) -> reference.Rounding:
         powers=a.powers,
         step_size=a.step_size,
         power_form=a.power_form,
+        momentum_product=a.momentum_product,
         first_moment=a.first_moment,
         second_moment=a.second_moment,
     )
@@ -141,9 +145,9 @@ def walk(
     bound = reference.initial_bound(expected)
     counts = step_counts(dialect, problem)
     for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
-        given = [_gradient(g) for g in gradients]
+        given = [as_gradient(g) for g in gradients]
         judge = judges[changed[k]] if changed else judge
-        observed_before, observed = observed, _to_reference(state, counts[k])
+        observed_before, observed = observed, to_reference(state, counts[k])
         # The branch is chosen on the step from the observed state, where it shows at once.
         one, one_bound, branch = judge.step(observed_before, reference.initial_bound(observed_before), given, observed)
         expected_before = expected
@@ -158,6 +162,28 @@ def walk(
             expected=expected,
             bound=bound,
         )
+
+
+def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State], number: int) -> Step:
+    """Step `number` from the observed state before it, by itself; its free run is the same step."""
+    judge = _Judge(reference.dialect(dialect), received(problem, a), rounding(a))
+    counts = step_counts(dialect, problem)
+    before = reference.initial_state(problem.parameters, judge.h)
+    if number > 1:
+        before = to_reference(states[number - 2], counts[number - 2])
+    observed = to_reference(states[number - 1], counts[number - 1])
+    given = [as_gradient(g) for g in problem.gradients[number - 1]]
+    one, bound, _ = judge.step(before, reference.initial_bound(before), given, observed)
+    return Step(
+        number=number,
+        observed_before=before,
+        observed=observed,
+        one=one,
+        one_bound=bound,
+        expected_before=before,
+        expected=one,
+        bound=bound,
+    )
 
 
 def step_counts(dialect: str, problem: Problem) -> list[tuple[int, ...]]:
@@ -183,18 +209,25 @@ class _Judge:
         bound: reference.Bound,
         gradients: list[Any],
         observed: reference.State,
-        rectify: bool | None = None,
-    ) -> tuple[reference.State, reference.Bound, bool | None]:
-        """One bounded step; where the branch is ambiguous, the one that `observed` is nearer to."""
+        rectify: tuple[bool | None, ...] | None = None,
+    ) -> tuple[reference.State, reference.Bound, tuple[bool | None, ...] | None]:
+        """One bounded step; where the branch of a parameter is ambiguous, the one that `observed` is nearer to."""
         new, new_bound = self._bounded(state, bound, gradients, rectify)
         if not new_bound.branch or rectify is not None:
             return new, new_bound, rectify
-        candidates = [(branch, *self._bounded(state, bound, gradients, branch)) for branch in (True, False)]
-        branch, new, new_bound = min(candidates, key=lambda c: _distance(c[1], c[2], observed))
-        return new, new_bound, branch
+        one, other = (self._bounded(state, bound, gradients, branch) for branch in (True, False))
+        chosen = tuple(
+            _distance(*one, observed, i) <= _distance(*other, observed, i) if ambiguous else None
+            for i, ambiguous in enumerate(new_bound.branches)
+        )
+        return (*self._bounded(state, bound, gradients, chosen), chosen)
 
     def _bounded(
-        self, state: reference.State, bound: reference.Bound, gradients: list[Any], rectify: bool | None
+        self,
+        state: reference.State,
+        bound: reference.Bound,
+        gradients: list[Any],
+        rectify: bool | tuple[bool | None, ...] | None,
     ) -> tuple[reference.State, reference.Bound]:
         return reference.bounded_step(self.dialect, self.h, self.rounding, state, bound, gradients, rectify=rectify)
 
@@ -217,16 +250,16 @@ def _quantities(
         yield "v_max", observed.v_max[i], new.v_max[i], bound.v_max[i]
 
 
-def _distance(state: reference.State, bound: reference.Bound, observed: reference.State) -> float:
-    worst = 0.0
-    for expected, error, obtained in zip(state.theta, bound.theta, observed.theta, strict=True):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            fraction = np.abs(obtained - expected) / error
-        worst = max(worst, float(np.max(np.nan_to_num(fraction, nan=0.0), initial=0.0)))
-    return worst
+def _distance(state: reference.State, bound: reference.Bound, observed: reference.State, i: int) -> float:
+    """How far parameter i was seen from `state`, as a fraction of the bound."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fraction = np.abs(observed.theta[i] - state.theta[i]) / bound.theta[i]
+    return float(np.max(np.nan_to_num(fraction, nan=0.0), initial=0.0))
 
 
-def _to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
+def to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
+    """An observed state in float64, with the step counts `counts`."""
+
     def exact(arrays: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
 
@@ -234,12 +267,6 @@ def _to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
     return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts)
 
 
-def _gradient(g: Gradient) -> Any:
+def as_gradient(g: Gradient) -> Any:
+    """A gradient as the reference takes it."""
     return (g.indices, g.values) if isinstance(g, Rows) else g
-
-
-def _round(value: float, precision: str) -> float:
-    if precision == "bfloat16":
-        bits = np.float32(value).view(np.uint32)
-        return float(((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32))
-    return float(np.dtype(precision).type(value))

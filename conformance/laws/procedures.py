@@ -30,6 +30,8 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
     "rescale_grad": (0.5, 1.0),
     "clip_gradient": (0.5, 10.0),
     "sma_threshold": (6.0, 4.5),
+    "epsilon_root": (1e-3, 1.0),
+    "momentum_decay": (0.1, 1.0),
 }
 """Out of those that problems are drawn from, as they arrive exactly everywhere."""
 

@@ -12,11 +12,26 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from conformance.mutants import breaches, formula, harness, procedures, rows, state, unlawful
+from conformance.mutants import (
+    breaches,
+    directions,
+    formula,
+    harness,
+    low_precision,
+    memory,
+    procedures,
+    rows,
+    state,
+    twins,
+    twins_optax,
+    twins_torch,
+    unlawful,
+)
 from conformance.mutants.twin import Twin
-from conformance.mutants.twins import TWINS
 
 __all__ = ["FAKES", "MUTANTS", "TWINS"]
+
+TWINS: tuple[type[Twin], ...] = (*twins.TWINS, *twins_torch.TWINS, *twins_optax.TWINS)
 
 
 def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
@@ -29,6 +44,8 @@ def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
 
 
 MUTANTS: tuple[type[Twin], ...] = tuple(
-    mutant for module in (formula, rows, state, breaches, unlawful, procedures) for mutant in _defined_in(module)
+    mutant
+    for module in (formula, directions, rows, state, breaches, unlawful, memory, low_precision, procedures)
+    for mutant in _defined_in(module)
 )
 FAKES: tuple[type[Twin], ...] = _defined_in(harness)

@@ -159,7 +159,7 @@ class ChangedRateIgnored(TfKerasTwin):
 
     name = "mutant-changed-rate-ignored"
 
-    def change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+    def after_change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
         return replace(new, learning_rate=h.learning_rate)
 
 
@@ -171,7 +171,7 @@ class DecayStaysOff(RectifiedTwin):
 
     name = "mutant-decay-stays-off"
 
-    def change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+    def after_change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
         return new if h.weight_decay else replace(new, weight_decay=0.0)
 
 
