@@ -40,11 +40,10 @@ def _in_rows(reason: str, rows: str, first: str, second: str) -> Iterator[Proof]
         yield _of(reason, _DIALECTS, f"_TABLE.{row}", [_swapped(f"{first},", f"{second},")])
 
 
-_TOTAL = "total = np.zeros((len(unique), *p.g.shape[1:]), dtype=p.g.dtype)"
-_DENSE = "dense = np.zeros(p.theta.shape, dtype=p.g.dtype)"
+_DENSE = "zeros = np.zeros(p.theta.shape, dtype=p.g.dtype)"
 _V_MAX = "p.v_max = None if p.v_max is None else p.v_max[p.rows]"
 _MOVE = "p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direction[p.rows])"
-_BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold)"
+_BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)"
 _RATE = "h.learning_rate"
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
 _CLOSED = "return 1 + 2 / x.expm1(2 * y) - 1 / y"
@@ -61,12 +60,6 @@ _LAZY = "mxnet2-adam-lazy mxnet1-adam-lazy"
 _NO_SPARSE = "if p.rows is None: return"
 
 PROOFS: tuple[Proof, ...] = (
-    _of(
-        "values of rows have the parameter's shape behind the first axis, and its dtype",
-        _STAGES,
-        "sum_duplicate_rows",
-        _all(_TOTAL, ("p.g.shape", "p.theta.shape"), ("p.g.dtype", "p.theta.dtype")),
-    ),
     _of(
         "theta, m and g are of one shape and dtype",
         _STAGES,
@@ -108,23 +101,23 @@ PROOFS: tuple[Proof, ...] = (
         [_swapped(f"p.step_size = {_RATE} / bias_1", "p.denominator = x.sqrt(_second(p) / bias_2) + p.epsilon")],
     ),
     _of(
-        "paper_epsilon neither reads nor writes rho_t and the branch",
+        "what `adaptive` stands for neither reads nor writes rho_t and the branch",
         _STAGES,
-        "rectified",
-        [_swapped(f"if p.rectified is None: {_BRANCH}", "paper_epsilon(p, h, x)")],
+        "_rectify",
+        [_swapped(f"if p.rectified is None: {_BRANCH}", "adaptive(p, h, x)")],
     ),
     _of(
         "where the step is rectified, its size is read by the bound alone; the direction has r_t already",
         _STAGES,
-        "rectified",
+        "_rectify",
         [*_dropped(_STEP_SIZE), *_all(_STEP_SIZE, ("= r_t", "= p.rho_t"), ("* p.step_size", "* p.epsilon"))],
     ),
     Proof(
         "below the bound",
         "at equality the branch is ambiguous, and either is accepted",
         _STAGES,
-        "rectified",
-        _all(_BRANCH, (">=", ">")),
+        "_rectify",
+        _all(_BRANCH, (">=", ">"), ("p.rho_t > h", "p.rho_t >= h")),
     ),
     _of(
         _SHORT,
