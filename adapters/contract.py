@@ -4,8 +4,8 @@ What else an implementation may do, and need not, is in `adapters.procedures`: s
 trip, changed hyper-parameters, parameter groups.
 
 Everything that crosses it is NumPy or plain Python; nothing of a framework does. Dialects and dtypes
-cross as strings. Arrays are C-contiguous. A bfloat16 array travels as float32 values that are exactly
-representable, tagged by ``Problem.dtype``.
+cross as strings. Arrays are C-contiguous, except for whoever claims other layouts. A bfloat16 array travels as
+float32 values that are exactly representable, tagged by ``Problem.dtype``.
 
 An implementation is any object with the members of `Implementation`; it need not inherit from
 anything here. docs/architecture.md has a complete example.
@@ -27,6 +27,7 @@ CONTRACT_VERSION = 1
 Array = NDArray[Any]
 Precision = Literal["bfloat16", "float16", "float32", "float64"]
 GradientKind = Literal["dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"]
+Layout = Literal["transposed", "channels-last", "strided", "misaligned", "expanded", "reversed"]
 
 PRECISIONS: tuple[Precision, ...] = ("bfloat16", "float16", "float32", "float64")
 GRADIENT_KINDS: tuple[GradientKind, ...] = (
@@ -37,6 +38,11 @@ GRADIENT_KINDS: tuple[GradientKind, ...] = (
     "unsorted rows",
     "empty rows",
 )
+LAYOUTS: tuple[Layout, ...] = ("transposed", "channels-last", "strided", "misaligned", "expanded", "reversed")
+"""How an array may lie in memory other than C-contiguous. transposed: the axes in the reverse order. channels-last:
+axis 1 innermost. strided: there is memory between the elements that is none of theirs. misaligned: it begins one
+element after a multiple of 16 bytes. expanded: elements of the first axis share memory; gradients only. reversed:
+backwards."""
 
 PROCEDURES: tuple[str, ...] = ("save", "configuration", "change", "groups", "late groups")
 """What an implementation may do beside steps, all of it optional: see `Procedure`."""
@@ -238,6 +244,9 @@ class Claim:
     gradients: frozenset[GradientKind] = frozenset({"dense", "none"})
     not_claimed: tuple[str, ...] = ()
     """The framework's own arguments that this adapter does not take yet; listed in every report."""
+    layouts: frozenset[Layout] = frozenset()
+    """Layouts in which it takes parameters and gradients. Its tensors lie in memory as the given arrays do, and so do
+    the parameters of every `State`, with what lies between their elements: `adapters.memory.copied` copies so."""
     nonzero: frozenset[str] = frozenset()
     """Hyper-parameters that it takes with no value that is 0 or False."""
     procedures: Mapping[str, Procedure] = field(default_factory=dict, hash=False)
@@ -249,6 +258,7 @@ class Claim:
         for name, kind in (
             ("hyperparameters", frozenset),
             ("gradients", frozenset),
+            ("layouts", frozenset),
             ("dtypes", tuple),
             ("not_claimed", tuple),
             ("nonzero", frozenset),
@@ -258,6 +268,7 @@ class Claim:
         _subset("claim.nonzero", self.nonzero, tuple(sorted(self.hyperparameters)))
         _subset("claim.dtypes", self.dtypes, PRECISIONS)
         _subset("claim.gradients", self.gradients, GRADIENT_KINDS)
+        _subset("claim.layouts", self.layouts, LAYOUTS)
         if not self.dtypes:
             raise ContractError("claim.dtypes", self.dtypes, f"at least one of {', '.join(PRECISIONS)}")
         if not {"dense", "rows"} & self.gradients:
@@ -327,7 +338,10 @@ class Implementation(Protocol):
         ...
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> Run:
-        """A new optimizer over copies of `parameters`, state empty, t = 0. Must not keep or write the arrays."""
+        """A new optimizer over copies of `parameters`, state empty, t = 0. Must not keep or write the arrays.
+
+        Whoever claims bfloat16 takes ``dtype="bfloat16"`` as well, which the suite passes with such parameters alone.
+        """
         ...
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from adapters import fused_adam_numpy
 from adapters.contract import Hyperparameters, Identity
-from adapters.torch_optim import FOREACH, FUSED, LOOP, TorchAdapter, TorchRun, observe, procedures, settings
+from adapters.torch_optim import FOREACH, FUSED, LAYOUTS, LOOP, TorchAdapter, TorchRun, observe, procedures, settings
 
 _OTHERS = frozenset({"adaptive_epsilon", "rescale_grad", "clip_gradient", "sma_threshold"})
 """Hyper-parameters that the torch face calls what the contract calls them."""
@@ -38,9 +38,12 @@ class _Cuda(TorchAdapter):
     run = _Run
 
     def __init_subclass__(cls) -> None:
-        """The claim is the NumPy face's but for the procedures, which are torch's."""
+        """The claim is the NumPy face's but for the procedures, which are torch's, and the layouts.
+
+        No stride is negative, and an address on the device is not the array's.
+        """
         own = procedures(cls.claim.hyperparameters - {"amsgrad"})
-        cls.claim = replace(cls.claim, procedures=own)
+        cls.claim = replace(cls.claim, procedures=own, layouts=LAYOUTS - {"misaligned"})
 
     def __init__(self) -> None:
         import torch

@@ -15,6 +15,7 @@ import numpy as np
 
 from adapters.contract import (
     CONTRACT_VERSION,
+    LAYOUTS,
     Arithmetic,
     Array,
     Claim,
@@ -27,6 +28,7 @@ from adapters.contract import (
     Rows,
     State,
 )
+from adapters.memory import copied
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
@@ -126,7 +128,7 @@ class _Adam:
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
         """A new optimizer over copies."""
         given = {name: getattr(hyperparameters, name) for name in self.claim.hyperparameters}
-        copies = [np.array(theta) for theta in parameters]
+        copies = [copied(theta) for theta in parameters]
         return self._run(self._adam(copies, dialect=self.claim.dialect, **given))
 
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> _Run:
@@ -138,14 +140,14 @@ class _Adam:
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> _Run:
         """A new optimizer over copies."""
         dialect, hyperparameters = json.loads(configuration)
-        return self._run(self._adam([np.array(theta) for theta in parameters], dialect=dialect, **hyperparameters))
+        return self._run(self._adam([copied(theta) for theta in parameters], dialect=dialect, **hyperparameters))
 
     def _run(self, optimizer: Any) -> _Run:
         return _Run(optimizer, self.claim.procedures["change"].hyperparameters)
 
 
 def _copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
-    return tuple(a.copy() for a in arrays)
+    return tuple(copied(a) for a in arrays)
 
 
 def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
@@ -156,7 +158,13 @@ def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
         "change": Procedure(how="Adam.set", hyperparameters=free),
     }
     not_claimed = (*_NOT_YET, *more)
-    return Claim(dialect=dialect, hyperparameters=hyperparameters, not_claimed=not_claimed, procedures=procedures)
+    return Claim(
+        dialect=dialect,
+        hyperparameters=hyperparameters,
+        not_claimed=not_claimed,
+        layouts=frozenset(LAYOUTS),
+        procedures=procedures,
+    )
 
 
 class KerasV2(_Adam):

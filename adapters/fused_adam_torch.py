@@ -5,6 +5,7 @@ What ran is read from the engine, and from PyTorch's dispatcher, which must not 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,7 +31,9 @@ class TorchFace(TorchAdapter):
 
     contract_version: int = CONTRACT_VERSION
     name = "fused-adam-torch-face"
-    claim: Claim = CLAIM
+    claim: Claim = replace(
+        CLAIM, dtypes=("float32", "float64"), not_claimed=(*CLAIM.not_claimed, "float16 and bfloat16 parameters")
+    )
     run = _Run
 
     def __init__(self) -> None:

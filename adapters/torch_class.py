@@ -8,6 +8,7 @@ constructor's signature does not have is not claimed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,8 @@ from adapters.contract import (
     Identity,
     Precision,
 )
-from adapters.torch_optim import TorchAdapter, TorchRun, leaves, observe, procedures, reproduction
+from adapters.memory import laid_out
+from adapters.torch_optim import LAYOUTS, TorchAdapter, TorchRun, leaves, observe, procedures, reproduction
 
 OPTION = "torch-optimizer"
 _ADAM = {"learning_rate": "lr", "beta_1": "betas", "beta_2": "betas", "epsilon": "eps"}
@@ -99,6 +101,7 @@ class TorchClass(TorchAdapter):
         self._keys = self._group_keys()
         self.claim = self._claimed(dialect or "torch-adam", decay)
         self._probe()
+        self.claim = self._with_layouts(self.claim)
 
     def identity(self) -> Identity:
         """Steps under ``TorchDispatchMode``, and whose ``step`` it was that torch's own hook saw."""
@@ -222,6 +225,18 @@ class TorchClass(TorchAdapter):
             except Exception:  # a finding, which the checks make
                 continue
             self._check_state(run, amsgrad=hyperparameters.amsgrad)
+
+    def _with_layouts(self, claim: Claim) -> Claim:
+        """The claim, of every layout in which a step does not raise as well."""
+        theta, refused = np.ones((2, 3, 2, 2), np.float32), {}
+        for layout in sorted(LAYOUTS):
+            laid = laid_out(theta, layout)
+            try:
+                self.start([theta if layout == "expanded" else laid], Hyperparameters()).step([laid])
+            except Exception as error:
+                refused[layout] = f"{layout} parameters or gradients (a step raises {type(error).__name__})"
+        not_claimed = (*claim.not_claimed, *refused.values())
+        return replace(claim, layouts=LAYOUTS.difference(refused), not_claimed=not_claimed)
 
     def _check_state(self, run: TorchRun, *, amsgrad: bool) -> None:
         (parameter,) = run.parameters

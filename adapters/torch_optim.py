@@ -24,28 +24,37 @@ from adapters.contract import (
     Gradient,
     Hyperparameters,
     Identity,
+    Layout,
     Precision,
     Procedure,
     Rows,
     State,
     check_count,
 )
+from adapters.memory import copied
 from adapters.procedures import Group
 
 _SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "weight_decay"})
 _SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
 
 
-def procedures(settings: frozenset[str]) -> dict[str, Procedure]:
-    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group."""
+def procedures(settings: frozenset[str], changed: frozenset[str] | None = None) -> dict[str, Procedure]:
+    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group.
+
+    changed: those that may change between steps, if not all.
+    """
     return {
         "save": Procedure(how=_SAVE, hyperparameters=settings),
-        "change": Procedure(how="assignment into param_groups", hyperparameters=settings),
+        "change": Procedure(
+            how="assignment into param_groups", hyperparameters=settings if changed is None else changed
+        ),
         "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
         "late groups": Procedure(how="add_param_group"),
     }
 
 
+LAYOUTS: frozenset[Layout] = frozenset({"transposed", "channels-last", "strided", "misaligned", "expanded"})
+"""Those of torch's tensors, whose strides are not negative."""
 CLAIM = Claim(
     dialect="torch-adam",
     hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "l2", "weight_decay"}),
@@ -58,9 +67,10 @@ CLAIM = Claim(
         "grad_scale and found_inf",
         "closure",
         "complex parameters",
-        "float16 and bfloat16 parameters",
         "other devices than the CPU",
     ),
+    dtypes=("float32", "float64", "bfloat16", "float16"),
+    layouts=LAYOUTS,
     procedures=procedures(_SETTINGS),
 )
 
@@ -94,7 +104,8 @@ class TorchRun:
         """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
-            parameter.grad = None if gradient is None else self.gradient(i, gradient).to(parameter.device)
+            tensor = None if gradient is None else self.gradient(i, gradient)
+            parameter.grad = None if tensor is None else tensor.to(parameter.device, parameter.dtype)
         self.optimizer.step()
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
@@ -108,7 +119,7 @@ class TorchRun:
         """A copy of it as a tensor; `ContractError` for rows."""
         if isinstance(gradient, Rows):
             raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-        return _tensor(self._torch, gradient)
+        return _tensor(self._torch, gradient, self.parameters[i].device)
 
     def save(self) -> bytes:
         """``torch.save`` of the parameters and of ``state_dict``."""
@@ -168,9 +179,11 @@ class TorchAdapter:
         """Keys and values of a group."""
         return settings(hyperparameters)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
-        """A new optimizer over new leaves."""
-        tensors = leaves(self._torch, parameters, self.device)
+    def start(
+        self, parameters: Sequence[Array], hyperparameters: Hyperparameters, dtype: Precision | None = None
+    ) -> TorchRun:
+        """A new optimizer over new leaves; dtype: of parameters that NumPy has no dtype for."""
+        tensors = leaves(self._torch, parameters, self.device, dtype=dtype)
         return self.run(self._torch, self.construct(tensors, hyperparameters), tensors, hyperparameters, self)
 
     def start_groups(self, groups: Sequence[Group]) -> TorchRun:
@@ -217,7 +230,8 @@ class _Adam(TorchAdapter):
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """Scalars are formed in double, in Python or in the kernel, and rounded where they meet the elements.
 
-        The first moment is ``lerp``, which switches sides at 1 - beta_1 = 1/2.
+        The first moment is ``lerp``, which switches sides at 1 - beta_1 = 1/2. Of bfloat16 and float16 every operator
+        computes in float32 and rounds what it stores, the denominator too.
         """
         return Arithmetic(storage=dtype, compute=dtype)
 
@@ -258,10 +272,18 @@ class Fused(_Adam):
     required = FUSED
     excluded = LOOP | FOREACH
 
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """As the others', but nothing between loads and stores is rounded to bfloat16 or float16."""
+        low = dtype in ("bfloat16", "float16")
+        return replace(super().arithmetic(dtype), compute="float32" if low else dtype)
 
-def leaves(torch: Any, parameters: Sequence[Array], device: str = "cpu") -> list[Any]:
-    """New leaf tensors that hold `parameters`."""
-    return [torch.nn.Parameter(_tensor(torch, theta).to(device)) for theta in parameters]
+
+def leaves(
+    torch: Any, parameters: Sequence[Array], device: str = "cpu", *, dtype: Precision | None = None
+) -> list[Any]:
+    """New leaf tensors that hold `parameters`; dtype: None is theirs."""
+    tensors = (_tensor(torch, theta, device) for theta in parameters)
+    return [torch.nn.Parameter(tensor.to(getattr(torch, dtype) if dtype else tensor.dtype)) for tensor in tensors]
 
 
 def settings(h: Hyperparameters) -> dict[str, Any]:
@@ -286,13 +308,29 @@ def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
     return {"weight_decay": h.l2 or h.weight_decay, "decoupled_weight_decay": h.weight_decay > 0}
 
 
-def _tensor(torch: Any, array: Array) -> Any:
-    """A tensor of its own: ``from_numpy`` alone would share memory with the caller."""
-    return torch.from_numpy(np.array(array, order="C"))
+def _tensor(torch: Any, array: Array, device: Any) -> Any:
+    """A tensor of its own that lies as `array` does: ``from_numpy`` alone would share memory with the caller."""
+    backwards = any(stride < 0 for stride in array.strides)  # which torch has not
+    tensor = torch.from_numpy(np.array(array, order="C") if backwards else copied(array))
+    if tensor.device == torch.device(device):
+        return tensor
+    return _memory(tensor).to(device).as_strided(tensor.shape, tensor.stride())
 
 
 def _copy(tensor: Any) -> Array:
-    return np.array(tensor.detach().cpu().numpy())
+    """An array that lies as `tensor` does; bfloat16 travels as float32."""
+    tensor = tensor.float() if "bfloat16" in str(tensor.dtype) else tensor
+    if tensor.is_contiguous():
+        array: Array = tensor.detach().cpu().numpy()
+    else:
+        array = _memory(tensor.detach()).cpu().as_strided(tensor.shape, tensor.stride()).numpy()
+    return copied(array)
+
+
+def _memory(tensor: Any) -> Any:
+    """All memory from the first to the last element, along one axis."""
+    reach = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return tensor.as_strided((1 + reach if tensor.numel() else 0,), (1,))
 
 
 def observe(step: Callable[[], object], seen: set[str]) -> None:

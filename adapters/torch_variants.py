@@ -7,7 +7,7 @@ but the last document, is refused on the CPU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -27,9 +27,20 @@ from adapters.contract import (
     Precision,
     Rows,
 )
-from adapters.torch_optim import CLAIM, FOREACH, FUSED, LOOP, TorchRun, decay_arguments, leaves, observe
+from adapters.torch_optim import (
+    CLAIM,
+    FOREACH,
+    FUSED,
+    LOOP,
+    TorchAdapter,
+    TorchRun,
+    decay_arguments,
+    observe,
+    procedures,
+)
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
+_NADAM = _ADAM | {"l2", "weight_decay", "momentum_decay"}
 _LOOP = MappingProxyType({"foreach": False})
 _FOREACH = MappingProxyType({"foreach": True})
 _NOT_CLAIMED = tuple(text for text in CLAIM.not_claimed if text not in ("capturable", "grad_scale and found_inf"))
@@ -37,7 +48,7 @@ _REFUSED = "capturable (torch refuses it on the CPU)"
 _WITHOUT_L2 = tuple(text for text in _NOT_CLAIMED if not text.startswith("l2 "))
 
 
-class _Optimizer:
+class _Optimizer(TorchAdapter):
     """One code path of the optimizer class ``torch.optim.<cls>``."""
 
     contract_version: int = CONTRACT_VERSION
@@ -87,26 +98,23 @@ class _Optimizer:
         """Scalars are formed in double and rounded where they meet the elements; the first moment is ``lerp``."""
         return Arithmetic(storage=dtype, compute=dtype)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
-        """A new optimizer; `ContractError` where both l2 and weight_decay are asked for."""
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """The class; `ContractError` where both l2 and weight_decay are asked for."""
+        return getattr(self._torch.optim, self.cls)(params, **self.settings(hyperparameters), **self.arguments)
+
+    def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """What a group holds."""
         h = hyperparameters
-        tensors = leaves(self._torch, parameters)
-        optimizer = getattr(self._torch.optim, self.cls)(
-            tensors,
-            lr=h.learning_rate,
-            betas=(float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
-            eps=h.epsilon,
+        return {
+            "lr": h.learning_rate,
+            "betas": (float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
+            "eps": h.epsilon,
             **self.spelled(h),
-            **self.arguments,
-        )
-        return self._run(optimizer, tensors, h)
+        }
 
     def spelled(self, h: Hyperparameters) -> dict[str, Any]:
         """What the class takes besides."""
         return decay_arguments(h)
-
-    def _run(self, optimizer: Any, tensors: list[Any], h: Hyperparameters) -> TorchRun:
-        return TorchRun(self._torch, optimizer, tensors, amsgrad=h.amsgrad)
 
     def _gradient(self, theta: Array) -> Gradient:
         return theta
@@ -114,7 +122,14 @@ class _Optimizer:
 
 class _AdamW(_Optimizer):
     cls = "AdamW"
-    claim = replace(CLAIM, hyperparameters=CLAIM.hyperparameters - {"l2"}, not_claimed=("l2", *_WITHOUT_L2, _REFUSED))
+    claim = replace(
+        CLAIM,
+        hyperparameters=CLAIM.hyperparameters - {"l2"},
+        not_claimed=("l2", *_WITHOUT_L2, _REFUSED, "float16 and bfloat16 parameters"),
+        dtypes=("float32", "float64"),
+        layouts=frozenset(),
+        procedures=procedures(_ADAM | {"weight_decay"}),
+    )
     probes = (Hyperparameters(), Hyperparameters(amsgrad=True, weight_decay=0.1))
 
     def spelled(self, h: Hyperparameters) -> dict[str, Any]:
@@ -157,6 +172,7 @@ class _RAdam(_Optimizer):
         dialect="torch-radam",
         hyperparameters=_ADAM | {"l2", "weight_decay"},
         not_claimed=(*_NOT_CLAIMED, _REFUSED),
+        procedures=procedures(_ADAM | {"l2", "weight_decay"}),
     )
     probes = (Hyperparameters(), Hyperparameters(l2=0.1), Hyperparameters(weight_decay=0.1))
 
@@ -183,8 +199,10 @@ class _NAdam(_Optimizer):
     cls = "NAdam"
     claim = Claim(
         dialect="torch-nadam",
-        hyperparameters=_ADAM | {"l2", "weight_decay", "momentum_decay"},
+        hyperparameters=_NADAM,
         not_claimed=(*_NOT_CLAIMED, _REFUSED),
+        # The product of the momenta is carried as state, where the oracle forms it from t.
+        procedures=procedures(_NADAM, changed=_NADAM - {"beta_1", "momentum_decay"}),
     )
     probes = _RAdam.probes
 
@@ -215,11 +233,22 @@ class NAdamForeach(_NAdam):
     excluded = NAdamLoop.operations
 
 
+class _SparseRun(TorchRun):
+    def gradient(self, i: int, gradient: Array | Rows) -> Any:
+        """A COO tensor, as ``Embedding(sparse=True)`` makes it: not coalesced."""
+        if not isinstance(gradient, Rows):
+            raise ContractError(f"gradients[{i}]", "an array", "Rows or None: SparseAdam takes no dense gradient")
+        shape = tuple(self.parameters[i].shape)
+        rows, values = (self._torch.from_numpy(x.copy()) for x in (gradient.indices[np.newaxis], gradient.values))
+        return self._torch.sparse_coo_tensor(rows, values, shape, check_invariants=True)
+
+
 class SparseAdam(_Optimizer):
     """``torch.optim.SparseAdam``: dense parameters, gradients of COO layout with one sparse dimension."""
 
     name = "torch-sparse-adam"
     cls = "SparseAdam"
+    run = _SparseRun
     claim = Claim(
         dialect="torch-sparse-adam",
         hyperparameters=_ADAM,
@@ -231,6 +260,7 @@ class SparseAdam(_Optimizer):
             "gradients with several sparse dimensions",
             *(text for text in _WITHOUT_L2 if text not in ("differentiable", "complex parameters")),
         ),
+        procedures=procedures(_ADAM),
     )
     arguments = MappingProxyType({})
     operations = frozenset({"aten._coalesce", "aten.sparse_mask", "aten.sqrt_"})
@@ -245,18 +275,5 @@ class SparseAdam(_Optimizer):
         """Nothing."""
         return {}
 
-    def _run(self, optimizer: Any, tensors: list[Any], h: Hyperparameters) -> TorchRun:
-        return _SparseRun(self._torch, optimizer, tensors, amsgrad=False)
-
     def _gradient(self, theta: Array) -> Gradient:
         return Rows(indices=np.array([2, 0, 2], np.int64), values=np.ones((3, *theta.shape[1:]), theta.dtype))
-
-
-class _SparseRun(TorchRun):
-    def gradient(self, i: int, gradient: Array | Rows) -> Any:
-        """A COO tensor, as ``Embedding(sparse=True)`` makes it: not coalesced."""
-        if not isinstance(gradient, Rows):
-            raise ContractError(f"gradients[{i}]", "an array", "Rows or None: SparseAdam takes no dense gradient")
-        shape = tuple(self.parameters[i].shape)
-        rows, values = (self._torch.from_numpy(x.copy()) for x in (gradient.indices[np.newaxis], gradient.values))
-        return self._torch.sparse_coo_tensor(rows, values, shape, check_invariants=True)

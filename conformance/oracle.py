@@ -15,6 +15,7 @@ import numpy as np
 
 import reference
 from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
+from conformance.formats import rounded as rounded_to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
     h = problem.hyperparameters
 
     def rounded(value: float, precision: str) -> float:
-        return value if precision == "float64" else float(_round(value, precision))
+        return value if precision == "float64" else float(rounded_to(value, precision))
 
     return reference.Hyperparameters(
         learning_rate=rounded(h.learning_rate, a.learning_rate),
@@ -163,6 +164,28 @@ def walk(
         )
 
 
+def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State], number: int) -> Step:
+    """Step `number` from the observed state before it, by itself; its free run is the same step."""
+    judge = _Judge(reference.dialect(dialect), received(problem, a), rounding(a))
+    counts = step_counts(dialect, problem)
+    before = reference.initial_state(problem.parameters, judge.h)
+    if number > 1:
+        before = to_reference(states[number - 2], counts[number - 2])
+    observed = to_reference(states[number - 1], counts[number - 1])
+    given = [as_gradient(g) for g in problem.gradients[number - 1]]
+    one, bound, _ = judge.step(before, reference.initial_bound(before), given, observed)
+    return Step(
+        number=number,
+        observed_before=before,
+        observed=observed,
+        one=one,
+        one_bound=bound,
+        expected_before=before,
+        expected=one,
+        bound=bound,
+    )
+
+
 def step_counts(dialect: str, problem: Problem) -> list[tuple[int, ...]]:
     """t of every parameter after every step."""
     per_optimizer = reference.dialect(dialect).step_count == "optimizer"
@@ -247,10 +270,3 @@ def to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
 def as_gradient(g: Gradient) -> Any:
     """A gradient as the reference takes it."""
     return (g.indices, g.values) if isinstance(g, Rows) else g
-
-
-def _round(value: float, precision: str) -> float:
-    if precision == "bfloat16":
-        bits = np.float32(value).view(np.uint32)
-        return float(((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32))
-    return float(np.dtype(precision).type(value))

@@ -63,7 +63,8 @@ def momentum(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
 
 def momentum_product(beta_1: Any, momentum_decay: Any, t: int, x: Any) -> Any:
     """P_t = mu_1 mu_2 ... mu_t (torch/optim/nadam.py: mu_product); 1 for t = 0."""
-    products = _momentum_products(beta_1, momentum_decay, x)
+    arithmetic: Any = x  # a Protocol does not say that it can be hashed
+    products = _momentum_products(beta_1, momentum_decay, arithmetic)
     while len(products) <= t:
         products.append(products[-1] * momentum(beta_1, momentum_decay, len(products), x))
     return products[t]

@@ -7,9 +7,12 @@ where it is not. No law has a tolerance of its own.
 
 from __future__ import annotations
 
-from adapters.contract import Claim
+from collections.abc import Callable
+from functools import partial
+
+from adapters.contract import LAYOUTS, Claim, Layout
 from conformance.check import Check
-from conformance.laws import closed_forms, company, elements, groups, rows, saved, settings
+from conformance.laws import closed_forms, company, elements, formats, groups, layouts, rows, saved, settings
 from conformance.laws.procedures import claims
 from reference import dialect, stages
 
@@ -46,6 +49,18 @@ def _unsorted_rows(claim: Claim) -> bool:
     return {"rows", "unsorted rows"} <= claim.gradients
 
 
+def _rows_anywhere(claim: Claim) -> bool:
+    return "rows" in claim.gradients and PLACE not in claim.not_claimed
+
+
+def _low(claim: Claim) -> bool:
+    return _dense(claim) and bool({"bfloat16", "float16"} & {*claim.dtypes})
+
+
+def _takes(layout: Layout) -> Callable[[Claim], bool]:
+    return lambda claim: layout in claim.layouts and _dense(claim)
+
+
 LAWS: tuple[Check, ...] = (
     Check(name="law-determinism", problems=ANY, judge=company.determinism),
     Check(name="law-sign", problems=ANY, judge=elements.sign),
@@ -53,7 +68,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-nonfinite", problems=ANY, judge=company.nonfinite),
     Check(name="law-scale", problems=ANY, judge=elements.scale),
     Check(name="law-zero-rate", problems=ANY, judge=elements.learning_rate_zero, applies=_stands_still),
-    Check(name="law-bounded-update", problems=ANY, judge=closed_forms.bounded_update, applies=closed_forms.normalises),
+    Check(name="law-bounded-update", problems=ANY, judge=closed_forms.bounded_update, applies=closed_forms.is_known),
     Check(name="law-amsgrad", problems=ANY, judge=closed_forms.amsgrad_maximum, applies=closed_forms.knows_amsgrad),
     Check(name="law-permutation", problems=DENSE, judge=elements.permutation, applies=_anywhere),
     Check(name="law-split", problems=DENSE, judge=elements.split, applies=_anywhere),
@@ -62,12 +77,39 @@ LAWS: tuple[Check, ...] = (
         name="law-constant-gradient",
         problems=DENSE,
         judge=closed_forms.constant_gradient,
-        applies=lambda claim: _dense(claim) and closed_forms.normalises(claim),
+        applies=lambda claim: _dense(claim) and closed_forms.is_known(claim),
+    ),
+    Check(
+        name="law-rectified-scale",
+        problems=DENSE,
+        judge=elements.scale_where_rectified,
+        applies=lambda claim: _dense(claim) and stages.rectified in dialect(claim.dialect).stages,
     ),
     Check(name="law-zero-gradient", problems=DENSE, judge=closed_forms.zero_gradient, applies=_dense),
     Check(name="law-untouched-rows", problems=ROWS, judge=rows.untouched, applies=_only_named_rows),
     Check(name="law-row-order", problems=ROWS, judge=rows.order, applies=_unsorted_rows),
     Check(name="law-sparse-dense", problems=ROWS, judge=rows.sparse_dense, applies=_both),
+    Check(name="law-row-permutation", problems="rows", judge=rows.permutation, applies=_rows_anywhere),
+    Check(
+        name="law-row-split",
+        problems="rows",
+        judge=rows.split,
+        applies=lambda claim: {"rows", "empty rows"} <= claim.gradients,
+    ),
+    Check(name="law-betas", problems="betas", judge=closed_forms.extreme_betas, applies=_dense),
+    Check(name="law-low-precision", problems="low-precision", judge=formats.agreement, applies=_low),
+    Check(name="law-epsilon-survives", problems="low-precision", judge=formats.epsilon_survives, applies=_low),
+    Check(name="law-many-steps", problems="many-steps", judge=formats.many_steps, applies=_low),
+    Check(name="law-sizes", problems="sizes", judge=layouts.sizes),
+    *(
+        Check(
+            name=f"law-{layout}",
+            problems="layouts",
+            judge=partial(layouts.in_layout, layout=layout),
+            applies=_takes(layout),
+        )
+        for layout in LAYOUTS
+    ),
     Check(name="law-save-load", problems=FEW, judge=saved.load_continues, applies=claims("save")),
     Check(name="law-load-into-other", problems=FEW, judge=saved.load_keeps_its_word, applies=claims("save")),
     Check(name="law-configuration", problems=FEW, judge=settings.configuration, applies=claims("configuration")),

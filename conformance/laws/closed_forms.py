@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
 import reference
-from adapters.contract import Array, Claim, Implementation, Problem, Rows
+from adapters.contract import Array, Claim, Gradient, Implementation, Problem, Rows
 from conformance import oracle
 from conformance.findings import Outcome
-from conformance.laws.related import Comparison, bounds, each, on_values, related, states, with_gradients
+from conformance.laws.related import Comparison, agree, bounds, each, on_values, related, states, with_gradients
 from reference import stages
 
 U = 2.0**-53
@@ -24,13 +25,32 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
     m_t = (1 - beta_1^t) g and v_t = (1 - beta_2^t) g^2, so both bias corrections cancel. e_t is epsilon with
     paper epsilon and with an adaptive one, and epsilon / sqrt(1 - beta_2^t) with epsilon hat. AMSGrad changes
     nothing, v_t being monotonic. With Nesterov's momentum, a_t m_t + c_t g, it is a_t (1 - beta_1^t) + c_t times
-    that. No decay, no clipping, no rescaling, no epsilon inside the root; the betas are numbers that everybody
+    that. TF-Addons multiplies by r_t of Liu et al. from the threshold on, and moves by learning_rate g before. No
+    decay, no clipping, no rescaling, no epsilon inside the root; the betas are numbers that everybody
     receives exactly. Compared within the free-running bound, plus the roundings made here.
     """
+    h = replace(problem.hyperparameters, beta_1=0.875, beta_2=1 - 2.0**-10)
+    return _constant(implementation, replace(problem, hyperparameters=h))
+
+
+def extreme_betas(implementation: Implementation, problem: Problem) -> Outcome:
+    """Betas of 0, next to it and next to 1: agreement with the oracle, and with `constant_gradient`'s closed form.
+
+    The closed form, of dialects without Nesterov's momentum, has no beta in it but the one of e_t. What comes near to
+    it divides (1 - beta^t) g by 1 - beta^t, and all digits of that which beta's own rounding, or a power's, has taken
+    are missing in the update.
+    """
+    found = agree(implementation, problem, states(implementation, problem))
+    if is_known(implementation.claim) and not _has_momentum_of_nesterov(
+        reference.dialect(implementation.claim.dialect).stages
+    ):
+        found.add(_constant(implementation, problem))
+    return found
+
+
+def _constant(implementation: Implementation, problem: Problem) -> Outcome:
     h = replace(
         problem.hyperparameters,
-        beta_1=0.875,
-        beta_2=1 - 2.0**-10,
         epsilon=problem.hyperparameters.epsilon or 1e-3,
         l2=0.0,
         weight_decay=0.0,
@@ -48,17 +68,21 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
     of = reference.dialect(implementation.claim.dialect).stages
     given = oracle.received(problem, implementation.arithmetic(problem.dtype))
     for s in bounds(implementation, problem, observed) if observed else ():
-        root = math.sqrt(1 - given.beta_2**s.number)
+        root = math.sqrt(1 - Fraction(given.power_beta_2) ** s.number)
         e = given.epsilon / root if stages.epsilon_hat in of and not h.adaptive_epsilon else given.epsilon
-        of_m, of_g = _terms(of, given, s.number)
-        whole = of_m * (1 - given.beta_1**s.number) + of_g
+        r_t = _rectification(given, s.number) if stages.rectified in of else 1.0
+        whole, lost = 1.0, 16.0
+        if _has_momentum_of_nesterov(of):
+            of_m, of_g = _terms(of, given, s.number)
+            whole, lost = of_m * (1 - given.beta_1**s.number) + of_g, 32 + 2.0 * s.number * 2**10
         for i, g in enumerate(constant):
             g = np.asarray(g, dtype=np.float64)
-            update = -given.learning_rate * whole * g / (np.abs(g) + e)
-            rounded = (32 + 2.0 * s.number * 2**10) * U * np.abs(update)  # 1 - beta_2^t loses up to ten bits
+            update = -given.learning_rate * (g if r_t is None else r_t * whole * g / (np.abs(g) + e))
+            rounded = lost * U * np.abs(update)
             for name, obtained, _, bound in s.free_running(i):
                 if name == "update":
-                    found.within(s.number, i, name, obtained, update, bound + rounded)
+                    allowed = np.inf if s.bound.branch else bound + rounded  # the other branch is another closed form
+                    found.within(s.number, i, name, obtained, update, allowed)
     return found.outcome
 
 
@@ -102,23 +126,32 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
     Where v averages the sum of the squares of a row's n values, (sum g)^2 <= n sum g^2 makes it sqrt(n) K_t.
     AMSGrad's maximum, epsilon, and steps without gradient only make the update smaller. Equality is
     reached, so that nothing smaller holds. (Kingma & Ba, section 2.1, state it for two cases.) The update may
-    exceed it by its bound. Not for rectified dialects, whose first steps are averages of gradients.
+    exceed it by its bound.
+
+    Rectified dialects multiply by r_t <= 1, which grows with rho_t <= rho_inf. Where they do not divide, the update
+    is learning_rate times a weighted mean of gradients, which exceeds none of them all.
     """
     found = Comparison(problem)
     observed = states(implementation, problem)
     h = oracle.received(problem, implementation.arithmetic(problem.dtype))
     of = reference.dialect(implementation.claim.dialect).stages
-    decays = stages.decay_theta in of or stages.decay_direction in of
+    decays, rectified = bool({stages.decay_theta, stages.decay_direction} & {*of}), stages.rectified in of
+    gradients = [np.zeros(theta.shape) for theta in problem.parameters]
     for s in bounds(implementation, problem, observed) if observed else ():
         for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
-            largest = _largest(of, h, t) if problem.gradients[s.number - 1][i] is not None else math.inf
-            if math.isinf(largest):
+            g = problem.gradients[s.number - 1][i]
+            gradients[i] = np.maximum(gradients[i], np.abs(_dense(g, problem.parameters[i])))
+            largest: Array | float = _largest(of, h, t) * _named_apart(implementation, problem, i)
+            if rectified and (s.bound.branch or _rectification(h, t) is None):
+                largest = np.maximum(gradients[i], largest) if s.bound.branch else gradients[i]
+            if g is None or np.all(np.isinf(largest)):
                 continue
-            largest *= _named_apart(implementation, problem, i)
             before = s.observed_before.theta[i]
-            decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
+            with np.errstate(invalid="ignore"):  # rate 0 of a parameter that has become infinite
+                decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
             limit = h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
-            for name, obtained, _, bound in s.from_observed(i):
+            # A weighted mean of what has been stored exceeds the gradients by what storing them has rounded.
+            for name, obtained, _, bound in s.free_running(i) if rectified else s.from_observed(i):
                 if name == "update":
                     found.within(s.number, i, name, np.asarray(_beyond(obtained, limit)), 0.0, bound)
     return found.outcome
@@ -148,9 +181,34 @@ def knows_amsgrad(claim: Claim) -> bool:
     return "amsgrad" in claim.hyperparameters
 
 
-def normalises(claim: Claim) -> bool:
-    """Whether every update is divided by a root of v."""
-    return not reference.dialect(claim.dialect).rectifies
+def _rectification(h: reference.Hyperparameters, t: int) -> float | None:
+    """r_t, of rho_t as Liu et al. print it but in exact fractions; None below the threshold."""
+    beta = Fraction(h.power_beta_2)
+    longest = 2 / (1 - beta) - 1
+    length = longest - 2 * t * beta**t / (1 - beta**t)
+    if length < h.sma_threshold:
+        return None
+    return math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+
+
+def _dense(g: Gradient, theta: Array) -> Array:
+    """The gradient of every element, 0 where there is none."""
+    dense = np.zeros(theta.shape)
+    if isinstance(g, Rows):
+        np.add.at(dense, g.indices, g.values.astype(np.float64))
+    elif g is not None:
+        dense[...] = g
+    return dense
+
+
+def is_known(claim: Claim) -> bool:
+    """Whether every update has a closed form here: it is divided by a root of v, or rectified as in TF-Addons."""
+    of = reference.dialect(claim.dialect)
+    return not of.rectifies or stages.rectified in of.stages
+
+
+def _has_momentum_of_nesterov(of: tuple[stages.Stage, ...]) -> bool:
+    return bool({stages.nesterov, stages.nesterov_schedule} & {*of})
 
 
 def _terms(of: tuple[stages.Stage, ...], h: reference.Hyperparameters, t: int) -> tuple[float, float]:

@@ -19,14 +19,17 @@ def groups_are_independent(implementation: Implementation, problem: Problem) -> 
 
     A step reads of hyper-parameters those of the parameter's group, and t counts steps, or those with a gradient.
     Beside each other are: two groups with different hyper-parameters; one without parameters; one with learning rate
-    0, whose parameters stay and whose moments move as ever; and, where a gradient may be None, one that never has one,
-    whose parameters and moments stay.
+    0 (where that is claimed), whose parameters stay and whose moments move as ever; and, where a gradient may be None,
+    one that never has one, whose parameters and moments stay.
     """
     problem = of_length(problem, 3)
     n = len(problem.parameters)
     j = (n + 1) // 2
     h = problem.hyperparameters
-    second, frozen = other(h, reach(implementation, "groups")), replace(h, learning_rate=0.0)
+    second, frozen = (
+        other(h, reach(implementation, "groups")),
+        replace(h, learning_rate=_least(implementation.claim, h)),
+    )
     alone = [_part(problem, 0, j, h), _part(problem, j, n, second), _part(problem, 0, 1, frozen)]
     sizes = [(part.parameters, part.hyperparameters) for part in alone]
     never = "none" in implementation.claim.gradients
@@ -83,6 +86,10 @@ def _part(problem: Problem, first: int, end: int, h: Hyperparameters) -> Problem
         parameters=problem.parameters[first:end],
         gradients=each(problem.gradients, lambda step: step[first:end]),
     )
+
+
+def _least(claim: Claim, h: Hyperparameters) -> float:
+    return h.learning_rate if "learning_rate" in claim.nonzero else 0.0
 
 
 def _joined(states: Sequence[State], still: Sequence[np.ndarray], t: Sequence[int]) -> State:

@@ -17,6 +17,8 @@ from conformance.mutants import (
     directions,
     formula,
     harness,
+    low_precision,
+    memory,
     procedures,
     rows,
     state,
@@ -43,7 +45,7 @@ def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
 
 MUTANTS: tuple[type[Twin], ...] = tuple(
     mutant
-    for module in (formula, directions, rows, state, breaches, unlawful, procedures)
+    for module in (formula, directions, rows, state, breaches, unlawful, memory, low_precision, procedures)
     for mutant in _defined_in(module)
 )
 FAKES: tuple[type[Twin], ...] = _defined_in(harness)

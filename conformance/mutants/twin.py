@@ -36,6 +36,7 @@ from adapters.contract import (
     Rows,
     State,
 )
+from adapters.memory import copied
 from adapters.procedures import Group
 
 Scalar = Any
@@ -60,7 +61,9 @@ class Work:
     h: Hyperparameters
     t: int
     element: Any
-    """Scalar type of the arrays."""
+    """Scalar type of the element formula: that of the arrays, unless they are of a format for storage alone."""
+    storage: np.dtype[Any]
+    """Of the arrays that the slot holds."""
     scalar: Any
     """Scalar type of what is formed once per step."""
     gradient: Array | Rows
@@ -160,7 +163,7 @@ class Twin:
         """m = v = v_max = 0 and t = 0, beside a copy of each parameter."""
         return [
             Slot(
-                theta=np.array(theta),
+                theta=copied(theta),
                 m=np.zeros_like(theta),
                 v=np.zeros_like(theta),
                 v_max=np.zeros_like(theta) if h.amsgrad else None,
@@ -176,7 +179,7 @@ class Twin:
     def state(self, slots: Sequence[Slot], h: Hyperparameters) -> State:
         """Copies: what is returned never changes again."""
         return State(
-            parameters=tuple(np.array(slot.theta) for slot in slots),
+            parameters=tuple(copied(slot.theta) for slot in slots),
             m=tuple(np.array(slot.m) for slot in slots),
             v=tuple(np.array(slot.v) for slot in slots),
             v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
@@ -184,11 +187,11 @@ class Twin:
         )
 
     def store(self, slot: Slot, w: Work) -> None:
-        write(slot.theta, w.theta)
-        write(slot.m, w.m)
-        write(slot.v, w.v)
+        write(slot.theta, self.stored(w, w.theta))
+        write(slot.m, self.stored(w, w.m))
+        write(slot.v, self.stored(w, w.v))
         if slot.v_max is not None:
-            write(slot.v_max, w.v_max)
+            write(slot.v_max, self.stored(w, w.v_max))
 
     # One step of one parameter
 
@@ -208,7 +211,8 @@ class Twin:
         w = Work(
             h=h,
             t=slot.t,
-            element=slot.theta.dtype.type,
+            element=self.element_type(slot.theta.dtype),
+            storage=slot.theta.dtype,
             scalar=self.scalar_type(slot.theta.dtype),
             gradient=gradient,
             rows=None,
@@ -225,6 +229,13 @@ class Twin:
 
     def scalar_type(self, dtype: np.dtype[Any]) -> Any:
         return np.float64
+
+    def element_type(self, dtype: np.dtype[Any]) -> Any:
+        return dtype.type
+
+    def stored(self, w: Work, value: Any) -> Any:
+        """A result as it is stored."""
+        return value
 
     # Gradient
 

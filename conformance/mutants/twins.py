@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.contract import Arithmetic, Array, Gradient, GradientKind, Hyperparameters, Precision, Rows
+from adapters.contract import (
+    LAYOUTS,
+    Arithmetic,
+    Array,
+    Gradient,
+    GradientKind,
+    Hyperparameters,
+    Precision,
+    Rows,
+)
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
@@ -158,12 +167,31 @@ class TorchTwin(Twin):
     """torch-adam, the single-tensor loop (torch/optim/adam.py)."""
 
     name = "twin-torch"
-    claim = twin_claim("torch-adam", _ADAM | {"amsgrad", "l2", "weight_decay"}, _DENSE)
+    claim = replace(
+        twin_claim("torch-adam", _ADAM | {"amsgrad", "l2", "weight_decay"}, _DENSE),
+        dtypes=("float32", "float64", "float16"),
+        layouts=frozenset(LAYOUTS),
+    )
     required = Twin.required | {"add_l2", "amsgrad_maximum"}
     excluded = frozenset({"sum_duplicates", "place_rows"})
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
-        return Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp")
+        """float16 is for storage alone: elements are formed in float32, as torch's kernels do."""
+        compute: Precision = "float32" if dtype == "float16" else dtype
+        return Arithmetic(storage=dtype, compute=compute, step_size=compute, first_moment="lerp")
+
+    def element_type(self, dtype: np.dtype[Any]) -> Any:
+        return np.float32 if dtype == np.float16 else dtype.type
+
+    def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
+        w = Twin.open(self, slot, gradient, h)
+        if slot.theta.dtype == np.float16:
+            w.g, w.theta, w.m, w.v = (x.astype(w.element) for x in (w.g, w.theta, w.m, w.v))
+            w.v_max = None if w.v_max is None else w.v_max.astype(w.element)
+        return w
+
+    def stored(self, w: Work, value: Any) -> Any:
+        return value.astype(w.storage) if w.storage == np.float16 else value
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)

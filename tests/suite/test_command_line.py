@@ -87,7 +87,7 @@ def test_help_names_every_option_of_run(capsys: pytest.CaptureFixture[str]) -> N
         ("run --torch-optimizer a:B --arithmetic 1", "argument --arithmetic: '1'; accepted: a JSON object"),
         ("adapters torch-loop", "unrecognized arguments: torch-loop"),
         ("adapters --jobs 0", "argument --jobs: '0'; accepted: a whole number from 1 on"),
-        ("matrix --environments bogus", "argument --environments: 'bogus'; accepted: keras, mxnet, torch"),
+        ("matrix --environments bogus", "argument --environments: 'bogus'; accepted: keras, keras3, mxnet"),
         ("matrix --unknown", "unrecognized arguments: --unknown"),
     ],
 )
