@@ -22,7 +22,7 @@ from conformance.diagnosis import diagnose, search
 from conformance.diagnosis.sentences import SENTENCES
 from conformance.diagnosis.trail import trail_of
 from conformance.laws import LAWS
-from conformance.mutants import MUTANTS, TWINS, breaches, formula, rows, state, unlawful
+from conformance.mutants import MUTANTS, TWINS, breaches, directions, formula, rows, state, unlawful
 from conformance.mutants.twin import Twin, TwinRun
 from conformance.observe import observe
 from conformance.process import ChildEnd
@@ -58,6 +58,9 @@ NAMED: dict[type[Twin], str] = {
     formula.DecayAfterStep: "decay after the step: the updated parameter decays, not the one before",
     formula.DecayWithoutLearningRate: "weight_decay is not multiplied by the learning rate",
     formula.L2AppliedDecoupled: "l2 is applied decoupled (as AdamW's decay) instead of entering the gradient",
+    directions.RadamPaperEpsilon: "paper epsilon instead of epsilon hat",
+    directions.ThresholdIgnored: "sma_threshold is 5, whatever was asked",
+    directions.NesterovWithoutGradient: "it computes optax-adam",
     rows.AllRowsMove: "all rows move, not only those that the gradient names",
     state.StepCountOffByOne: "step count off by one: t + 1 where t belongs",
     state.CountSticks: "the step count sticks at 256 (bfloat16's last)",
@@ -75,6 +78,12 @@ AS_ITSELF: tuple[type[Twin], ...] = (
     formula.AdaptiveEpsilonDenseOnly,
     formula.PowersInSinglePrecision,
     formula.DecayMultipliesGradient,
+    directions.RadamRectifiesFromFour,
+    directions.ScheduleFactorTwice,
+    directions.ScheduleStandsStill,
+    directions.EmptyGradientNotCounted,
+    directions.MaximumOfRawMoment,
+    rows.DuplicatesSummedBeforeTheSquare,
     rows.DuplicatesSquaredOneByOne,
     rows.LastDuplicateWins,
     rows.OnlyNeighboursSummed,
@@ -88,6 +97,12 @@ AS_ITSELF: tuple[type[Twin], ...] = (
     state.ZeroStaysZero,
 )
 """Named by their own docstring."""
+UNNAMED: dict[type[Twin], str] = {
+    directions.EpsilonRootOutside: "one-step",
+    directions.NesterovOfThisStep: "one-step",
+    directions.RadamDividesAlways: "epsilon-zero",
+}
+"""Of dialects whose direction is not varied, and what is tried does not hold: nothing is named."""
 SENTENCED: dict[type[Twin], str] = {
     state.GradientsOverwritten: "caller-arrays",
     state.InitialParametersOverwritten: "caller-arrays",
@@ -141,6 +156,13 @@ def test_a_mutant_is_named_as_itself(mutant: type[Twin]) -> None:
     assert says == f"{(inspect.getdoc(mutant) or '').splitlines()[0].rstrip('.')} ({mutant.__name__})"
 
 
+@pytest.mark.parametrize("mutant", UNNAMED, ids=name_of)
+def test_a_mutant_that_no_explanation_reaches_gets_no_name(mutant: type[Twin]) -> None:
+    found = told(mutant, (UNNAMED[mutant],))
+    assert found["matches"] == []
+    assert found["says"].startswith("matches nothing known")
+
+
 @pytest.mark.parametrize("mutant", SENTENCED, ids=name_of)
 def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin]) -> None:
     check = SENTENCED[mutant]
@@ -150,8 +172,8 @@ def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
-    modules = {m.__name__ for m in (formula, rows, state, breaches, unlawful)}
-    assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *SENTENCED}
+    modules = {m.__name__ for m in (formula, directions, rows, state, breaches, unlawful)}
+    assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *UNNAMED, *SENTENCED}
 
 
 def test_every_law_has_a_sentence() -> None:
