@@ -7,8 +7,9 @@ trajectory goes on beside the implementation's, error and bound accumulating.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -104,17 +105,17 @@ class Step:
     number: int
     observed_before: reference.State
     observed: reference.State
-    one: reference.State
-    """The reference's step from `observed_before`."""
-    one_bound: reference.Bound
     expected_before: reference.State
     expected: reference.State
     """The reference's own trajectory."""
     bound: reference.Bound
+    one: Callable[[], tuple[reference.State, reference.Bound]]
+    """The reference's step from `observed_before`, made when it is asked for: not everybody compares it."""
 
     def from_observed(self, i: int) -> Quantities:
         """The quantities of parameter i after the step from the observed state."""
-        return _quantities(self.one, self.one_bound, self.observed_before, self.observed_before, self.observed, i)
+        one, bound = self.one()
+        return _quantities(one, bound, self.observed_before, self.observed_before, self.observed, i)
 
     def free_running(self, i: int) -> Quantities:
         """The quantities of parameter i on the reference's own trajectory."""
@@ -130,19 +131,17 @@ def walk(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State])
     for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
         given = [_gradient(g) for g in gradients]
         observed_before, observed = observed, _to_reference(state, counts[k])
-        # The branch is chosen on the step from the observed state, where it shows at once.
-        one, one_bound, branch = judge.step(observed_before, reference.initial_bound(observed_before), given, observed)
+        one = cache(partial(judge.from_observed, observed_before, given, observed))
         expected_before = expected
-        expected, bound, _ = judge.step(expected, bound, given, observed, branch)
+        expected, bound = judge.step(expected, bound, given, lambda one=one: one()[2])
         yield Step(
             number=k + 1,
             observed_before=observed_before,
             observed=observed,
-            one=one,
-            one_bound=one_bound,
             expected_before=expected_before,
             expected=expected,
             bound=bound,
+            one=lambda one=one: one()[:2],
         )
 
 
@@ -168,16 +167,25 @@ class _Judge:
         state: reference.State,
         bound: reference.Bound,
         gradients: list[Any],
-        observed: reference.State,
-        rectify: bool | None = None,
+        taken: Callable[[], bool | None],
+    ) -> tuple[reference.State, reference.Bound]:
+        """One bounded step; taken: the branch, asked for where it is ambiguous."""
+        new, new_bound = self._bounded(state, bound, gradients, None)
+        return self._bounded(state, bound, gradients, taken()) if new_bound.branch else (new, new_bound)
+
+    def from_observed(
+        self, before: reference.State, gradients: list[Any], observed: reference.State
     ) -> tuple[reference.State, reference.Bound, bool | None]:
-        """One bounded step; where the branch is ambiguous, the one that `observed` is nearer to."""
-        new, new_bound = self._bounded(state, bound, gradients, rectify)
-        if not new_bound.branch or rectify is not None:
-            return new, new_bound, rectify
-        candidates = [(branch, *self._bounded(state, bound, gradients, branch)) for branch in (True, False)]
-        branch, new, new_bound = min(candidates, key=lambda c: _distance(c[1], c[2], observed))
-        return new, new_bound, branch
+        """One bounded step from the observed state, and the branch taken where it is ambiguous.
+
+        It is the one that `observed` is nearer to: from here it shows at once.
+        """
+        exact = reference.initial_bound(before)
+        new, bound = self._bounded(before, exact, gradients, None)
+        if not bound.branch:
+            return new, bound, None
+        candidates = [(*self._bounded(before, exact, gradients, branch), branch) for branch in (True, False)]
+        return min(candidates, key=lambda c: _distance(c[0], c[1], observed))
 
     def _bounded(
         self, state: reference.State, bound: reference.Bound, gradients: list[Any], rectify: bool | None
