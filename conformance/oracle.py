@@ -98,6 +98,10 @@ Quantities = Iterator[tuple[str, Array, Array, Array]]
 """Name, obtained, reference's, bound."""
 
 
+FromObserved = Callable[[], tuple[reference.State, reference.Bound, bool | None]]
+"""A step from an observed state, its bound, and the branch that was taken where it is ambiguous."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One step of the reference beside the implementation's; the first is number 1."""
@@ -109,12 +113,12 @@ class Step:
     expected: reference.State
     """The reference's own trajectory."""
     bound: reference.Bound
-    one: Callable[[], tuple[reference.State, reference.Bound]]
+    one: FromObserved
     """The reference's step from `observed_before`, made when it is asked for: not everybody compares it."""
 
     def from_observed(self, i: int) -> Quantities:
         """The quantities of parameter i after the step from the observed state."""
-        one, bound = self.one()
+        one, bound, _ = self.one()
         return _quantities(one, bound, self.observed_before, self.observed_before, self.observed, i)
 
     def free_running(self, i: int) -> Quantities:
@@ -133,7 +137,7 @@ def walk(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State])
         observed_before, observed = observed, _to_reference(state, counts[k])
         one = cache(partial(judge.from_observed, observed_before, given, observed))
         expected_before = expected
-        expected, bound = judge.step(expected, bound, given, lambda one=one: one()[2])
+        expected, bound = judge.step(expected, bound, given, one)
         yield Step(
             number=k + 1,
             observed_before=observed_before,
@@ -141,7 +145,7 @@ def walk(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State])
             expected_before=expected_before,
             expected=expected,
             bound=bound,
-            one=lambda one=one: one()[:2],
+            one=one,
         )
 
 
@@ -167,11 +171,11 @@ class _Judge:
         state: reference.State,
         bound: reference.Bound,
         gradients: list[Any],
-        taken: Callable[[], bool | None],
+        one: FromObserved,
     ) -> tuple[reference.State, reference.Bound]:
-        """One bounded step; taken: the branch, asked for where it is ambiguous."""
+        """One bounded step; where the branch is ambiguous, it is the one that `one` has taken."""
         new, new_bound = self._bounded(state, bound, gradients, None)
-        return self._bounded(state, bound, gradients, taken()) if new_bound.branch else (new, new_bound)
+        return self._bounded(state, bound, gradients, one()[2]) if new_bound.branch else (new, new_bound)
 
     def from_observed(
         self, before: reference.State, gradients: list[Any], observed: reference.State

@@ -1,8 +1,9 @@
 """Implementations that are wrong on purpose, and the right ones that they are planted in.
 
-    TWINS    correct implementations of every dialect in plain NumPy: the suite must accept them (exit 0)
-    MUTANTS  one thing wrong each: the suite must reject them (exit 1)
-    FAKES    crash, hang, shout or cannot be imported: they test the harness, not the laws
+    TWINS        correct implementations of every dialect in plain NumPy: the suite must accept them (exit 0)
+    ARITHMETICS  correct as well, in other arithmetic: the suite must accept them too
+    MUTANTS      one thing wrong each: the suite must reject them (exit 1)
+    FAKES        crash, hang, shout or cannot be imported: they test the harness, not the laws
 
 Each is a class without arguments behind `adapters.contract.Implementation`, and its docstring's first line is
 what is wrong.
@@ -12,11 +13,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from conformance.mutants import breaches, formula, harness, rows, state, unlawful
+from conformance.mutants import arithmetics, breaches, formula, harness, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.mutants.twins import TWINS
 
-__all__ = ["FAKES", "MUTANTS", "TWINS"]
+__all__ = ["ARITHMETICS", "FAKES", "MUTANTS", "TWINS"]
 
 
 def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
@@ -31,4 +32,5 @@ def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
 MUTANTS: tuple[type[Twin], ...] = tuple(
     mutant for module in (formula, rows, state, breaches, unlawful) for mutant in _defined_in(module)
 )
+ARITHMETICS: tuple[type[Twin], ...] = _defined_in(arithmetics)
 FAKES: tuple[type[Twin], ...] = _defined_in(harness)

@@ -245,13 +245,17 @@ class DoubleInside(TorchTwin):
         """The quantities, widened."""
         w = TorchTwin.open(self, slot, gradient, h)
         arrays = {name: getattr(w, name) for name in ("g", "theta", "m", "v", "v_max")}
-        wide = {name: None if array is None else array.astype(np.float64) for name, array in arrays.items()}
+        wide: dict[str, Any] = {
+            name: None if array is None else array.astype(np.float64) for name, array in arrays.items()
+        }
         return replace(w, element=np.float64, **wide)
 
     def store(self, slot: Slot, w: Work) -> None:
         """Rounded once, on the way back."""
         arrays = {name: getattr(w, name) for name in ("theta", "m", "v", "v_max")}
-        stored = {name: None if array is None else array.astype(slot.m.dtype) for name, array in arrays.items()}
+        stored: dict[str, Any] = {
+            name: None if array is None else array.astype(slot.m.dtype) for name, array in arrays.items()
+        }
         TorchTwin.store(self, slot, replace(w, **stored))
 
 
@@ -303,21 +307,3 @@ def _flushed(x: Any) -> Array:
     plain = np.asarray(x).view(np.ndarray)
     with np.errstate(invalid="ignore"):
         return np.where(np.abs(plain) < np.finfo(plain.dtype).tiny, plain.dtype.type(0), plain)
-
-
-ARITHMETICS = (
-    Textbook,
-    Folded,
-    SwitchingLerp,
-    Reciprocal,
-    SumsRowsBackwards,
-    KerasFused,
-    TorchFused,
-    PowersInFloat32,
-    RunningProducts,
-    RunningProductsInStorage,
-    DoubleInside,
-    RectifiedInDouble,
-    FlushesSubnormals,
-)
-"""All of them."""
