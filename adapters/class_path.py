@@ -1,4 +1,4 @@
-"""What the adapters for optimizer classes that are not ours share: the class, what it takes, and who ships it."""
+"""What the adapters for optimizers that are not ours share: the class or factory, what it takes, and who ships it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,8 @@ def class_at(option: str, path: str, bases: tuple[type, ...]) -> type:
     Raises `ContractError` for a path of another form, a module that does not import, a name that is not there, and
     for what is no class or no subclass of one of `bases`.
     """
-    if not _PATH.fullmatch(path):
-        raise ContractError(option, path, "package.module:Class, as torch.optim:Adam")
+    module, found = _looked_up(option, path, "package.module:Class, as torch.optim:Adam")
     name, _, attribute = path.partition(":")
-    module = _module(option, path, name)
-    found: Any = module
-    for part in attribute.split("."):
-        found = getattr(found, part, None)
     known = ", ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
     if found is None:
         classes = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, bases)]
@@ -42,6 +37,44 @@ def class_at(option: str, path: str, bases: tuple[type, ...]) -> type:
     if not issubclass(found, bases):
         raise ContractError(option, path, f"a subclass of {known}; anything else by --adapter FILE.py:NAME")
     return found
+
+
+def factory_at(option: str, path: str) -> Any:
+    """The function that ``package.module:factory`` names, or another callable.
+
+    Raises `ContractError` for a path of another form, a module that does not import, a name that is not there, and
+    for what cannot be called with arguments that have names.
+    """
+    module, found = _looked_up(option, path, "package.module:factory, as optax:adam")
+    name, _, attribute = path.partition(":")
+    if found is None:
+        own = {key: value for key, value in vars(module).items() if inspect.isfunction(value) and key[0] != "_"}
+        functions = [key for key, value in own.items() if value.__module__ == name]
+        raise ContractError(option, path, f"one of {name}'s: {', '.join(sorted(functions)) or 'it has no function'}")
+    try:
+        inspect.signature(found)
+    except (TypeError, ValueError) as error:
+        accepted = f"a factory; {attribute} is a {type(found).__name__}, which says no arguments"
+        raise ContractError(option, path, accepted) from error
+    return found
+
+
+def arguments_of_factory(factory: Any) -> dict[str, Any]:
+    """Names and defaults of what it can be called with by name."""
+    parameters = inspect.signature(factory).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+
+
+def _looked_up(option: str, path: str, form: str) -> tuple[ModuleType, Any]:
+    """The module, and what it has under the name; None for nothing."""
+    if not _PATH.fullmatch(path):
+        raise ContractError(option, path, form)
+    name, _, attribute = path.partition(":")
+    module = _module(option, path, name)
+    found: Any = module
+    for part in attribute.split("."):
+        found = getattr(found, part, None)
+    return module, found
 
 
 def _module(option: str, path: str, name: str) -> ModuleType:
@@ -78,7 +111,12 @@ def arguments_of(cls: type) -> dict[str, Any]:
 
 
 def check_arguments(
-    option: str, path: str, takes: Mapping[str, Any], spelling: Mapping[str, str], kwargs: Mapping[str, Any]
+    option: str,
+    path: str,
+    takes: Mapping[str, Any],
+    spelling: Mapping[str, str],
+    kwargs: Mapping[str, Any],
+    kind: str = "a class whose constructor",
 ) -> frozenset[str]:
     """Hyper-parameters (the contract's names) that the class takes and that `kwargs` leaves to the suite.
 
@@ -87,7 +125,7 @@ def check_arguments(
     """
     for name in _VARIES_ALWAYS:
         if spelling[name] not in takes:
-            accepted = f"a class whose constructor takes {spelling[name]}; it takes {', '.join(takes)}"
+            accepted = f"{kind} takes {spelling[name]}; it takes {', '.join(takes)}"
             raise ContractError(option, path, accepted)
     free = {name for name, spelled in spelling.items() if spelled in takes and spelled not in kwargs}
     for name, spelled in spelling.items():

@@ -1,8 +1,11 @@
 """The contract between the suite and an implementation of Adam: frozen data and two Protocols.
 
+What else an implementation may do, and need not, is in `adapters.procedures`: save and load, a configuration's round
+trip, changed hyper-parameters, parameter groups.
+
 Everything that crosses it is NumPy or plain Python; nothing of a framework does. Dialects and dtypes
-cross as strings. Arrays are C-contiguous. A bfloat16 array travels as float32 values that are exactly
-representable, tagged by ``Problem.dtype``.
+cross as strings. Arrays are C-contiguous, except for whoever claims other layouts. A bfloat16 array travels as
+float32 values that are exactly representable, tagged by ``Problem.dtype``.
 
 An implementation is any object with the members of `Implementation`; it need not inherit from
 anything here. docs/architecture.md has a complete example.
@@ -11,8 +14,8 @@ anything here. docs/architecture.md has a complete example.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -24,6 +27,7 @@ CONTRACT_VERSION = 1
 Array = NDArray[Any]
 Precision = Literal["bfloat16", "float16", "float32", "float64"]
 GradientKind = Literal["dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"]
+Layout = Literal["transposed", "channels-last", "strided", "misaligned", "expanded", "reversed"]
 
 PRECISIONS: tuple[Precision, ...] = ("bfloat16", "float16", "float32", "float64")
 GRADIENT_KINDS: tuple[GradientKind, ...] = (
@@ -34,6 +38,14 @@ GRADIENT_KINDS: tuple[GradientKind, ...] = (
     "unsorted rows",
     "empty rows",
 )
+LAYOUTS: tuple[Layout, ...] = ("transposed", "channels-last", "strided", "misaligned", "expanded", "reversed")
+"""How an array may lie in memory other than C-contiguous. transposed: the axes in the reverse order. channels-last:
+axis 1 innermost. strided: there is memory between the elements that is none of theirs. misaligned: it begins one
+element after a multiple of 16 bytes. expanded: elements of the first axis share memory; gradients only. reversed:
+backwards."""
+
+PROCEDURES: tuple[str, ...] = ("save", "configuration", "change", "groups", "late groups")
+"""What an implementation may do beside steps, all of it optional: see `Procedure`."""
 
 
 class ContractError(ValueError):
@@ -69,10 +81,14 @@ class Hyperparameters:
     clip_gradient: float | None = None
     """Bound on abs(g) after rescaling (MXNet); None is off, 0 clips everything to zero."""
     sma_threshold: float = 5.0
-    """Rectification acts from this length of the simple moving average on (TF-Addons)."""
+    """Rectification acts from this length of the simple moving average on (TF-Addons, optax)."""
+    epsilon_root: float = 0.0
+    """Epsilon inside the root, beside the one outside (optax ``eps_root``)."""
+    momentum_decay: float = 0.004
+    """psi of NAdam's momentum schedule beta_1 (1 - 0.96^(t psi) / 2) (torch)."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold"):
+        for name in _NOT_NEGATIVE:
             _number(name, getattr(self, name), "a finite number >= 0", lambda x: x >= 0)
         for name in ("beta_1", "beta_2"):
             _number(name, getattr(self, name), "a number in [0, 1)", lambda x: 0 <= x < 1)
@@ -83,6 +99,16 @@ class Hyperparameters:
                 raise ContractError(name, getattr(self, name), "True or False")
 
 
+_NOT_NEGATIVE = (
+    "learning_rate",
+    "epsilon",
+    "l2",
+    "weight_decay",
+    "rescale_grad",
+    "sma_threshold",
+    "epsilon_root",
+    "momentum_decay",
+)
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))
 
 
@@ -160,8 +186,11 @@ class Arithmetic:
     """beta_1 and beta_2 as the bias correction (and the rectification) receives them."""
     powers: Precision = "float64"
     """beta^t and what is formed from it: 1 - beta^t, the length sma_t, the rectification."""
-    power_form: Literal["pow", "product"] = "pow"
-    """beta^t by a power function, or as a product that is carried from step to step."""
+    power_form: Literal["pow", "product", "rounded"] = "pow"
+    """beta^t by a power function; as a product that is carried from step to step; or by a power function of a beta
+    that is rounded to `powers` for it and for nothing else."""
+    momentum_product: Precision = "float64"
+    """The product of NAdam's momentum schedule, which is carried from step to step."""
     step_size: Precision = "float64"
     """The step size as it reaches the element formula."""
     epsilon: Precision = "float64"
@@ -183,11 +212,26 @@ class Arithmetic:
         for f in fields(self):
             accepted: tuple[str, ...] = PRECISIONS
             if f.name == "power_form":
-                accepted = ("pow", "product")
+                accepted = ("pow", "product", "rounded")
             elif f.name.endswith("_moment"):
                 accepted = ("sum", "lerp")
             if getattr(self, f.name) not in accepted:
                 raise ContractError(f"arithmetic.{f.name}", getattr(self, f.name), ", ".join(accepted))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Procedure:
+    """How a framework does something that is no step, in words, and with which hyper-parameters.
+
+    hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
+    the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
+    have of its own. None of "configuration", which holds all, nor of "late groups". Never amsgrad, which decides
+    what state there is.
+    """
+
+    how: str
+    """The framework's own, as in "state_dict, torch.save, torch.load, load_state_dict"."""
+    hyperparameters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +244,13 @@ class Claim:
     gradients: frozenset[GradientKind] = frozenset({"dense", "none"})
     not_claimed: tuple[str, ...] = ()
     """The framework's own arguments that this adapter does not take yet; listed in every report."""
+    layouts: frozenset[Layout] = frozenset()
+    """Layouts in which it takes parameters and gradients. Its tensors lie in memory as the given arrays do, and so do
+    the parameters of every `State`, with what lies between their elements: `adapters.memory.copied` copies so."""
+    nonzero: frozenset[str] = frozenset()
+    """Hyper-parameters that it takes with no value that is 0 or False."""
+    procedures: Mapping[str, Procedure] = field(default_factory=dict, hash=False)
+    """By name, out of `PROCEDURES`; those that are absent are listed in every report as not claimed."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.dialect, str):
@@ -207,17 +258,34 @@ class Claim:
         for name, kind in (
             ("hyperparameters", frozenset),
             ("gradients", frozenset),
+            ("layouts", frozenset),
             ("dtypes", tuple),
             ("not_claimed", tuple),
+            ("nonzero", frozenset),
         ):
             _strings(f"claim.{name}", getattr(self, name), kind)
         _subset("claim.hyperparameters", self.hyperparameters, HYPERPARAMETERS)
+        _subset("claim.nonzero", self.nonzero, tuple(sorted(self.hyperparameters)))
         _subset("claim.dtypes", self.dtypes, PRECISIONS)
         _subset("claim.gradients", self.gradients, GRADIENT_KINDS)
+        _subset("claim.layouts", self.layouts, LAYOUTS)
         if not self.dtypes:
             raise ContractError("claim.dtypes", self.dtypes, f"at least one of {', '.join(PRECISIONS)}")
         if not {"dense", "rows"} & self.gradients:
             raise ContractError("claim.gradients", set(self.gradients), "dense or rows among them")
+        _procedures(self.procedures, self.hyperparameters - {"amsgrad"})
+
+    def without(self) -> tuple[str, ...]:
+        """What is not claimed: `not_claimed`, the procedures that are absent, what they do not reach."""
+        absent = tuple(name for name in PROCEDURES if name not in self.procedures)
+        reach = {"save": "brought back by save", "change": "changed between steps", "groups": "of a group's own"}
+        partly = tuple(
+            f"{name} {words}"
+            for procedure, words in reach.items()
+            if procedure in self.procedures
+            for name in sorted(self.hyperparameters - {"amsgrad"} - self.procedures[procedure].hyperparameters)
+        )
+        return (*self.not_claimed, *(f"procedure {name}" for name in absent), *partly)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +338,10 @@ class Implementation(Protocol):
         ...
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> Run:
-        """A new optimizer over copies of `parameters`, state empty, t = 0. Must not keep or write the arrays."""
+        """A new optimizer over copies of `parameters`, state empty, t = 0. Must not keep or write the arrays.
+
+        Whoever claims bfloat16 takes ``dtype="bfloat16"`` as well, which the suite passes with such parameters alone.
+        """
         ...
 
 
@@ -318,6 +389,22 @@ def _subset(name: str, values: Any, accepted: tuple[str, ...]) -> None:
     for value in values:
         if value not in accepted:
             raise ContractError(name, value, ", ".join(accepted))
+
+
+def _procedures(procedures: Any, known: frozenset[str]) -> None:
+    if not isinstance(procedures, Mapping):
+        raise ContractError("claim.procedures", procedures, "a mapping from names to Procedure")
+    _subset("claim.procedures", procedures, PROCEDURES)
+    for name, procedure in procedures.items():
+        at = f"claim.procedures[{name!r}]"
+        if not isinstance(procedure, Procedure):
+            raise ContractError(at, procedure, "a Procedure")
+        if not isinstance(procedure.how, str) or not procedure.how:
+            raise ContractError(f"{at}.how", procedure.how, "the framework's procedure in words")
+        _strings(f"{at}.hyperparameters", procedure.hyperparameters, frozenset)
+        _subset(f"{at}.hyperparameters", procedure.hyperparameters, tuple(sorted(known)))
+    if "late groups" in procedures and "groups" not in procedures:
+        raise ContractError("claim.procedures", sorted(procedures), '"groups" too where "late groups" is')
 
 
 def _array(name: str, value: object, dtype: str, shape: tuple[int, ...]) -> None:

@@ -6,21 +6,28 @@ which must not see torch's own Adam.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from adapters import fused_adam_numpy
-from adapters.contract import Array, Hyperparameters, Identity
-from adapters.torch_optim import FOREACH, FUSED, LOOP, TorchRun, decay_arguments, leaves, observe
+from adapters.contract import Hyperparameters, Identity
+from adapters.torch_optim import FOREACH, FUSED, LAYOUTS, LOOP, TorchAdapter, TorchRun, observe, procedures, settings
 
 _OTHERS = frozenset({"adaptive_epsilon", "rescale_grad", "clip_gradient", "sma_threshold"})
 """Hyper-parameters that the torch face calls what the contract calls them."""
 
 
-class _Cuda:
+class _Run(TorchRun):
+    def counts(self) -> tuple[int, ...]:
+        """From the optimizer itself: ``state_dict`` has no t of a parameter that never had a gradient."""
+        counts = self.optimizer._counts()
+        return tuple(counts[p] for p in self.parameters)
+
+
+class _Cuda(TorchAdapter):
     """Put before an adapter of the NumPy face: the same claim and arithmetic, the torch face on a GPU."""
 
     claim: Any
@@ -28,6 +35,15 @@ class _Cuda:
     variant: str
     device = "cuda"
     face = "Adam"
+    run = _Run
+
+    def __init_subclass__(cls) -> None:
+        """The claim is the NumPy face's but for the procedures, which are torch's, and the layouts.
+
+        No stride is negative, and an address on the device is not the array's.
+        """
+        own = procedures(cls.claim.hyperparameters - {"amsgrad"})
+        cls.claim = replace(cls.claim, procedures=own, layouts=LAYOUTS - {"misaligned"})
 
     def __init__(self) -> None:
         import torch
@@ -67,28 +83,14 @@ class _Cuda:
             observed=frozenset(observed),
         )
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
-        """A new optimizer over new leaves on the device."""
-        h = hyperparameters
-        tensors = leaves(self._torch, parameters, self.device)
-        optimizer = self._optimizer(
-            tensors,
-            lr=h.learning_rate,
-            betas=(h.beta_1, h.beta_2),
-            eps=h.epsilon,
-            amsgrad=h.amsgrad,
-            dialect=self.claim.dialect,
-            **decay_arguments(h),
-            **{name: getattr(h, name) for name in self.claim.hyperparameters & _OTHERS},
-        )
-        return _Run(self._torch, optimizer, tensors, amsgrad=h.amsgrad)
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """The class of the face, in the claim's dialect."""
+        return self._optimizer(params, dialect=self.claim.dialect, **self.settings(hyperparameters))
 
-
-class _Run(TorchRun):
-    def counts(self) -> tuple[int, ...]:
-        """From the optimizer itself: ``state_dict`` has no t of a parameter that never had a gradient."""
-        counts = self.optimizer._counts()
-        return tuple(counts[p] for p in self.parameters)
+    def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """As torch's, and what else the dialect has."""
+        others = {name: getattr(hyperparameters, name) for name in self.claim.hyperparameters & _OTHERS}
+        return {**settings(hyperparameters), **others}
 
 
 class Torch(_Cuda, fused_adam_numpy.Torch):

@@ -6,6 +6,8 @@ in the rows of the step.
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 
 from adapters.contract import (
     CONTRACT_VERSION,
+    LAYOUTS,
     Arithmetic,
     Array,
     Claim,
@@ -21,9 +24,11 @@ from adapters.contract import (
     Hyperparameters,
     Identity,
     Precision,
+    Procedure,
     Rows,
     State,
 )
+from adapters.memory import copied
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
@@ -34,16 +39,16 @@ _NOT_YET = (
     "averages (EMA, Lookahead)",
     "learning-rate schedules as objects",
     "float16 and bfloat16 parameters",
-    "options changed between steps",
-    "state_dict and load_state_dict",
 )
 
 
 class _Run:
     """One ``fused_adam.numpy.Adam`` over arrays of its own."""
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Any, names: frozenset[str]) -> None:
+        """names: the hyper-parameters that may change."""
         self.optimizer = optimizer
+        self._names = names
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """``Adam.step``; `ContractError` for rows."""
@@ -59,6 +64,25 @@ class _Run:
             v_max=None if o.v_max is None else _copies(o.v_max),
             t=o.t,
         )
+
+    def save(self) -> bytes:
+        """``pickle`` of the parameters and of ``state_dict``."""
+        return pickle.dumps((self.optimizer.parameters, self.optimizer.state_dict()))
+
+    def load(self, saved: bytes) -> None:
+        """What `save` made."""
+        parameters, state = pickle.loads(saved)
+        for theta, value in zip(self.optimizer.parameters, parameters, strict=True):
+            theta[...] = value
+        self.optimizer.load_state_dict(state)
+
+    def configuration(self) -> bytes:
+        """The dialect and ``hyperparameters`` as JSON."""
+        return json.dumps([self.optimizer.dialect, dict(self.optimizer.hyperparameters)]).encode()
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """``Adam.set``."""
+        self.optimizer.set(**{name: getattr(hyperparameters, name) for name in self._names})
 
 
 class _Adam:
@@ -104,16 +128,43 @@ class _Adam:
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
         """A new optimizer over copies."""
         given = {name: getattr(hyperparameters, name) for name in self.claim.hyperparameters}
-        copies = [np.array(theta) for theta in parameters]
-        return _Run(self._adam(copies, dialect=self.claim.dialect, **given))
+        copies = [copied(theta) for theta in parameters]
+        return self._run(self._adam(copies, dialect=self.claim.dialect, **given))
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> _Run:
+        """A new optimizer that has loaded what `_Run.save` made."""
+        run = self.start(parameters, hyperparameters)
+        run.load(saved)
+        return run
+
+    def configured(self, parameters: Sequence[Array], configuration: bytes) -> _Run:
+        """A new optimizer over copies."""
+        dialect, hyperparameters = json.loads(configuration)
+        return self._run(self._adam([copied(theta) for theta in parameters], dialect=dialect, **hyperparameters))
+
+    def _run(self, optimizer: Any) -> _Run:
+        return _Run(optimizer, self.claim.procedures["change"].hyperparameters)
 
 
 def _copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
-    return tuple(a.copy() for a in arrays)
+    return tuple(copied(a) for a in arrays)
 
 
 def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
-    return Claim(dialect=dialect, hyperparameters=hyperparameters, not_claimed=(*_NOT_YET, *more))
+    free = hyperparameters - {"amsgrad"}
+    procedures = {
+        "save": Procedure(how="state_dict, pickle, load_state_dict; the parameters by pickle", hyperparameters=free),
+        "configuration": Procedure(how="Adam(..., dialect=o.dialect, **o.hyperparameters)"),
+        "change": Procedure(how="Adam.set", hyperparameters=free),
+    }
+    not_claimed = (*_NOT_YET, *more)
+    return Claim(
+        dialect=dialect,
+        hyperparameters=hyperparameters,
+        not_claimed=not_claimed,
+        layouts=frozenset(LAYOUTS),
+        procedures=procedures,
+    )
 
 
 class KerasV2(_Adam):

@@ -5,23 +5,36 @@ What ran is read from the engine, and from PyTorch's dispatcher, which must not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from adapters.contract import CONTRACT_VERSION, Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
-from adapters.torch_optim import CLAIM, FOREACH, FUSED, LOOP, TorchRun, decay_arguments, leaves, observe
+from adapters.contract import CONTRACT_VERSION, Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.torch_optim import CLAIM, FOREACH, FUSED, LOOP, TorchAdapter, TorchRun, observe
 
 _PROBES = (Hyperparameters(), Hyperparameters(amsgrad=True, l2=0.1), Hyperparameters(weight_decay=0.1))
 
 
-class TorchFace:
+class _Run(TorchRun):
+    """Step counts of this optimizer stand in its ``state_dict``."""
+
+    def counts(self) -> tuple[int, ...]:
+        """From ``state_dict``, as torch would load them."""
+        states = self.optimizer.state_dict()["state"]
+        return tuple(int(states.get(i, {}).get("step", 0)) for i in range(len(self.parameters)))
+
+
+class TorchFace(TorchAdapter):
     """``fused_adam.Adam`` on CPU tensors."""
 
     contract_version: int = CONTRACT_VERSION
     name = "fused-adam-torch-face"
-    claim: Claim = CLAIM
+    claim: Claim = replace(
+        CLAIM, dtypes=("float32", "float64"), not_claimed=(*CLAIM.not_claimed, "float16 and bfloat16 parameters")
+    )
+    run = _Run
 
     def __init__(self) -> None:
         import torch
@@ -52,25 +65,6 @@ class TorchFace:
         """Scalars are formed in double and rounded to the parameters' dtype; m as a lerp, v as a sum."""
         return Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp")
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
-        """A new optimizer over new leaves."""
-        h = hyperparameters
-        tensors = leaves(self._torch, parameters)
-        optimizer = self._fused_adam.Adam(
-            tensors,
-            lr=h.learning_rate,
-            betas=(h.beta_1, h.beta_2),
-            eps=h.epsilon,
-            amsgrad=h.amsgrad,
-            **decay_arguments(h),
-        )
-        return _Run(self._torch, optimizer, tensors, amsgrad=h.amsgrad)
-
-
-class _Run(TorchRun):
-    """Step counts of this optimizer stand in its ``state_dict``."""
-
-    def counts(self) -> tuple[int, ...]:
-        """From ``state_dict``, as torch would load them."""
-        states = self.optimizer.state_dict()["state"]
-        return tuple(int(states.get(i, {}).get("step", 0)) for i in range(len(self.parameters)))
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """``fused_adam.Adam``; `ContractError` where both l2 and weight_decay are asked for."""
+        return self._fused_adam.Adam(params, **self.settings(hyperparameters))

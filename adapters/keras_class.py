@@ -30,9 +30,10 @@ from adapters.contract import (
 )
 from adapters.tensorflow_support import (
     Bench,
+    KerasAdapter,
     OptimizerRun,
     import_tensorflow,
-    new_variables,
+    procedures,
     slot_of_optimizer_v2,
     watch_operations,
 )
@@ -52,14 +53,14 @@ _WRITES = ("ResourceApply", "ResourceScatter", "Assign")
 _WRITTEN = "a variable is written"
 _NOT_CLAIMED = (
     "the same bits at any place in a tensor",
-    "hyper-parameters as schedule, callable or tensor, or changed between steps",
+    "hyper-parameters as schedule, callable or tensor",
     "get_weights and set_weights",
     "variable constraints",
     "float16 and bfloat16 variables",
 )
 
 
-class KerasClass:
+class KerasClass(KerasAdapter):
     """The optimizer class that ``package.module:Class`` names.
 
     kwargs: further arguments of every construction. arithmetic: roles of `Arithmetic` in which it differs from
@@ -84,11 +85,11 @@ class KerasClass:
         if decay is not None:
             raise ContractError("decay", decay, "nothing: a Keras optimizer's weight_decay is its dialect's")
         self.name = path
-        self._class: Any = class_at(OPTION, path, (optimizers.legacy.Optimizer, optimizers.Optimizer))
-        self._v2 = issubclass(self._class, optimizers.legacy.Optimizer)
+        self.optimizer: Any = class_at(OPTION, path, (optimizers.legacy.Optimizer, optimizers.Optimizer))
+        self._v2 = issubclass(self.optimizer, optimizers.legacy.Optimizer)
         self._kwargs = dict(kwargs or {})
         self._changes = dict(arithmetic or {})
-        self._takes = arguments_of(self._class)
+        self._takes = arguments_of(self.optimizer)
         self.arithmetic("float32")
         self.claim = self._claimed(dialect or ("keras-v2-adam" if self._v2 else "tf-keras-adam"))
 
@@ -107,7 +108,7 @@ class KerasClass:
             observed.update(f"{kind}: {operation}" for operation in seen)
             if any(operation.rpartition("/")[2].startswith(_WRITES) for operation in seen):
                 observed.add(f"{kind}: {_WRITTEN}")
-        framework, version = package_of(self._class.__module__, "keras")
+        framework, version = package_of(self.optimizer.__module__, "keras")
         return Identity(
             framework=framework,
             version=version,
@@ -122,15 +123,38 @@ class KerasClass:
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
         """A new optimizer over new variables."""
-        optimizer = self._class(**self._arguments(hyperparameters))
-        if type(optimizer) is not self._class:
+        optimizer = self.optimizer(**self.arguments(hyperparameters))
+        if type(optimizer) is not self.optimizer:
             found = f"{type(optimizer).__module__}:{type(optimizer).__qualname__}"
             raise ContractError(OPTION, self.name, f"a class that constructs itself, not a {found}")
-        bench = Bench(optimizer, new_variables(self.tensorflow, parameters))
-        slot = slot_of_optimizer_v2 if self._v2 else tf_keras_adam.slot
-        return OptimizerRun(self.tensorflow, bench, slot, amsgrad=hyperparameters.amsgrad)
+        return self.fresh(optimizer, parameters)
 
-    def _arguments(self, h: Hyperparameters) -> dict[str, Any]:
+    def reproduction(self, hyperparameters: Hyperparameters) -> str:
+        """Python that constructs the class and steps it by TensorFlow alone: start, step and read."""
+        module, _, name = self.name.partition(":")
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.arguments(hyperparameters).items())
+        first = name.partition(".")[0]
+        read = _READ_V2 if self._v2 else _READ
+        return _REPRODUCTION.format(module=module, first=first, name=name, arguments=arguments, read=read)
+
+    def slot(self, optimizer: Any, position: int, variable: Any, name: str) -> Any:
+        """Of the base."""
+        base = slot_of_optimizer_v2 if self._v2 else tf_keras_adam.slot
+        return base(optimizer, position, variable, name)
+
+    def run(self, bench: Bench) -> OptimizerRun:
+        """With a v_max where the class has the argument and it is on."""
+        amsgrad = "amsgrad" in self._takes and bool(getattr(bench.optimizer, "amsgrad", False))
+        return OptimizerRun(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
+
+    def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """What the suite gives, amsgrad aside."""
+        given = KerasAdapter.settings(self, hyperparameters)
+        return {name: value for name, value in given.items() if name not in self._kwargs}
+
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Those that the class takes, and the caller's own."""
+        h = hyperparameters
         arguments: dict[str, Any] = {name: getattr(h, name) for name in _SPELLING}
         arguments |= {name: float(value) for name, value in arguments.items() if name != "amsgrad"}
         if not h.weight_decay and self._takes.get("weight_decay", 0) is None:
@@ -151,7 +175,14 @@ class KerasClass:
             hyperparameters=frozenset(claimed),
             gradients=frozenset(("dense", "none", *rows)),
             not_claimed=(*missing, *no_rows, *left, *_NOT_CLAIMED),
+            procedures=procedures(frozenset(claimed - {"amsgrad"}), frozenset(claimed & self._variables())),
         )
+
+    def _variables(self) -> frozenset[str]:
+        """Hyper-parameters that the class keeps as variables, which a checkpoint holds."""
+        if not self._v2:
+            return frozenset({"learning_rate"})
+        return frozenset(self.optimizer(**self.arguments(Hyperparameters()))._hyper)
 
     def _probe(self, *, amsgrad: bool) -> tuple[str, ...]:
         """Why it takes no rows, if so; `ContractError` where it cannot be constructed, or keeps other slots."""
@@ -162,7 +193,7 @@ class KerasClass:
         except ContractError:
             raise
         except Exception as error:
-            given = {k: v for k, v in self._arguments(h).items() if k not in self._kwargs}
+            given = {k: v for k, v in self.arguments(h).items() if k not in self._kwargs}
             accepted = f"what {self.name} takes beside {given} ({type(error).__name__}: {error})"
             name, value = ("kwargs", self._kwargs) if self._kwargs else (OPTION, self.name)
             raise ContractError(name, value, accepted) from error
@@ -180,3 +211,38 @@ class KerasClass:
         except Exception as error:
             return (f"sparse gradients (a step with one raises {type(error).__name__})",)
         return ()
+
+
+_REPRODUCTION = """
+import tensorflow as tf
+from {module} import {first}
+
+
+def start(parameters):
+    global variables, optimizer
+    variables = [tf.Variable(tf.constant(p)) for p in parameters]
+    optimizer = {name}({arguments})
+
+
+def step(gradients):
+    optimizer.apply_gradients([(tensor(g, v), v) for g, v in zip(gradients, variables)])
+
+
+def tensor(g, variable):
+    if isinstance(g, tuple):
+        shape = tf.constant(variable.shape.as_list(), tf.int64)
+        return tf.IndexedSlices(values=tf.constant(g[1]), indices=tf.constant(g[0], tf.int64), dense_shape=shape)
+    return None if g is None else tf.constant(g)
+
+
+def read(quantity, i):
+    if quantity == "parameters":
+        return variables[i].numpy()
+{read}
+"""
+_READ_V2 = """    name = {"m": "m", "v": "v", "v_max": "vhat"}[quantity]
+    if name not in optimizer.get_slot_names():  # nothing before the first gradient
+        return np.zeros(variables[i].shape)
+    return optimizer.get_slot(variables[i], name).numpy()"""
+_READ = """    name = {"m": "_momentums", "v": "_velocities", "v_max": "_velocity_hats"}[quantity]
+    return getattr(optimizer, name)[i].numpy()"""

@@ -19,11 +19,13 @@ import numpy as np
 from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
     Bench,
+    KerasAdapter,
     OptimizerRun,
     import_tensorflow,
     installed,
     new_variables,
     observe,
+    procedures,
     slot_of_optimizer_v2,
 )
 
@@ -43,8 +45,13 @@ _CLAIM = Claim(
         "beta_1 and beta_2 as callable or tensor",
         "lr",
         "variable constraints",
-        "get_weights and set_weights",
+        "get_weights and set_weights (tests hold them where every variable has had a gradient from the first step on)",
         "float16 and bfloat16 variables",
+    ),
+    procedures=procedures(
+        frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"}),
+        # epsilon is an attribute, and no variable.
+        saved=frozenset({"learning_rate", "beta_1", "beta_2"}),
     ),
 )
 
@@ -58,7 +65,15 @@ _SHAPE_LIMIT = 256
 _FUSED_OPERATIONS = ("dense: ResourceApplyAdam", "amsgrad: ResourceApplyAdamWithAmsgrad")
 
 
-class Fused:
+class _Adam(KerasAdapter):
+    slot = staticmethod(slot_of_optimizer_v2)
+
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Of both classes."""
+        return _arguments(hyperparameters)
+
+
+class Fused(_Adam):
     """``tf.keras.optimizers.legacy.Adam``."""
 
     contract_version = 1
@@ -90,13 +105,8 @@ class Fused:
         """The kernel's element formula is a lerp in both moments."""
         return arithmetic(dtype)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
-        """A new optimizer over new variables."""
-        bench = Bench(self.optimizer(**_arguments(hyperparameters)), new_variables(self.tensorflow, parameters))
-        return OptimizerRun(self.tensorflow, bench, slot_of_optimizer_v2, amsgrad=hyperparameters.amsgrad)
 
-
-class NonFused:
+class NonFused(_Adam):
     """``NonFusedAdam``, which XLA compiles anew for every optimizer, variable shape and number of rows.
 
     A compilation costs as much as thirty steps, and its result is never freed. So an optimizer whose run has
@@ -143,15 +153,14 @@ class NonFused:
         new = self.optimizer(**_arguments(h))
         kinds = [(theta.shape, theta.dtype.name) for theta in parameters]
         if len(set(kinds)) < len(kinds) or not _fit_float32(h):
-            bench = Bench(new, new_variables(self.tensorflow, parameters))
-            return OptimizerRun(self.tensorflow, bench, slot_of_optimizer_v2, amsgrad=h.amsgrad)
+            return self.fresh(new, parameters)
 
         idle = self.idle[h.amsgrad]
         reusable = idle.pop() if idle else Reusable(new)
         reusable.reset(new, h)
         held = tuple(reusable.variable(self.tensorflow, theta) for theta in parameters)
         bench = Bench(reusable.optimizer, held)
-        run = OptimizerRun(self.tensorflow, bench, slot_of_optimizer_v2, amsgrad=h.amsgrad)
+        run = self.run(bench)
         # The contract has no end of a run; its collection is one.
         weakref.finalize(run, _give_back, idle, reusable, bench).atexit = False
         return run

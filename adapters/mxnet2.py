@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -28,25 +29,27 @@ from adapters.contract import (
     Hyperparameters,
     Identity,
     Precision,
+    Procedure,
     Rows,
     State,
     check_count,
 )
 
+_HYPERPARAMETERS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient"})
+_SAVE = "Updater.get_states(dump_optimizer=True) and set_states, as Trainer.save_states and load_states call them"
+"""Without dump_optimizer, its default, t and every hyper-parameter are lost; the kvstore's default is that, too."""
+
 
 def _claim(dialect: str) -> Claim:
     return Claim(
         dialect=dialect,
-        hyperparameters=frozenset(
-            {"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient"}
-        ),
+        hyperparameters=_HYPERPARAMETERS,
         # Unsorted and duplicate rows are outside MXNet's own definition of row_sparse (RowSparseNDArray):
         # the standard kernel gives their values to the wrong rows, the lazy one repeats its update.
         gradients=frozenset({"dense", "none", "rows", "empty rows"}),
         not_claimed=(
             "lr_scheduler",
             "learning_rate=None",
-            "set_learning_rate",
             "set_lr_mult and set_wd_mult",
             "begin_num_update",
             "param_dict",
@@ -55,13 +58,18 @@ def _claim(dialect: str) -> Claim:
             "aggregate_num",
             "multi_precision",
             "step counts per device",
-            "get_updater, set_states and kvstore",
+            "get_states without dump_optimizer=True (it holds neither t nor hyper-parameters)",
+            "kvstore",
             "float16 weights",
         ),
+        procedures={
+            "save": Procedure(how=_SAVE, hyperparameters=_HYPERPARAMETERS),
+            "change": Procedure(how="set_learning_rate, and attributes", hyperparameters=_HYPERPARAMETERS),
+        },
     )
 
 
-class _Run:
+class AdamRun:
     """One ``mxnet.optimizer.Adam`` over one list of weights."""
 
     def __init__(self, mxnet: Any, optimizer: Any, weights: list[Any]) -> None:
@@ -78,9 +86,7 @@ class _Run:
         with warnings.catch_warnings():
             # Adam.step writes 0-d arrays in a way that MXNet warns of.
             warnings.filterwarnings("ignore", "You are attempting to copy an array to itself", RuntimeWarning)
-            self._optimizer.update(
-                present, [self._weights[i] for i in present], given, [self._states[i] for i in present]
-            )
+            self._update(present, given)
         self._mxnet.nd.waitall()  # the engine reports an error late; it belongs to this step
         # The public num_update is the largest count alone; the bias correction reads these.
         counts = self._optimizer._index_update_count
@@ -92,6 +98,34 @@ class _Run:
             t=tuple(counts.get(i, 0) for i in range(len(self._weights))),
         )
 
+    def _update(self, present: list[int], gradients: list[Any]) -> None:
+        self._optimizer.update(
+            present, [self._weights[i] for i in present], gradients, [self._states[i] for i in present]
+        )
+
+    def save(self) -> bytes:
+        """Weights, and what an ``Updater`` writes of states and optimizer."""
+        updater = self._mxnet.optimizer.get_updater(self._optimizer)
+        updater.states = dict(enumerate(self._states))
+        return pickle.dumps((self._weights, updater.get_states(dump_optimizer=True)))
+
+    def load(self, saved: bytes) -> None:
+        """What `save` made; ``Updater.set_states`` puts the saved optimizer in the place of the new one."""
+        weights, states = pickle.loads(saved)
+        for weight, value in zip(self._weights, weights, strict=True):
+            value.copyto(weight)
+        updater = self._mxnet.optimizer.get_updater(self._optimizer)
+        updater.set_states(states)
+        self._optimizer = updater.optimizer
+        self._states = [updater.states[i] for i in range(len(self._weights))]
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """``set_learning_rate``, and the attributes that a step reads; ``Trainer.step`` sets rescale_grad so."""
+        given = _arguments(hyperparameters)
+        self._optimizer.set_learning_rate(given.pop("learning_rate"))
+        for name, value in given.items():
+            setattr(self._optimizer, name, value)
+
     def _ndarray(self, gradient: Any, shape: tuple[int, ...]) -> Any:
         """A copy: ``Adam.step`` rescales and decays its gradient in place."""
         if isinstance(gradient, Rows):
@@ -99,8 +133,14 @@ class _Run:
         return self._mxnet.nd.array(gradient, dtype=gradient.dtype)
 
 
-class _Adam:
+class Adam:
+    """What the code paths of MXNet's Adam share; `adapters.mxnet1` says in which parts version 1.9 differs."""
+
     contract_version: int = CONTRACT_VERSION
+    major: str = "2"
+    module: str = "adam"
+    """Of ``mxnet.optimizer``, where the class and the operator that it calls are."""
+    run: type[AdamRun] = AdamRun
     name: str
     claim: Claim
     arguments: Mapping[str, bool]
@@ -115,8 +155,8 @@ class _Adam:
             warnings.simplefilter("ignore")  # deprecated NumPy aliases; the caller may raise for warnings
             import mxnet
 
-        if not mxnet.__version__.startswith("2."):
-            raise ImportError(f"mxnet is {mxnet.__version__}, accepted: 2.x")
+        if not mxnet.__version__.startswith(f"{self.major}."):
+            raise ImportError(f"mxnet is {mxnet.__version__}, accepted: {self.major}.x")
         self._mxnet = mxnet
 
     def identity(self) -> Identity:
@@ -129,7 +169,7 @@ class _Adam:
             states.append(run.step([theta]))
             states.append(run.step([Rows(np.array([0]), theta[:1])]))
 
-        observed = _observed(self._mxnet, steps)
+        observed = _observed(self._mxnet, getattr(self._mxnet.optimizer, self.module), steps)
         kept = np.array_equal(states[0].m[0][1:], states[1].m[0][1:])
         return Identity(
             framework="mxnet",
@@ -156,20 +196,16 @@ class _Adam:
             clip_gradient="float32",
         )
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> AdamRun:
         """A new optimizer over new weights."""
-        h = hyperparameters
-        optimizer = self._mxnet.optimizer.Adam(
-            learning_rate=h.learning_rate,
-            beta1=h.beta_1,
-            beta2=h.beta_2,
-            epsilon=h.epsilon,
-            wd=h.l2,
-            rescale_grad=h.rescale_grad,
-            clip_gradient=h.clip_gradient,
-            **self.arguments,
-        )
-        return _Run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
+        optimizer = self._mxnet.optimizer.Adam(**_arguments(hyperparameters), **self.arguments)
+        return self.run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> AdamRun:
+        """A new optimizer over new weights, and what `AdamRun.save` made."""
+        run = self.start(parameters, hyperparameters)
+        run.load(saved)
+        return run
 
     def _weight(self, theta: Array) -> Any:
         if self.weight_storage == "default" or theta.ndim == 0 or theta.size == 0:
@@ -178,7 +214,7 @@ class _Adam:
         return _row_sparse(self._mxnet, theta, np.arange(len(theta)), theta.shape)
 
 
-class Fused(_Adam):
+class Fused(Adam):
     """``use_fused_step=True``: ``AdamUpdateKernel``, and ``AdamStdDnsRspDnsKernel`` for rows."""
 
     name = "mxnet2-fused"
@@ -188,7 +224,7 @@ class Fused(_Adam):
     excluded = frozenset({"square", "lazy_update=True", "weight row_sparse", "untouched rows kept"})
 
 
-class Step(_Adam):
+class Step(Adam):
     """``use_fused_step=False``: ``Adam.step``, one NDArray operator after the other."""
 
     name = "mxnet2-step"
@@ -202,7 +238,7 @@ class Step(_Adam):
         return Arithmetic(storage=dtype, compute=dtype, clip_gradient="float32")
 
 
-class Lazy(_Adam):
+class Lazy(Adam):
     """``lazy_update=True`` on dense weights: ``AdamDnsRspDnsKernel`` for rows, else ``AdamUpdateKernel``."""
 
     name = "mxnet2-lazy"
@@ -212,7 +248,7 @@ class Lazy(_Adam):
     excluded = frozenset({"square", "lazy_update=False", "weight row_sparse", "untouched rows decay"})
 
 
-class LazyRowSparse(_Adam):
+class LazyRowSparse(Adam):
     """``lazy_update=True`` on row_sparse weights and states: ``AdamLazyUpdateRspImpl`` for rows.
 
     A dense gradient makes MXNet fall back to dense copies and ``AdamUpdateKernel``. Parameters of no
@@ -225,7 +261,12 @@ class LazyRowSparse(_Adam):
     claim = replace(
         Lazy.claim,
         gradients=Lazy.claim.gradients - {"dense"},
-        not_claimed=(*Lazy.claim.not_claimed, "dense gradients on row_sparse weights"),
+        not_claimed=(
+            *Lazy.claim.not_claimed,
+            "dense gradients on row_sparse weights",
+            "get_states of row_sparse states (MXNet 2 refuses to serialise them in its default NumPy semantics)",
+        ),
+        procedures={name: value for name, value in Lazy.claim.procedures.items() if name != "save"},
     )
     arguments = Lazy.arguments
     weight_storage = "row_sparse"
@@ -233,17 +274,29 @@ class LazyRowSparse(_Adam):
     excluded = frozenset({"square", "lazy_update=False", "weight default", "untouched rows decay"})
 
 
+def _arguments(h: Hyperparameters) -> dict[str, Any]:
+    """By MXNet's names, which are the attributes' too."""
+    return {
+        "learning_rate": h.learning_rate,
+        "beta1": h.beta_1,
+        "beta2": h.beta_2,
+        "epsilon": h.epsilon,
+        "wd": h.l2,
+        "rescale_grad": h.rescale_grad,
+        "clip_gradient": h.clip_gradient,
+    }
+
+
 def _row_sparse(mxnet: Any, values: Array, indices: Array, shape: tuple[int, ...]) -> Any:
     return mxnet.nd.sparse.row_sparse_array((values, indices), shape=shape, dtype=values.dtype)
 
 
-def _observed(mxnet: Any, steps: Callable[[], None]) -> frozenset[str]:
+def _observed(mxnet: Any, module: Any, steps: Callable[[], None]) -> frozenset[str]:
     """Operators that the engine executed, by ``mx.profiler``, and with what ``adam_update`` was called.
 
     The profiler names an operator but not its kernel, which the operands' storage types decide.
     """
     operands: set[str] = set()
-    module = mxnet.optimizer.adam
     adam_update = module.adam_update
 
     def spy(weight: Any, grad: Any, *states: Any, **arguments: Any) -> Any:

@@ -32,18 +32,38 @@ _TABLE = (
     Entry("keras-v2-nonfused", "adapters.keras_v2", "NonFused", ("keras",), "keras"),
     Entry("tf-keras", "adapters.tf_keras_adam", "TfKeras", ("keras",), "keras"),
     Entry("tfa-rectified-adam", "adapters.tfa_rectified", "Rectified", ("keras",), "tensorflow-addons"),
+    Entry("tf-keras-package", "adapters.tf_keras_adam", "Package", ("keras3",), "tf-keras"),
+    Entry("keras3-adam", "adapters.keras3", "Adam", ("keras3",), "keras"),
+    Entry("keras3-adamw", "adapters.keras3", "AdamW", ("keras3",), "keras"),
     Entry("mxnet2-fused", "adapters.mxnet2", "Fused", ("mxnet",), "mxnet"),
     Entry("mxnet2-step", "adapters.mxnet2", "Step", ("mxnet",), "mxnet"),
     Entry("mxnet2-lazy", "adapters.mxnet2", "Lazy", ("mxnet",), "mxnet"),
     Entry("mxnet2-lazy-row-sparse", "adapters.mxnet2", "LazyRowSparse", ("mxnet",), "mxnet"),
+    Entry("mxnet1-standard", "adapters.mxnet1", "Standard", ("mxnet1",), "mxnet"),
+    Entry("mxnet1-lazy", "adapters.mxnet1", "Lazy", ("mxnet1",), "mxnet"),
+    Entry("mxnet1-lazy-row-sparse", "adapters.mxnet1", "LazyRowSparse", ("mxnet1",), "mxnet"),
     Entry("torch-loop", "adapters.torch_optim", "Loop", ("torch",), "torch"),
     Entry("torch-foreach", "adapters.torch_optim", "Foreach", ("torch",), "torch"),
     Entry("torch-fused", "adapters.torch_optim", "Fused", ("torch",), "torch"),
+    Entry("torch-adamw-loop", "adapters.torch_variants", "AdamWLoop", ("torch",), "torch"),
+    Entry("torch-adamw-foreach", "adapters.torch_variants", "AdamWForeach", ("torch",), "torch"),
+    Entry("torch-adamw-fused", "adapters.torch_variants", "AdamWFused", ("torch",), "torch"),
+    Entry("torch-radam-loop", "adapters.torch_variants", "RAdamLoop", ("torch",), "torch"),
+    Entry("torch-radam-foreach", "adapters.torch_variants", "RAdamForeach", ("torch",), "torch"),
+    Entry("torch-nadam-loop", "adapters.torch_variants", "NAdamLoop", ("torch",), "torch"),
+    Entry("torch-nadam-foreach", "adapters.torch_variants", "NAdamForeach", ("torch",), "torch"),
+    Entry("torch-sparse-adam", "adapters.torch_variants", "SparseAdam", ("torch",), "torch"),
+    Entry("optax-adam", "adapters.optax_adam", "Adam", ("optax",), "optax"),
+    Entry("optax-adamw", "adapters.optax_adam", "AdamW", ("optax",), "optax"),
+    Entry("optax-amsgrad", "adapters.optax_adam", "Amsgrad", ("optax",), "optax"),
+    Entry("optax-radam", "adapters.optax_adam", "RAdam", ("optax",), "optax"),
+    Entry("optax-nadam", "adapters.optax_adam", "NAdam", ("optax",), "optax"),
+    Entry("optax-nadamw", "adapters.optax_adam", "NAdamW", ("optax",), "optax"),
     Entry("fused-adam-keras-v2", "adapters.fused_adam_numpy", "KerasV2", _EVERY, "adam-conformance"),
-    Entry("fused-adam-tf-keras", "adapters.fused_adam_numpy", "TfKeras", _EVERY, "adam-conformance"),
+    Entry("fused-adam-tf-keras", "adapters.fused_adam_numpy", "TfKeras", (*_EVERY, "keras3"), "adam-conformance"),
     Entry("fused-adam-tfa-rectified", "adapters.fused_adam_numpy", "TfaRectified", _EVERY, "adam-conformance"),
     Entry("fused-adam-mxnet2", "adapters.fused_adam_numpy", "Mxnet2", _EVERY, "adam-conformance"),
-    Entry("fused-adam-mxnet1", "adapters.fused_adam_numpy", "Mxnet1", _EVERY, "adam-conformance"),
+    Entry("fused-adam-mxnet1", "adapters.fused_adam_numpy", "Mxnet1", (*_EVERY, "mxnet1"), "adam-conformance"),
     Entry("fused-adam-torch-face", "adapters.fused_adam_torch", "TorchFace", ("torch",), "adam-conformance"),
     Entry("fused-adam-torch", "adapters.fused_adam_numpy", "Torch", _EVERY, "adam-conformance"),
     Entry("fused-adam-triton-keras-v2", "adapters.fused_adam_triton", "KerasV2", _TRITON, "adam-conformance"),
@@ -73,6 +93,8 @@ class Kind:
     """A class of the kind."""
     distribution: str
     """The framework that every class of the kind runs on."""
+    what: str = "class"
+    """That is given."""
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -81,6 +103,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         for kind in (
             Kind("torch-optimizer", "adapters.torch_class", "TorchClass", "torch.optim:Adam", "torch"),
             Kind("keras-optimizer", "adapters.keras_class", "KerasClass", "keras.optimizers.legacy:Adam", "keras"),
+            Kind("optax", "adapters.optax_factory", "OptaxFactory", "optax:adam", "optax", "factory"),
         )
     }
 )

@@ -1,4 +1,4 @@
-"""What the adapters of the TensorFlow 2.15 environment share: a quiet import, arrays in and out, the run,
+"""What the adapters of the TensorFlow environments share: a quiet import, arrays in and out, the run,
 and a watch on the operations that TensorFlow's eager dispatch executes.
 
 Nothing here imports TensorFlow before an adapter is constructed.
@@ -6,19 +6,25 @@ Nothing here imports TensorFlow before an adapter is constructed.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import pickle
 import re
+import shutil
+import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Hyperparameters, Identity, Rows, State, check_count
+from adapters.contract import Array, Gradient, Hyperparameters, Identity, Procedure, Rows, State, check_count
 
 # Said at every step, or for every new optimizer, about what the contract does on purpose.
 _EXPECTED_MESSAGES = ("Gradients do not exist for variables", "triggered tf.function retracing")
@@ -26,6 +32,10 @@ _TFA_END_OF_LIFE = r"\s*TensorFlow Addons \(TFA\) has ended development"
 
 SlotReader = Callable[[Any, int, Any, str], Any]
 """(optimizer, position, variable, "m" | "v" | "vhat") -> the slot variable, or None before it exists."""
+
+
+Settings = Callable[[Hyperparameters], Mapping[str, Any]]
+"""Attributes of an optimizer that hold hyper-parameters, and their values."""
 
 
 class TensorFlowAdapter(Protocol):
@@ -70,11 +80,15 @@ class Bench:
 class OptimizerRun:
     """Steps through ``apply_gradients`` on ``tf.Variable``s in eager mode."""
 
-    def __init__(self, tensorflow: Any, bench: Bench, slot: SlotReader, *, amsgrad: bool) -> None:
+    def __init__(
+        self, tensorflow: Any, bench: Bench, slot: SlotReader, *, amsgrad: bool, settings: Settings | None = None
+    ) -> None:
+        """settings: the optimizer's attributes, amsgrad aside, that hold hyper-parameters."""
         self._tensorflow = tensorflow
         self._bench = bench
         self._slot = slot
         self._amsgrad = amsgrad
+        self._settings = settings or (lambda _: {})
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """One step and the state after it. ValueError, TensorFlow's own, if no parameter has a gradient."""
@@ -102,6 +116,32 @@ class OptimizerRun:
             t=(t,) * len(variables),
         )
 
+    def save(self) -> bytes:
+        """The files that ``tf.train.Checkpoint.write`` makes of the optimizer and the variables."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._checkpoint().write(str(Path(folder, "checkpoint")))
+            return pickle.dumps({file.name: file.read_bytes() for file in Path(folder).iterdir()})
+
+    def load(self, saved: bytes) -> None:
+        """``tf.train.Checkpoint.read``. What does not exist yet is read when the first step creates it."""
+        folder = tempfile.mkdtemp()
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        for name, content in pickle.loads(saved).items():
+            Path(folder, name).write_bytes(content)
+        self._checkpoint().read(str(Path(folder, "checkpoint")))
+
+    def configuration(self) -> bytes:
+        """``get_config`` as JSON."""
+        return json.dumps(self._bench.optimizer.get_config(), default=lambda number: number.item()).encode()
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """By assignment to the optimizer's attributes."""
+        for name, value in self._settings(hyperparameters).items():
+            setattr(self._bench.optimizer, name, value)
+
+    def _checkpoint(self) -> Any:
+        return self._tensorflow.train.Checkpoint(optimizer=self._bench.optimizer, variables=[*self._bench.variables])
+
     def without(self, *names: str) -> list[str]:
         """Those of the slots that the first parameter does not have."""
         optimizer, first = self._bench.optimizer, self._bench.variables[0]
@@ -111,8 +151,7 @@ class OptimizerRun:
         values = []
         for position, variable in enumerate(self._bench.variables):
             slot = self._slot(self._bench.optimizer, position, variable, name)
-            shape, dtype = variable.shape.as_list(), variable.dtype.as_numpy_dtype
-            values.append(np.zeros(shape, dtype) if slot is None else read(slot))
+            values.append(np.zeros_like(read(variable)) if slot is None else read(slot))
         return tuple(values)
 
     def _gradient(self, gradient: Gradient, variable: Any) -> Any:
@@ -124,9 +163,58 @@ class OptimizerRun:
             return tf.IndexedSlices(
                 values=tf.constant(gradient.values),
                 indices=tf.constant(gradient.indices),
-                dense_shape=tf.constant(variable.shape.as_list(), tf.int64),
+                dense_shape=tf.constant(list(variable.shape), tf.int64),
             )
         return tf.constant(gradient)
+
+
+class KerasAdapter:
+    """What starts runs of one Keras optimizer class."""
+
+    tensorflow: Any
+    optimizer: Any
+    """The class."""
+    slot: SlotReader
+
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Of the constructor."""
+        raise NotImplementedError
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
+        """A new optimizer over new variables."""
+        return self.fresh(self.optimizer(**self.arguments(hyperparameters)), parameters)
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> OptimizerRun:
+        """A new optimizer over new variables, and what `OptimizerRun.save` made."""
+        run = self.fresh(self.optimizer(**self.arguments(hyperparameters)), parameters)
+        run.load(saved)
+        return run
+
+    def configured(self, parameters: Sequence[Array], configuration: bytes) -> OptimizerRun:
+        """``from_config``, over new variables."""
+        return self.fresh(self.optimizer.from_config(json.loads(configuration)), parameters)
+
+    def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> OptimizerRun:
+        """A run of a new optimizer over new variables."""
+        return self.run(Bench(optimizer, new_variables(self.tensorflow, parameters)))
+
+    def run(self, bench: Bench) -> OptimizerRun:
+        """A run of what is there."""
+        amsgrad = bool(getattr(bench.optimizer, "amsgrad", False))
+        return OptimizerRun(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
+
+    def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """What can be assigned between steps: all but amsgrad, which decides what slots there are."""
+        return {name: value for name, value in self.arguments(hyperparameters).items() if name != "amsgrad"}
+
+
+def procedures(changed: frozenset[str], saved: frozenset[str]) -> dict[str, Procedure]:
+    """What Keras can do; saved: the hyper-parameters that are variables, and so in a checkpoint."""
+    return {
+        "save": Procedure(how="tf.train.Checkpoint of optimizer and variables", hyperparameters=saved),
+        "configuration": Procedure(how="get_config and from_config"),
+        "change": Procedure(how="assignment to the optimizer's attributes, in eager mode", hyperparameters=changed),
+    }
 
 
 def new_variables(tensorflow: Any, parameters: Sequence[Array]) -> tuple[Any, ...]:
@@ -136,8 +224,12 @@ def new_variables(tensorflow: Any, parameters: Sequence[Array]) -> tuple[Any, ..
 
 
 def read(variable: Any) -> Array:
-    """A copy of a variable's value, 0-d arrays included (``.numpy()`` of a scalar is no array)."""
-    return np.array(variable.value().numpy())
+    """A copy of a variable's value, 0-d arrays included (``.numpy()`` of a scalar is no array).
+
+    ``value`` is a method of a ``tf.Variable`` and a property of a ``keras.Variable``.
+    """
+    value = variable.value
+    return np.array((value() if callable(value) else value).numpy())
 
 
 def slot_of_optimizer_v2(optimizer: Any, position: int, variable: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The newer Adam of Keras 2: ``tf.keras.optimizers.Adam`` of TensorFlow 2.11 to 2.15.
+"""The newer Adam of Keras 2: ``tf.keras.optimizers.Adam`` of TensorFlow 2.11 to 2.15, since then of tf_keras.
 
 Source: keras/src/optimizers/adam.py, ``Adam.update_step``; steps go through ``Optimizer.apply_gradients``
 (optimizer.py) in eager mode, operation by operation. ``jit_compile=True`` is the default and acts only where
@@ -8,25 +8,26 @@ TensorFlow finds a GPU, so this is the path of a machine without one.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
-from adapters.tensorflow_support import (
-    Bench,
-    OptimizerRun,
-    import_tensorflow,
-    installed,
-    new_variables,
-    observe,
-)
+from adapters.contract import Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.tensorflow_support import KerasAdapter, import_tensorflow, installed, observe, procedures
 
 
-class TfKeras:
+def slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
+    """Adam.build makes three lists, in the order of the variables of the first step."""
+    slots = {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"}
+    built = getattr(optimizer, slots[name], None)
+    return None if built is None else built[position]
+
+
+class TfKeras(KerasAdapter):
     """``tf.keras.optimizers.Adam``."""
 
     contract_version = 1
     name = "tf-keras"
+    distribution = "keras"
     claim = Claim(
         dialect="tf-keras-adam",
         hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}),
@@ -49,7 +50,13 @@ class TfKeras:
             "variable constraints",
             "float16 and bfloat16 variables",
         ),
+        procedures=procedures(
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}),
+            # The others are Python numbers, and no variables.
+            saved=frozenset({"learning_rate"}),
+        ),
     )
+    slot = staticmethod(slot)
 
     def __init__(self) -> None:
         self.tensorflow = import_tensorflow()
@@ -61,7 +68,7 @@ class TfKeras:
         """Dense, AMSGrad and sparse steps under TensorFlow's dispatch."""
         return observe(
             self,
-            installed("keras"),
+            installed(self.distribution),
             required=(
                 "dense: AssignSubVariableOp",
                 "dense: AssignAddVariableOp",
@@ -84,26 +91,38 @@ class TfKeras:
         """Operation by operation, in eager mode."""
         return arithmetic(dtype)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
-        """A new optimizer over new variables."""
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Of the constructor."""
         h = hyperparameters
-        optimizer = self.optimizer(
-            learning_rate=h.learning_rate,
-            beta_1=h.beta_1,
-            beta_2=h.beta_2,
-            epsilon=h.epsilon,
-            amsgrad=h.amsgrad,
-            weight_decay=h.weight_decay or None,  # None is this framework's "absent"
-        )
-        bench = Bench(optimizer, new_variables(self.tensorflow, parameters))
-        return OptimizerRun(self.tensorflow, bench, slot, amsgrad=h.amsgrad)
+        return {
+            "learning_rate": h.learning_rate,
+            "beta_1": h.beta_1,
+            "beta_2": h.beta_2,
+            "epsilon": h.epsilon,
+            "amsgrad": h.amsgrad,
+            "weight_decay": h.weight_decay or None,  # None is this framework's "absent"
+        }
 
 
-def slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
-    """Adam.build makes three lists, in the order of the variables of the first step."""
-    slots = {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"}
-    built = getattr(optimizer, slots[name], None)
-    return None if built is None else built[position]
+class Package(TfKeras):
+    """``tf_keras.optimizers.Adam`` of the package, beside TensorFlow 2.16 and later."""
+
+    name = "tf-keras-package"
+    distribution = "tf-keras"
+    claim = replace(
+        TfKeras.claim,
+        hyperparameters=TfKeras.claim.hyperparameters | {"adaptive_epsilon"},
+    )
+
+    def __init__(self) -> None:
+        self.tensorflow = import_tensorflow()
+        import tf_keras
+
+        self.optimizer = tf_keras.optimizers.Adam
+
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Of the constructor."""
+        return super().arguments(hyperparameters) | {"adaptive_epsilon": hyperparameters.adaptive_epsilon}
 
 
 def arithmetic(dtype: Precision) -> Arithmetic:

@@ -7,23 +7,21 @@ summed over duplicate rows; the moments of every row decay, and only the rows th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import Arithmetic, Claim, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
-    Bench,
-    OptimizerRun,
+    KerasAdapter,
     import_tensorflow,
     import_tensorflow_addons,
     installed,
-    new_variables,
     observe,
+    procedures,
     slot_of_optimizer_v2,
 )
 
 
-class Rectified:
+class Rectified(KerasAdapter):
     """``tfa.optimizers.RectifiedAdam``."""
 
     contract_version = 1
@@ -53,7 +51,13 @@ class Rectified:
             "get_weights and set_weights",
             "float16 and bfloat16 variables",
         ),
+        procedures=procedures(
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold"}),
+            # epsilon is an attribute, and no variable.
+            saved=frozenset({"learning_rate", "beta_1", "beta_2", "weight_decay", "sma_threshold"}),
+        ),
     )
+    slot = staticmethod(slot_of_optimizer_v2)
 
     def __init__(self) -> None:
         self.tensorflow = import_tensorflow()
@@ -94,18 +98,16 @@ class Rectified:
             second_moment="sum",
         )
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
-        """A new optimizer over new variables."""
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Of the constructor."""
         h = hyperparameters
         # float(): its argument checks refuse a Python int.
-        optimizer = self.optimizer(
-            learning_rate=float(h.learning_rate),
-            beta_1=float(h.beta_1),
-            beta_2=float(h.beta_2),
-            epsilon=float(h.epsilon),
-            weight_decay=float(h.weight_decay),
-            amsgrad=h.amsgrad,
-            sma_threshold=float(h.sma_threshold),
-        )
-        bench = Bench(optimizer, new_variables(self.tensorflow, parameters))
-        return OptimizerRun(self.tensorflow, bench, slot_of_optimizer_v2, amsgrad=h.amsgrad)
+        return {
+            "learning_rate": float(h.learning_rate),
+            "beta_1": float(h.beta_1),
+            "beta_2": float(h.beta_2),
+            "epsilon": float(h.epsilon),
+            "weight_decay": float(h.weight_decay),
+            "amsgrad": h.amsgrad,
+            "sma_threshold": float(h.sma_threshold),
+        }

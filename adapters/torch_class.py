@@ -7,7 +7,8 @@ constructor's signature does not have is not claimed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,14 +18,14 @@ from adapters.class_path import arguments_of, check_arguments, class_at, declare
 from adapters.contract import (
     CONTRACT_VERSION,
     Arithmetic,
-    Array,
     Claim,
     ContractError,
     Hyperparameters,
     Identity,
     Precision,
 )
-from adapters.torch_optim import TorchRun, leaves, observe
+from adapters.memory import laid_out
+from adapters.torch_optim import LAYOUTS, TorchAdapter, TorchRun, leaves, observe, procedures, reproduction
 
 OPTION = "torch-optimizer"
 _ADAM = {"learning_rate": "lr", "beta_1": "betas", "beta_2": "betas", "epsilon": "eps"}
@@ -42,16 +43,32 @@ _ONE_COUNT = ("keras-v2-adam", "tf-keras-adam")
 _NOT_CLAIMED = (
     "the same bits at any place in a tensor",
     "closure",
-    "several parameter groups",
-    "hyper-parameters as tensors, or changed between steps",
-    "state_dict and load_state_dict",
+    "hyper-parameters as tensors",
     "sparse gradients",
     "complex, float16 and bfloat16 parameters",
     "other devices than the CPU",
 )
 
 
-class TorchClass:
+class _Run(TorchRun):
+    """Step counts stand where ``state_dict`` has them, or one for all in the group."""
+
+    def counts(self) -> tuple[int, ...]:
+        """0 before the first gradient."""
+        whole = self.optimizer.state_dict()
+        shared = whole["param_groups"][0].get("step", 0)
+        return tuple(_whole(whole["state"].get(i, {}).get("step", shared)) for i in range(len(self.parameters)))
+
+
+def _whole(step: Any) -> int:
+    """0 for what is no number: fused_adam's state of a dialect that torch does not have."""
+    try:
+        return int(step)
+    except (TypeError, ValueError):
+        return 0
+
+
+class TorchClass(TorchAdapter):
     """The optimizer class that ``package.module:Class`` names.
 
     kwargs: further arguments of every construction. decay: whether ``weight_decay`` is "l2" or "decoupled", where the
@@ -61,6 +78,7 @@ class TorchClass:
     """
 
     contract_version: int = CONTRACT_VERSION
+    run = _Run
 
     def __init__(
         self,
@@ -80,8 +98,10 @@ class TorchClass:
         self._changes = dict(arithmetic or {})
         self._takes = arguments_of(self._class)
         self.arithmetic("float32")
+        self._keys = self._group_keys()
         self.claim = self._claimed(dialect or "torch-adam", decay)
         self._probe()
+        self.claim = self._with_layouts(self.claim)
 
     def identity(self) -> Identity:
         """Steps under ``TorchDispatchMode``, and whose ``step`` it was that torch's own hook saw."""
@@ -112,11 +132,19 @@ class TorchClass:
         usual = Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp", second_moment="lerp")
         return declared(usual, self._changes)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
-        """A new optimizer over new leaves."""
-        tensors = leaves(self._torch, parameters)
-        optimizer = self._class(tensors, **self._arguments(hyperparameters))
-        return _Run(self._torch, optimizer, tensors, amsgrad=hyperparameters.amsgrad)
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """The class."""
+        return self._class(params, **self._arguments(hyperparameters))
+
+    def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Those of the arguments that the class keeps in its groups."""
+        arguments = self._arguments(hyperparameters)
+        return {name: value for name, value in arguments.items() if name in self._keys and name not in self._kwargs}
+
+    def reproduction(self, hyperparameters: Hyperparameters) -> str:
+        """The same without an adapter."""
+        module, _, name = self.name.partition(":")
+        return reproduction(module, name, self._arguments(hyperparameters))
 
     def _arguments(self, h: Hyperparameters) -> dict[str, Any]:
         arguments: dict[str, Any] = {
@@ -143,7 +171,16 @@ class TorchClass:
             hyperparameters=frozenset(claimed),
             gradients=frozenset({"dense"} if one_count else {"dense", "none"}),
             not_claimed=(*missing, *one_count, *left_out(self._takes, skip, self._kwargs), *_NOT_CLAIMED),
+            procedures=procedures(frozenset(n for n in claimed - {"amsgrad"} if _SPELLING[n] in self._keys)),
         )
+
+    def _group_keys(self) -> frozenset[str]:
+        """What a group of the class holds; nothing where it cannot be constructed, which `_probe` reports."""
+        try:
+            optimizer = self.construct(leaves(self._torch, [np.ones(3, np.float32)]), Hyperparameters())
+            return frozenset(optimizer.param_groups[0])
+        except Exception:
+            return frozenset()
 
     def _decays(self, decay: str | None) -> tuple[frozenset[str], dict[str, str]]:
         """Which decay ``weight_decay`` is, and why the other one is not claimed."""
@@ -189,6 +226,18 @@ class TorchClass:
                 continue
             self._check_state(run, amsgrad=hyperparameters.amsgrad)
 
+    def _with_layouts(self, claim: Claim) -> Claim:
+        """The claim, of every layout in which a step does not raise as well."""
+        theta, refused = np.ones((2, 3, 2, 2), np.float32), {}
+        for layout in sorted(LAYOUTS):
+            laid = laid_out(theta, layout)
+            try:
+                self.start([theta if layout == "expanded" else laid], Hyperparameters()).step([laid])
+            except Exception as error:
+                refused[layout] = f"{layout} parameters or gradients (a step raises {type(error).__name__})"
+        not_claimed = (*claim.not_claimed, *refused.values())
+        return replace(claim, layouts=LAYOUTS.difference(refused), not_claimed=not_claimed)
+
     def _check_state(self, run: TorchRun, *, amsgrad: bool) -> None:
         (parameter,) = run.parameters
         keys = [*run.optimizer.state.get(parameter, {})]
@@ -202,24 +251,6 @@ class TorchClass:
                 f"a class whose state holds {', '.join((*needed, 'step'))} (it holds {held}); by --adapter otherwise"
             )
             raise ContractError(OPTION, self.name, accepted)
-
-
-class _Run(TorchRun):
-    """Step counts stand where ``state_dict`` has them, or one for all in the group."""
-
-    def counts(self) -> tuple[int, ...]:
-        """0 before the first gradient."""
-        whole = self.optimizer.state_dict()
-        shared = whole["param_groups"][0].get("step", 0)
-        return tuple(_whole(whole["state"].get(i, {}).get("step", shared)) for i in range(len(self.parameters)))
-
-
-def _whole(step: Any) -> int:
-    """0 for what is no number: fused_adam's state of a dialect that torch does not have."""
-    try:
-        return int(step)
-    except (TypeError, ValueError):
-        return 0
 
 
 def _step_of(cls: type) -> str:

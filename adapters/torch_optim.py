@@ -6,6 +6,7 @@ one calls ``aten/src/ATen/native/cpu/FusedAdamKernel.cpp``.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,30 +24,54 @@ from adapters.contract import (
     Gradient,
     Hyperparameters,
     Identity,
+    Layout,
     Precision,
+    Procedure,
     Rows,
     State,
     check_count,
 )
+from adapters.memory import copied
+from adapters.procedures import Group
 
+_SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "weight_decay"})
+_SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
+
+
+def procedures(settings: frozenset[str], changed: frozenset[str] | None = None) -> dict[str, Procedure]:
+    """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group.
+
+    changed: those that may change between steps, if not all.
+    """
+    return {
+        "save": Procedure(how=_SAVE, hyperparameters=settings),
+        "change": Procedure(
+            how="assignment into param_groups", hyperparameters=settings if changed is None else changed
+        ),
+        "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
+        "late groups": Procedure(how="add_param_group"),
+    }
+
+
+LAYOUTS: frozenset[Layout] = frozenset({"transposed", "channels-last", "strided", "misaligned", "expanded"})
+"""Those of torch's tensors, whose strides are not negative."""
 CLAIM = Claim(
     dialect="torch-adam",
     hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "l2", "weight_decay"}),
     not_claimed=(
         "l2 and weight_decay at once (one argument, weight_decay, stands for both)",
         "lr and betas as tensors",
-        "lr changed between steps",
         "maximize",
         "capturable",
         "differentiable",
         "grad_scale and found_inf",
         "closure",
-        "several parameter groups",
-        "state_dict and load_state_dict",
         "complex parameters",
-        "float16 and bfloat16 parameters",
         "other devices than the CPU",
     ),
+    dtypes=("float32", "float64", "bfloat16", "float16"),
+    layouts=LAYOUTS,
+    procedures=procedures(_SETTINGS),
 )
 
 LOOP = frozenset({"aten.lerp_", "aten.addcmul_", "aten.addcdiv_", "aten.maximum"})
@@ -66,19 +91,21 @@ _IDENTITY_PROBLEMS = (
 class TorchRun:
     """One ``torch.optim.Adam`` over one list of parameters."""
 
-    def __init__(self, torch: Any, optimizer: Any, parameters: list[Any], *, amsgrad: bool) -> None:
+    def __init__(
+        self, torch: Any, optimizer: Any, parameters: list[Any], given: Hyperparameters, adapter: TorchAdapter
+    ) -> None:
         self._torch = torch
         self.optimizer = optimizer
         self.parameters = parameters
-        self._amsgrad = amsgrad
+        self._amsgrad = given.amsgrad
+        self._adapter = adapter
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
-            if isinstance(gradient, Rows):
-                raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-            parameter.grad = None if gradient is None else _tensor(self._torch, gradient).to(parameter.device)
+            tensor = None if gradient is None else self.gradient(i, gradient)
+            parameter.grad = None if tensor is None else tensor.to(parameter.device, parameter.dtype)
         self.optimizer.step()
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
@@ -87,6 +114,37 @@ class TorchRun:
             v_max=self._moments("max_exp_avg_sq") if self._amsgrad else None,
             t=self.counts(),
         )
+
+    def gradient(self, i: int, gradient: Array | Rows) -> Any:
+        """A copy of it as a tensor; `ContractError` for rows."""
+        if isinstance(gradient, Rows):
+            raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
+        return _tensor(self._torch, gradient, self.parameters[i].device)
+
+    def save(self) -> bytes:
+        """``torch.save`` of the parameters and of ``state_dict``."""
+        buffer = io.BytesIO()
+        self._torch.save({"parameters": self.parameters, "optimizer": self.optimizer.state_dict()}, buffer)
+        return buffer.getvalue()
+
+    def load(self, saved: bytes) -> None:
+        """What `save` made; ``load_state_dict`` brings the hyper-parameters of every group with it."""
+        content = self._torch.load(io.BytesIO(saved))
+        with self._torch.no_grad():
+            for parameter, value in zip(self.parameters, content["parameters"], strict=True):
+                parameter.copy_(value)
+        self.optimizer.load_state_dict(content["optimizer"])
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """In every group."""
+        for group in self.optimizer.param_groups:
+            group.update(self._adapter.settings(hyperparameters))
+
+    def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
+        """``add_param_group``."""
+        new = leaves(self._torch, parameters, self._adapter.device)
+        self.optimizer.add_param_group({"params": new, **self._adapter.settings(hyperparameters)})
+        self.parameters += new
 
     def counts(self) -> tuple[int, ...]:
         """t of every parameter, 0 before its first gradient."""
@@ -106,7 +164,42 @@ class TorchRun:
         )
 
 
-class _Adam:
+class TorchAdapter:
+    """What starts a run: `construct` makes the optimizer, `settings` what a parameter group holds."""
+
+    run: type[TorchRun] = TorchRun
+    device = "cpu"
+    _torch: Any
+
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """A new optimizer over tensors or group dicts; ContractError for what the framework cannot be asked for."""
+        raise NotImplementedError
+
+    def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Keys and values of a group."""
+        return settings(hyperparameters)
+
+    def start(
+        self, parameters: Sequence[Array], hyperparameters: Hyperparameters, dtype: Precision | None = None
+    ) -> TorchRun:
+        """A new optimizer over new leaves; dtype: of parameters that NumPy has no dtype for."""
+        tensors = leaves(self._torch, parameters, self.device, dtype=dtype)
+        return self.run(self._torch, self.construct(tensors, hyperparameters), tensors, hyperparameters, self)
+
+    def start_groups(self, groups: Sequence[Group]) -> TorchRun:
+        """A new optimizer over several groups; what the first is given are the defaults."""
+        dicts = [{"params": leaves(self._torch, theta, self.device), **self.settings(h)} for theta, h in groups]
+        tensors = [parameter for group in dicts for parameter in group["params"]]
+        return self.run(self._torch, self.construct(dicts, groups[0][1]), tensors, groups[0][1], self)
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> TorchRun:
+        """A new optimizer that has loaded what `TorchRun.save` made."""
+        run = self.start(parameters, hyperparameters)
+        run.load(saved)
+        return run
+
+
+class _Adam(TorchAdapter):
     contract_version: int = CONTRACT_VERSION
     name: str
     claim: Claim = CLAIM
@@ -137,24 +230,18 @@ class _Adam:
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """Scalars are formed in double, in Python or in the kernel, and rounded where they meet the elements.
 
-        The first moment is ``lerp``, which switches sides at 1 - beta_1 = 1/2.
+        The first moment is ``lerp``, which switches sides at 1 - beta_1 = 1/2. Of bfloat16 and float16 every operator
+        computes in float32 and rounds what it stores, the denominator too.
         """
         return Arithmetic(storage=dtype, compute=dtype)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TorchRun:
-        """A new optimizer; `ContractError` where both l2 and weight_decay are asked for."""
-        h = hyperparameters
-        tensors = leaves(self._torch, parameters)
-        optimizer = self._torch.optim.Adam(
-            tensors,
-            lr=h.learning_rate,
-            betas=(float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
-            eps=h.epsilon,
-            amsgrad=h.amsgrad,
-            **decay_arguments(h),
-            **self.arguments,
-        )
-        return TorchRun(self._torch, optimizer, tensors, amsgrad=h.amsgrad)
+    def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
+        """``torch.optim.Adam``; `ContractError` where both l2 and weight_decay are asked for."""
+        return self._torch.optim.Adam(params, **settings(hyperparameters), **self.arguments)
+
+    def reproduction(self, hyperparameters: Hyperparameters) -> str:
+        """The same without an adapter."""
+        return reproduction("torch.optim", "Adam", settings(hyperparameters) | dict(self.arguments))
 
 
 class Loop(_Adam):
@@ -185,10 +272,29 @@ class Fused(_Adam):
     required = FUSED
     excluded = LOOP | FOREACH
 
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """As the others', but nothing between loads and stores is rounded to bfloat16 or float16."""
+        low = dtype in ("bfloat16", "float16")
+        return replace(super().arithmetic(dtype), compute="float32" if low else dtype)
 
-def leaves(torch: Any, parameters: Sequence[Array], device: str = "cpu") -> list[Any]:
-    """New leaf tensors that hold `parameters`."""
-    return [torch.nn.Parameter(_tensor(torch, theta).to(device)) for theta in parameters]
+
+def leaves(
+    torch: Any, parameters: Sequence[Array], device: str = "cpu", *, dtype: Precision | None = None
+) -> list[Any]:
+    """New leaf tensors that hold `parameters`; dtype: None is theirs."""
+    tensors = (_tensor(torch, theta, device) for theta in parameters)
+    return [torch.nn.Parameter(tensor.to(getattr(torch, dtype) if dtype else tensor.dtype)) for tensor in tensors]
+
+
+def settings(h: Hyperparameters) -> dict[str, Any]:
+    """What a group of ``torch.optim.Adam`` holds; `ContractError` where both l2 and weight_decay are asked for."""
+    return {
+        "lr": h.learning_rate,
+        "betas": (float(h.beta_1), float(h.beta_2)),  # torch refuses the integer 0
+        "eps": h.epsilon,
+        "amsgrad": h.amsgrad,
+        **decay_arguments(h),
+    }
 
 
 def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
@@ -202,13 +308,29 @@ def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
     return {"weight_decay": h.l2 or h.weight_decay, "decoupled_weight_decay": h.weight_decay > 0}
 
 
-def _tensor(torch: Any, array: Array) -> Any:
-    """A tensor of its own: ``from_numpy`` alone would share memory with the caller."""
-    return torch.from_numpy(np.array(array, order="C"))
+def _tensor(torch: Any, array: Array, device: Any) -> Any:
+    """A tensor of its own that lies as `array` does: ``from_numpy`` alone would share memory with the caller."""
+    backwards = any(stride < 0 for stride in array.strides)  # which torch has not
+    tensor = torch.from_numpy(np.array(array, order="C") if backwards else copied(array))
+    if tensor.device == torch.device(device):
+        return tensor
+    return _memory(tensor).to(device).as_strided(tensor.shape, tensor.stride())
 
 
 def _copy(tensor: Any) -> Array:
-    return np.array(tensor.detach().cpu().numpy())
+    """An array that lies as `tensor` does; bfloat16 travels as float32."""
+    tensor = tensor.float() if "bfloat16" in str(tensor.dtype) else tensor
+    if tensor.is_contiguous():
+        array: Array = tensor.detach().cpu().numpy()
+    else:
+        array = _memory(tensor.detach()).cpu().as_strided(tensor.shape, tensor.stride()).numpy()
+    return copied(array)
+
+
+def _memory(tensor: Any) -> Any:
+    """All memory from the first to the last element, along one axis."""
+    reach = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return tensor.as_strided((1 + reach if tensor.numel() else 0,), (1,))
 
 
 def observe(step: Callable[[], object], seen: set[str]) -> None:
@@ -222,3 +344,37 @@ def observe(step: Callable[[], object], seen: set[str]) -> None:
 
     with Observer():
         step()
+
+
+def reproduction(module: str, name: str, arguments: Mapping[str, Any]) -> str:
+    """Python that constructs the optimizer class and steps it by torch alone: start, step and read."""
+    first = name.partition(".")[0]
+    given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    return _REPRODUCTION.format(module=module, first=first, name=name, given=given)
+
+
+_REPRODUCTION = """
+import torch
+from {module} import {first}
+
+NAMES = {{"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}}
+
+
+def start(parameters):
+    global leaves, optimizer
+    leaves = [torch.nn.Parameter(torch.from_numpy(p.copy())) for p in parameters]
+    optimizer = {name}(leaves, {given})
+
+
+def step(gradients):
+    for leaf, g in zip(leaves, gradients):
+        leaf.grad = None if g is None else torch.from_numpy(g.copy())
+    optimizer.step()
+
+
+def read(quantity, i):
+    if quantity == "parameters":
+        return leaves[i].detach().numpy()
+    state = optimizer.state.get(leaves[i], {{}})  # nothing before the first gradient
+    return state[NAMES[quantity]].numpy() if state else np.zeros(leaves[i].shape)
+"""

@@ -66,6 +66,7 @@ def _run(options: argparse.Namespace) -> int:
         only=options.problem,
         jobs=options.jobs,
         time_limit=options.time_limit,
+        diagnose=not options.no_diagnosis,
         deviations=options.deviations,
         given=given,
     )

@@ -19,6 +19,7 @@ from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
 from conformance.laws import LAWS
 from conformance.observe import ContractBreach, ImplementationFailed, Observation, answered, observe
+from conformance.problems import epsilon_zero_apart
 from conformance.replay import Replay
 
 WORST_SHOWN = 3
@@ -81,6 +82,11 @@ def equal_shapes(implementation: Implementation, problem: Problem) -> Outcome:
 
 def clip_gradient_zero(implementation: Implementation, problem: Problem) -> Outcome:
     """clip_gradient 0 clips every gradient to zero: the trajectory is the reference's."""
+    return _compared(implementation, problem, "free running")
+
+
+def epsilon_zero(implementation: Implementation, problem: Problem) -> Outcome:
+    """With epsilon 0 a step that is not rectified divides by nothing: the trajectory is the reference's."""
     return _compared(implementation, problem, "free running")
 
 
@@ -162,6 +168,7 @@ CHECKS: tuple[Check, ...] = (
         judge=clip_gradient_zero,
         applies=lambda claim: "clip_gradient" in claim.hyperparameters,
     ),
+    Check(name="epsilon-zero", problems="epsilon-zero", judge=epsilon_zero, applies=epsilon_zero_apart),
     Check(name="golden", problems="golden", judge=golden),
     Check(name="direct", problems="direct", judge=direct),
     *LAWS,

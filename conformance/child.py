@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from adapters.contract import Arithmetic, Identity, Implementation
 from conformance import checks, direct
+from conformance.diagnosis import Failure, diagnose
 from conformance.findings import Finding, Outcome, short_text, to_json
 from conformance.given import Given
 from conformance.load import CannotTest, load
@@ -60,6 +61,9 @@ class Child:
     def __init__(self, order: dict[str, Any], out: TextIO) -> None:
         self.order, self.out = order, out
         self.given = Given(**order["given"]) if order.get("given") else None
+        self.seen: list[tuple[str, int, Subject, bool]] = []
+        """Set, number, subject, and whether any check failed on it."""
+        self.failures: list[Failure] = []
 
     def say(self, event: str, **data: Any) -> None:
         """One JSON line."""
@@ -81,7 +85,30 @@ class Child:
         except Exception as error:
             self.say("suite-failed", reason=short_text(error), traceback=traceback.format_exc()[-5000:])
         else:
+            self._diagnose(implementation)
             self.say("done")
+
+    def _diagnose(self, implementation: Implementation) -> None:
+        """Of what failed and is not declared to. Whatever happens here, the verdict stands."""
+        undeclared = [f for f in self.failures if f.check not in self.order.get("declared", ())]
+        if not undeclared or not self.order.get("diagnose", True):
+            return
+        self.say("checked")
+        self.say("set", set="diagnosis", problems=1)
+        last = 0.0
+
+        def tick(words: str) -> None:
+            nonlocal last
+            if time.monotonic() - last > 1:
+                last = time.monotonic()
+                self.say("diagnosing", trying=words)
+
+        try:
+            found = diagnose(implementation, self.seen, undeclared, self.order["seed"], tick)
+        except Exception as error:
+            self.say("diagnosis", diagnosis={"says": f"the diagnosis failed: {short_text(error)}"})
+        else:
+            self.say("diagnosis", diagnosis=found)
 
     def _judge(self, implementation: Implementation) -> None:
         claim = implementation.claim
@@ -96,7 +123,7 @@ class Child:
             "claim",
             name=implementation.name,
             dialect=claim.dialect,
-            not_claimed=[*claim.not_claimed, *left_out],
+            not_claimed=[*claim.without(), *left_out],
             arithmetic=arithmetic,
         )
         # Drawn first: whoever cannot be compared is refused before anything has run.
@@ -153,6 +180,7 @@ class Child:
             if self.order["only"] not in (None, number):
                 continue
             self.say("problem", set=set_name, number=number)
+            failed = False
             for check in chosen:
                 began = time.perf_counter()
                 outcome = check.judge(implementation, subject)
@@ -160,6 +188,8 @@ class Child:
                 again = self._again(f"{options} --check {check.name} --problem {number}")
                 findings = [replace(finding, problem=number, again=again) for finding in outcome.findings]
                 tallies[check.name].add(replace(outcome, findings=findings), 1, bool(findings), seconds)
+                failed |= bool(findings)
+            self.seen.append((set_name, number, subject, failed))
         self.say("problem", set=set_name, number=len(drawn))
         return tallies
 
@@ -197,6 +227,9 @@ class Child:
 
     def _say_result(self, check: str, tally: Tally, **more: Any) -> None:
         self.say("result", check=check, outcome=tally.outcome, **_numbers(tally), **more)
+        if tally.outcome.findings:
+            first, worst = tally.outcome.findings[0], tally.outcome.worst_fraction
+            self.failures.append(Failure(check=check, finding=first, worst_fraction=worst))
 
 
 def _numbers(tally: Tally) -> dict[str, Any]:

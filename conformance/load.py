@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import reference
-from adapters.contract import CONTRACT_VERSION, Claim, ContractError, Implementation, Precision
+from adapters.contract import CONTRACT_VERSION, Claim, ContractError, Implementation
 from adapters.registry import ADAPTERS
 from conformance.findings import short_text
 from conformance.given import Given
-
-SERVED: tuple[Precision, ...] = ("float32", "float64")
-"""The dtypes that problems are drawn in."""
 
 
 class CannotTest(Exception):
@@ -107,9 +104,6 @@ def _check(name: str, implementation: Any) -> None:
         raise CannotTest(f"{name}.claim is a {type(implementation.claim).__name__}; accepted: adapters.contract.Claim")
     if not isinstance(implementation.name, str):
         raise CannotTest(f"{name}.name is a {type(implementation.name).__name__}; accepted: a str")
-    unserved = [dtype for dtype in implementation.claim.dtypes if dtype not in SERVED]
-    if unserved:
-        raise CannotTest(f"{name}.claim.dtypes has {', '.join(unserved)}; accepted so far: {', '.join(SERVED)}")
     try:
         dialect = reference.dialect(implementation.claim.dialect)
     except ValueError as error:

@@ -3,6 +3,7 @@
 header: format, version, run_id, time, commit, tree, environment, profile, problems, seed, expected,
         versions, machine
 implementation: one per implementation, with verdict and measures; check: one per check of it, with its seconds;
+diagnosis: one per implementation with a failing check that no deviation declares, as `conformance.diagnosis` has it
 not claimed: one per framework argument that the adapter does not take yet; complaint: about deviations
 footer: run_id, records, verdicts, exit_code
 """
@@ -29,6 +30,7 @@ _KEYS = {
     "header": frozenset({"environment", "tree", "profile", "problems", "seed", "checks", "only", "expected", "run_id"}),
     "check": frozenset({"implementation", "check", "problems", "failing", "outcome", "informative_share", "seconds"}),
     "not claimed": frozenset({"implementation", "argument"}),
+    "diagnosis": frozenset({"implementation", "says"}),
 }
 
 
@@ -143,6 +145,9 @@ def _records(result: Result) -> Iterator[dict[str, Any]]:
     for check in result.checks:
         data = {key: value for key, value in check.items() if key != "event"}
         yield {"record": "check", "implementation": result.adapter, **data}
+    if result.diagnosis is not None:
+        told = {key: value for key, value in result.diagnosis.items() if key != "reproducer"}
+        yield {"record": "diagnosis", "implementation": result.adapter, **told}
     for argument in result.not_claimed:
         yield {"record": "not claimed", "implementation": result.adapter, "argument": argument}
 
@@ -172,4 +177,5 @@ def _result(record: dict[str, Any], records: list[dict[str, Any]]) -> Result:
         seconds=record["seconds"],
         checks=[r for r in own if r["record"] == "check"],
         not_claimed=[r["argument"] for r in own if r["record"] == "not claimed"],
+        diagnosis=next((r for r in own if r["record"] == "diagnosis"), None),
     )

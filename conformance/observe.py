@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from adapters.contract import Array, Gradient, Implementation, Problem, Rows, Run, State
+from adapters.memory import copied
 from conformance.findings import short_text
+from conformance.formats import holds, travels_as
 
 
 class ImplementationFailed(Exception):
@@ -82,13 +85,13 @@ def observe(implementation: Implementation, problem: Problem) -> Observation:
 
 def run(implementation: Implementation, problem: Problem) -> Observation:
     """As `observe`, and it runs, whatever is remembered."""
-    given = tuple(theta.copy() for theta in problem.parameters)
+    given = tuple(copied(theta) for theta in problem.parameters)
     overwritten: list[str] = []
     states: list[State] = []
     live: list[State] = []
-    started = guarded(implementation.start, given, problem.hyperparameters)
+    started = guarded(_start(implementation, problem), given, replace(problem.hyperparameters))
     overwritten += _changed("parameters", given, problem.parameters)
-    passed = [tuple(copy.deepcopy(g) for g in gradients) for gradients in problem.gradients]
+    passed = [tuple(_passed(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
         state = guarded(started.step, passed[k])
         _check_state(state, problem, k)
@@ -112,9 +115,32 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     )
 
 
+def _start(implementation: Implementation, problem: Problem) -> Callable[..., Any]:
+    """`start`, told of the one dtype that the arrays do not show."""
+    start: Callable[..., Any] = implementation.start
+    return partial(start, dtype="bfloat16") if problem.dtype == "bfloat16" else start
+
+
+def _passed(g: Gradient) -> Gradient:
+    return copied(g) if isinstance(g, np.ndarray) else copy.deepcopy(g)
+
+
+def stepped(run: Run, problem: Problem, first: int, gradients: Sequence[Sequence[Gradient]]) -> tuple[State, ...]:
+    """Copies of the states after each of `gradients`, the first of which is step number `first` + 1 of `problem`.
+
+    Raises `ContractBreach` as `observe` does.
+    """
+    states = []
+    for k, step in enumerate(gradients, first):
+        state = guarded(run.step, tuple(_passed(g) for g in step))
+        _check_state(state, problem, k)
+        states.append(_copy(state))
+    return tuple(states)
+
+
 def _copy(state: State) -> State:
     def arrays(group: Sequence[Array]) -> tuple[Array, ...]:
-        return tuple(array.copy() for array in group)
+        return tuple(copied(array) for array in group)
 
     v_max = None if state.v_max is None else arrays(state.v_max)
     return State(
@@ -143,7 +169,7 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
     if not isinstance(state, State):
         raise breach("the result of step()", type(state).__name__, "adapters.contract.State")
     n = len(problem.parameters)
-    dtype = "float32" if problem.dtype == "bfloat16" else problem.dtype
+    dtype = travels_as(problem.dtype)
     if (state.v_max is not None) != problem.hyperparameters.amsgrad:
         accepted = "arrays with amsgrad, None without"
         raise breach("v_max", None if state.v_max is None else "given", accepted)
@@ -161,6 +187,8 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
                 raise breach(f"{name}[{i}].shape", array.shape, str(theta.shape))
             if array.dtype.name != dtype:
                 raise breach(f"{name}[{i}].dtype", array.dtype.name, dtype)
+            if not holds(problem.dtype, array):
+                raise breach(f"{name}[{i}]", array, f"numbers of {problem.dtype}")
     if not isinstance(state.t, tuple | list) or len(state.t) != n:
         raise breach("t", state.t, f"{n} integers, one per parameter")
     for i, t in enumerate(state.t):

@@ -73,18 +73,18 @@ def classes(options: argparse.Namespace) -> tuple[Given, ...]:
     )
     for name in stated if not found else ():
         accepted = " or ".join(f"--{option}" for option in KINDS)
-        raise UsageError(f"--{name} is given for no class; accepted: together with {accepted}")
+        raise UsageError(f"--{name} is given for no class or factory; accepted: together with {accepted}")
     return found
 
 
 def _class_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("optimizers that are not ours")
     for option, kind in KINDS.items():
-        text = f"a class of yours or of anybody, as {kind.example}; may be repeated"
-        group.add_argument(f"--{option}", action="append", metavar="MODULE:CLASS", help=text)
-    text = f"that the class claims; default: its framework's. {', '.join(DIALECTS)}"
+        text = f"a {kind.what} of yours or of anybody, as {kind.example}; may be repeated"
+        group.add_argument(f"--{option}", action="append", metavar=f"MODULE:{kind.what.upper()}", help=text)
+    text = f"that it claims; default: its framework's. {', '.join(DIALECTS)}"
     group.add_argument("--dialect", choices=tuple(DIALECTS), metavar="NAME", help=text)
-    text = """further arguments of its constructor, as '{"foreach": true}'"""
+    text = """further arguments of every call of it, as '{"foreach": true}'"""
     group.add_argument("--kwargs", type=_json_object, metavar="JSON", help=text)
     text = "what its weight_decay is, where neither its arguments nor a W at the end of its name say so"
     group.add_argument("--decay", choices=("l2", "decoupled"), help=text)
@@ -106,6 +106,9 @@ def _run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--check", action="append", choices=checks.NAMES, help="only this check; may be repeated")
     command.add_argument("--problem", type=seed, metavar="K", help="only problem K of each set, to debug a finding")
     command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
+    command.add_argument(
+        "--no-diagnosis", action="store_true", help="do not look for what a failing one computes instead"
+    )
     command.add_argument("--deviations", type=Path, default=DEFAULT_FILE, metavar="FILE", help="declared deviations")
     help_write = "declare there what is found, for --deviations of the next run; with reasons for you to fill in"
     command.add_argument("--write-deviations", type=_writable, metavar="FILE", help=help_write)

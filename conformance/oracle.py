@@ -8,14 +8,15 @@ trajectory goes on beside the implementation's, error and bound accumulating.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 import reference
-from adapters.contract import Arithmetic, Array, Gradient, Problem, Rows, State
+from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
+from conformance.formats import rounded as rounded_to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
     h = problem.hyperparameters
 
     def rounded(value: float, precision: str) -> float:
-        return value if precision == "float64" else float(_round(value, precision))
+        return value if precision == "float64" else float(rounded_to(value, precision))
 
     return reference.Hyperparameters(
         learning_rate=rounded(h.learning_rate, a.learning_rate),
@@ -56,6 +57,8 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         rescale_grad=rounded(h.rescale_grad, a.rescale_grad),
         clip_gradient=None if h.clip_gradient is None else rounded(h.clip_gradient, a.clip_gradient),
         sma_threshold=rounded(h.sma_threshold, a.sma_threshold),
+        epsilon_root=rounded(h.epsilon_root, a.epsilon),
+        momentum_decay=h.momentum_decay,
     )
 
 
@@ -67,6 +70,7 @@ def rounding(a: Arithmetic) -> reference.Rounding:
         powers=a.powers,
         step_size=a.step_size,
         power_form=a.power_form,
+        momentum_product=a.momentum_product,
         first_moment=a.first_moment,
         second_moment=a.second_moment,
     )
@@ -98,8 +102,9 @@ Quantities = Iterator[tuple[str, Array, Array, Array]]
 """Name, obtained, reference's, bound."""
 
 
-FromObserved = Callable[[], tuple[reference.State, reference.Bound, bool | None]]
-"""A step from an observed state, its bound, and the branch that was taken where it is ambiguous."""
+OneStep = tuple[reference.State, reference.Bound, tuple[bool | None, ...] | None]
+"""A step from an observed state, its bound, and the branch of each parameter where one is ambiguous."""
+FromObserved = Callable[[], OneStep]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,15 +131,29 @@ class Step:
         return _quantities(self.expected, self.bound, self.expected_before, self.observed_before, self.observed, i)
 
 
-def walk(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State]) -> Iterator[Step]:
-    """The reference beside observed states, step by step."""
-    judge = _Judge(reference.dialect(dialect), received(problem, a), rounding(a))
+def walk(
+    dialect: str,
+    a: Arithmetic,
+    problem: Problem,
+    states: Sequence[State],
+    changed: Sequence[Hyperparameters] | None = None,
+) -> Iterator[Step]:
+    """The reference beside observed states, step by step.
+
+    changed: the hyper-parameters of every step, where they are not the problem's throughout.
+    """
+    judges = {
+        h: _Judge(reference.dialect(dialect), received(replace(problem, hyperparameters=h), a), rounding(a))
+        for h in (problem.hyperparameters, *(changed or ()))
+    }
+    judge = judges[problem.hyperparameters]
     observed = expected = reference.initial_state(problem.parameters, judge.h)
     bound = reference.initial_bound(expected)
     counts = step_counts(dialect, problem)
     for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
-        given = [_gradient(g) for g in gradients]
-        observed_before, observed = observed, _to_reference(state, counts[k])
+        given = [as_gradient(g) for g in gradients]
+        judge = judges[changed[k]] if changed else judge
+        observed_before, observed = observed, to_reference(state, counts[k])
         one = cache(partial(judge.from_observed, observed_before, given, observed))
         expected_before = expected
         expected, bound = judge.step(expected, bound, given, one)
@@ -147,6 +166,27 @@ def walk(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State])
             bound=bound,
             one=one,
         )
+
+
+def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State], number: int) -> Step:
+    """Step `number` from the observed state before it, by itself; its free run is the same step."""
+    judge = _Judge(reference.dialect(dialect), received(problem, a), rounding(a))
+    counts = step_counts(dialect, problem)
+    before = reference.initial_state(problem.parameters, judge.h)
+    if number > 1:
+        before = to_reference(states[number - 2], counts[number - 2])
+    observed = to_reference(states[number - 1], counts[number - 1])
+    given = [as_gradient(g) for g in problem.gradients[number - 1]]
+    one = judge.from_observed(before, given, observed)
+    return Step(
+        number=number,
+        observed_before=before,
+        observed=observed,
+        expected_before=before,
+        expected=one[0],
+        bound=one[1],
+        one=lambda: one,
+    )
 
 
 def step_counts(dialect: str, problem: Problem) -> list[tuple[int, ...]]:
@@ -173,26 +213,32 @@ class _Judge:
         gradients: list[Any],
         one: FromObserved,
     ) -> tuple[reference.State, reference.Bound]:
-        """One bounded step; where the branch is ambiguous, it is the one that `one` has taken."""
+        """One bounded step; where the branch of a parameter is ambiguous, it is the one that `one` has taken."""
         new, new_bound = self._bounded(state, bound, gradients, None)
         return self._bounded(state, bound, gradients, one()[2]) if new_bound.branch else (new, new_bound)
 
-    def from_observed(
-        self, before: reference.State, gradients: list[Any], observed: reference.State
-    ) -> tuple[reference.State, reference.Bound, bool | None]:
-        """One bounded step from the observed state, and the branch taken where it is ambiguous.
+    def from_observed(self, before: reference.State, gradients: list[Any], observed: reference.State) -> OneStep:
+        """One bounded step from the observed state, and the branches taken where they are ambiguous.
 
-        It is the one that `observed` is nearer to: from here it shows at once.
+        Of each parameter it is the one that `observed` is nearer to: from here it shows at once.
         """
         exact = reference.initial_bound(before)
-        new, bound = self._bounded(before, exact, gradients, None)
-        if not bound.branch:
-            return new, bound, None
-        candidates = [(*self._bounded(before, exact, gradients, branch), branch) for branch in (True, False)]
-        return min(candidates, key=lambda c: _distance(c[0], c[1], observed))
+        new, new_bound = self._bounded(before, exact, gradients, None)
+        if not new_bound.branch:
+            return new, new_bound, None
+        one, other = (self._bounded(before, exact, gradients, branch) for branch in (True, False))
+        chosen = tuple(
+            _distance(*one, observed, i) <= _distance(*other, observed, i) if ambiguous else None
+            for i, ambiguous in enumerate(new_bound.branches)
+        )
+        return (*self._bounded(before, exact, gradients, chosen), chosen)
 
     def _bounded(
-        self, state: reference.State, bound: reference.Bound, gradients: list[Any], rectify: bool | None
+        self,
+        state: reference.State,
+        bound: reference.Bound,
+        gradients: list[Any],
+        rectify: bool | tuple[bool | None, ...] | None,
     ) -> tuple[reference.State, reference.Bound]:
         return reference.bounded_step(self.dialect, self.h, self.rounding, state, bound, gradients, rectify=rectify)
 
@@ -215,16 +261,16 @@ def _quantities(
         yield "v_max", observed.v_max[i], new.v_max[i], bound.v_max[i]
 
 
-def _distance(state: reference.State, bound: reference.Bound, observed: reference.State) -> float:
-    worst = 0.0
-    for expected, error, obtained in zip(state.theta, bound.theta, observed.theta, strict=True):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            fraction = np.abs(obtained - expected) / error
-        worst = max(worst, float(np.max(np.nan_to_num(fraction, nan=0.0), initial=0.0)))
-    return worst
+def _distance(state: reference.State, bound: reference.Bound, observed: reference.State, i: int) -> float:
+    """How far parameter i was seen from `state`, as a fraction of the bound."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fraction = np.abs(observed.theta[i] - state.theta[i]) / bound.theta[i]
+    return float(np.max(np.nan_to_num(fraction, nan=0.0), initial=0.0))
 
 
-def _to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
+def to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
+    """An observed state in float64, with the step counts `counts`."""
+
     def exact(arrays: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
 
@@ -232,12 +278,6 @@ def _to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
     return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts)
 
 
-def _gradient(g: Gradient) -> Any:
+def as_gradient(g: Gradient) -> Any:
+    """A gradient as the reference takes it."""
     return (g.indices, g.values) if isinstance(g, Rows) else g
-
-
-def _round(value: float, precision: str) -> float:
-    if precision == "bfloat16":
-        bits = np.float32(value).view(np.uint32)
-        return float(((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32))
-    return float(np.dtype(precision).type(value))

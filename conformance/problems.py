@@ -16,6 +16,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from adapters.contract import Array, Claim, Gradient, Hyperparameters, Precision, Problem, Rows
+from conformance.formats import rounded
+from reference import dialect
+from reference.stages import rectified_hat
 
 Shapes = tuple[tuple[int, ...], ...]
 Value = TypeVar("Value")
@@ -54,8 +57,12 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "rescale_grad": (1.0, 0.5, 1 / 3, 128.0, 1e-3),
     "clip_gradient": (None, 0.5, 10.0, 1e-3),
     "sma_threshold": (5.0, 4.5, 6.0, 20.0),
+    "epsilon_root": (0.0, 1e-8, 1e-3, 1.0),
+    "momentum_decay": (0.004, 0.0, 0.1, 1.0),
 }
 _STEPS = (3, 10, 1, 2, 25, 5)
+LATE: dict[Precision, int] = {"bfloat16": 2**8 + 5, "float16": 2**11 + 5}
+"""Steps, an odd number before the last two of which is none of the format."""
 _ROWS = 6
 """Rows named at most, duplicates aside: Keras' non-fused Adam compiles for every number of them."""
 
@@ -105,7 +112,7 @@ def drafts(claim: Claim, shapes: tuple[Shapes, ...] = SHAPES) -> st.SearchStrate
         shapes = tuple(row for row in shapes if all(shape and 0 not in shape for shape in row))
     return st.builds(
         Draft,
-        dtype=one_of(claim.dtypes),
+        dtype=one_of(wide(claim)),
         shapes=one_of(shapes),
         steps=one_of(_STEPS),
         hyperparameters=_hyperparameters(claim),
@@ -116,6 +123,14 @@ def drafts(claim: Claim, shapes: tuple[Shapes, ...] = SHAPES) -> st.SearchStrate
         mixed=_if("dense" in kinds),
         absent=_if("none" in claim.gradients),
     )
+
+
+def wide(claim: Claim) -> tuple[Precision, ...]:
+    """Of the claimed dtypes those in which every hyper-parameter here survives; the claimed ones if there are none.
+
+    The low formats have sets of their own, in `conformance.edges`.
+    """
+    return tuple(dtype for dtype in claim.dtypes if dtype in ("float32", "float64")) or claim.dtypes
 
 
 def draw(strategy: st.SearchStrategy[Draft], number: int, seed: int) -> list[Problem]:
@@ -144,13 +159,13 @@ def build(draft: Draft, seed: int, number: int) -> Problem:
     Hypothesis likes to repeat what it has drawn; the arrays of two equal drafts differ.
     """
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))
-    parameters = tuple(np.asarray(_initial(random, shape)).astype(draft.dtype) for shape in draft.shapes)
+    parameters = tuple(rounded(_initial(random, shape), draft.dtype) for shape in draft.shapes)
     regime = REGIMES[draft.regime]
     series = [regime(random, draft.steps, shape, draft.dtype) * draft.scale for shape in draft.shapes]
     present = _present(draft, random)
     gradients = tuple(
         tuple(
-            _gradient(draft, random, np.asarray(series[i][k], dtype=draft.dtype)) if present[k, i] else None
+            _gradient(draft, random, rounded(series[i][k], draft.dtype)) if present[k, i] else None
             for i in range(len(parameters))
         )
         for k in range(draft.steps)
@@ -165,7 +180,8 @@ def build(draft: Draft, seed: int, number: int) -> Problem:
 
 def _hyperparameters(claim: Claim) -> st.SearchStrategy[Hyperparameters]:
     names = [name for name in _VALUES if name in claim.hyperparameters]
-    drawn = st.fixed_dictionaries({name: one_of(_VALUES[name]) for name in names})
+    apart = claim.nonzero | ({"epsilon"} if epsilon_zero_apart(claim) else set())
+    drawn = st.fixed_dictionaries({n: one_of(tuple(v for v in _VALUES[n] if v or n not in apart)) for n in names})
 
     def make(values: dict[str, Any]) -> Hyperparameters:
         if values.get("l2"):  # torch has one number for both decays
@@ -313,6 +329,20 @@ def with_clip_gradient_zero(claim: Claim) -> st.SearchStrategy[Draft]:
     return drafts(claim).map(lambda d: replace(d, hyperparameters=replace(d.hyperparameters, clip_gradient=0.0)))
 
 
+def with_epsilon_zero(claim: Claim) -> st.SearchStrategy[Draft]:
+    """Epsilon 0, and gradients that are zero at first."""
+
+    def changed(d: Draft) -> Draft:
+        return replace(d, regime="late", hyperparameters=replace(d.hyperparameters, epsilon=0.0, l2=0.0))
+
+    return drafts(claim).map(changed)
+
+
+def epsilon_zero_apart(claim: Claim) -> bool:
+    """Whether epsilon 0 is a check of its own and nowhere else: where one known deviation would hide the rest."""
+    return "epsilon" not in claim.nonzero and rectified_hat in dialect(claim.dialect).stages
+
+
 def for_laws(claim: Claim) -> st.SearchStrategy[Draft]:
     """Everything inside the claim, in several parameters."""
     return drafts(claim, LAW_SHAPES)
@@ -330,13 +360,22 @@ def of_rows(claim: Claim) -> st.SearchStrategy[Draft]:
     return for_laws(replace(claim, gradients=rows) if "rows" in rows else claim)
 
 
+def of_many_steps(claim: Claim) -> st.SearchStrategy[Draft]:
+    """One small parameter, and more steps than the narrowest format claimed can count by ones."""
+    steps = LATE["float16" if "float16" in claim.dtypes else "bfloat16"]
+    return drafts(claim, (((3,),),)).map(lambda d: replace(d, steps=steps))
+
+
 SETS: dict[str, tuple[Callable[[Claim], st.SearchStrategy[Draft]], float]] = {
     "general": (general, 1.0),
     "equal-shapes": (with_equal_shapes, 0.1),
     "clip-gradient-zero": (with_clip_gradient_zero, 0.05),
+    "epsilon-zero": (with_epsilon_zero, 0.05),
     "laws": (for_laws, 0.04),
     "laws-dense": (of_dense_gradients, 0.04),
     "laws-rows": (of_rows, 0.04),
+    "laws-procedures": (for_laws, 0.014),
+    "laws-long": (of_many_steps, 0.004),
 }
 """Name of a set: its strategy, and its size as a share of the profile's number of problems."""
 

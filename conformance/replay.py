@@ -60,7 +60,7 @@ def replays(implementation: Implementation) -> list[Replay]:
         arithmetic = guarded(implementation.arithmetic, dtype)
         for case in _cases(claim.dialect):
             if _inside(case, claim):
-                replay = Replay(case=case, problem=_problem(case, dtype))
+                replay = Replay(case=case, problem=_problem(case, dtype, all_rows="dense" not in claim.gradients))
                 if _arrives_as_stored(replay, arithmetic):
                     found.append(replay)
     return found
@@ -98,7 +98,9 @@ def _bounded(case: Case, rounding: reference.Rounding) -> list[tuple[Expected, r
 
 
 def _inside(case: Case, claim: Claim) -> bool:
-    return case.hyperparameters.given() <= claim.hyperparameters and case.gradient_kinds <= claim.gradients
+    h = case.hyperparameters
+    kinds = case.gradient_kinds if "dense" in claim.gradients else case.gradient_kinds - {"dense"} | {"rows"}
+    return h.given() <= claim.hyperparameters and kinds <= claim.gradients and all(getattr(h, n) for n in claim.nonzero)
 
 
 def _arrives_as_stored(replay: Replay, arithmetic: Arithmetic) -> bool:
@@ -108,23 +110,25 @@ def _arrives_as_stored(replay: Replay, arithmetic: Arithmetic) -> bool:
         return False
 
 
-def _problem(case: Case, dtype: Precision) -> Problem:
+def _problem(case: Case, dtype: Precision, *, all_rows: bool) -> Problem:
+    """all_rows: who takes no dense gradient is given one as all of its rows, which lazily is the same."""
     names = [f.name for f in fields(Hyperparameters)]
     return Problem(
         dtype=dtype,
         hyperparameters=Hyperparameters(**{name: getattr(case.hyperparameters, name) for name in names}),
         parameters=tuple(_exactly(theta, dtype) for theta in case.parameters),
-        gradients=tuple(tuple(_gradient(g, dtype) for g in step) for step in case.gradients),
+        gradients=tuple(tuple(_gradient(g, dtype, all_rows) for g in step) for step in case.gradients),
     )
 
 
-def _gradient(gradient: Any, dtype: Precision) -> Gradient:
+def _gradient(gradient: Any, dtype: Precision, all_rows: bool) -> Gradient:
     if gradient is None:
         return None
     if isinstance(gradient, tuple):
         rows, values = gradient
         return Rows(indices=rows, values=_exactly(values, dtype))
-    return _exactly(gradient, dtype)
+    dense = _exactly(gradient, dtype)
+    return Rows(indices=np.arange(len(dense), dtype=np.int64), values=dense) if all_rows else dense
 
 
 def _exactly(array: Array, dtype: Precision) -> Array:

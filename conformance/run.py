@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +38,8 @@ class Plan:
     """Number of the one problem to run in each set, None for all."""
     jobs: int = 1
     time_limit: float
+    diagnose: bool = True
+    """Whether to look for what a failing implementation computes instead."""
     deviations: Path = deviations.DEFAULT_FILE
     given: Mapping[str, Given] = field(default_factory=dict)
     """Those of the adapters that are optimizer classes given on the command line, by name."""
@@ -68,7 +71,8 @@ def run(plan: Plan, reporter: Reporter) -> Run:
     complaints: list[str] = []
 
     def one(adapter: str) -> Result:
-        result = judge(adapter, child(plan, adapter, reporter))
+        declared = {check for entry in entries if entry.implementation == adapter for check in entry.checks}
+        result = judge(adapter, child(plan, adapter, reporter, declared))
         all_of = {"all_problems": plan.only is None, "all_checks": not plan.checks}
         complaints.extend(deviations.apply(result, entries, provenance.version_of, **all_of))
         reporter.end(adapter, str(result.verdict), result.seconds)
@@ -90,8 +94,8 @@ def look(plan: Plan, adapter: str, reporter: Reporter) -> Result:
     return result
 
 
-def child(plan: Plan, adapter: str, reporter: Reporter) -> ChildEnd:
-    """Run one adapter's child."""
+def child(plan: Plan, adapter: str, reporter: Reporter, declared: Collection[str] = ()) -> ChildEnd:
+    """Run one adapter's child; declared: checks that may fail without a diagnosis."""
     order = {
         "adapter": adapter,
         "problems": plan.problems,
@@ -101,6 +105,8 @@ def child(plan: Plan, adapter: str, reporter: Reporter) -> ChildEnd:
         "environments": plan.environment.split("+") if plan.environment else [],
         "counterparts": list(plan.counterparts),
         "given": plan.given[adapter].order() if adapter in plan.given else None,
+        "declared": sorted(declared),
+        "diagnose": plan.diagnose,
     }
     return run_child(order, time_limit=plan.time_limit, on_event=lambda event: reporter.event(adapter, event))
 
@@ -124,9 +130,17 @@ def write_reports(done: Run, *, ndjson_file: Path | None, report: Path | None) -
     if report is not None:
         files[report / "report.ndjson"] = text
         files[report / "report.md"] = table.markdown(done.results, title(done.header), done.complaints)
+        for result in done.results:
+            if result.diagnosis is not None and result.diagnosis.get("reproducer"):
+                files[report / reproducer_of(result.adapter)] = result.diagnosis["reproducer"]
     for path, content in files.items():
         ndjson.write(path, content)
     return list(files)
+
+
+def reproducer_of(adapter: str) -> Path:
+    """Where the reproducer of an adapter stands, below the folder of the report."""
+    return Path("reproducers", f"{re.sub(r'[^A-Za-z0-9]+', '_', adapter).strip('_')}.py")
 
 
 def title(header: dict[str, Any]) -> str:

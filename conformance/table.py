@@ -123,12 +123,39 @@ def explain(result: Result, limit: int = 3) -> list[str]:
     texts = [f"{result.verdict}: {result.reason}"]
     if result.verdict is Verdict.DEVIATES:
         return texts
+    texts += diagnosis(result)
     for check in result.checks:
         for finding in check["outcome"]["findings"][:limit]:
             texts.append(_finding(check, finding))
         if check["failing"] > 1 and check["problems"]:
             texts.append(f"{check['check']} fails on {check['failing']} of {check['problems']} problems")
     return texts
+
+
+def diagnosis(result: Result) -> list[str]:
+    """What it computes instead, how well that holds, and what else was seen; a text per line."""
+    told = result.diagnosis
+    if told is None:
+        return []
+    found = told.get("matches") or []
+    lines = [f"diagnosis: {told['says']}"]
+    if found:
+        best = found[0]
+        lines[0] += (
+            f" (holds on all {told['problems']} problems looked at, {best['elements']} elements, worst"
+            f" {best['worst_fraction']:.2f} of its bound; {_claim_fails(told)})"
+        )
+    elif told.get("unexplained"):
+        lines[0] += f" ({_claim_fails(told)})"
+    lines += [f"diagnosis, which these problems do not tell from it: {other['words']}" for other in found[1:]]
+    lines += [f"diagnosis, also: {note}" for note in told.get("notes", []) if note != told["says"]]
+    return lines + [f"diagnosis, measured: {fact}" for fact in told.get("facts", [])]
+
+
+def _claim_fails(told: dict[str, Any]) -> str:
+    first = told.get("first")
+    worst = f", worst {float(first['worst_fraction']):.3g} of the bound" if first else ""
+    return f"the claimed dialect fails on {told['unexplained']} of {told['problems']}{worst}"
 
 
 def _finding(check: dict[str, Any], finding: dict[str, Any]) -> str:

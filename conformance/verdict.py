@@ -63,6 +63,8 @@ class Result:
     complete: bool = True
     """Whether the checks ran to the end."""
     seconds: float = 0.0
+    diagnosis: dict[str, Any] | None = None
+    """What it computes instead (`conformance.diagnosis.Diagnosis` as JSON), where a check failed undeclared."""
 
     def check(self, name: str) -> dict[str, Any] | None:
         """The result of one check, None if it did not run."""
@@ -93,7 +95,7 @@ class Result:
 def judge(adapter: str, end: ChildEnd) -> Result:
     """The verdict before deviations are considered."""
     result = Result(adapter=adapter, verdict=Verdict.CONFORMS, seconds=end.seconds)
-    where = "before the first problem"
+    where, checked = "before the first problem", False
     for event in end.events:
         match event["event"]:
             case "claim":
@@ -105,6 +107,10 @@ def judge(adapter: str, end: ChildEnd) -> Result:
                 where = f"on problem {event['number']} of set {event['set']}"
             case "result":
                 result.checks.append(event)
+            case "checked":
+                checked = True
+            case "diagnosis":
+                result.diagnosis = event["diagnosis"]
             case "cannot-test":
                 result.verdict, result.reason = Verdict.COULD_NOT_TEST, event["reason"]
                 result.missing = event.get("missing", False)
@@ -112,7 +118,9 @@ def judge(adapter: str, end: ChildEnd) -> Result:
                 result.verdict, result.reason = Verdict.SUITE_FAILED, f"{event['reason']}\n{event['traceback']}"
             case "crashed":
                 result.verdict, result.reason = Verdict.CRASHED, f"raised {where}: {event['reason']}"
-    if end.failure is not None:
+    if end.failure is not None and checked:  # all checks have run: it is the diagnosis that did not end
+        result.diagnosis = {"says": f"the diagnosis did not end: {end.failure}"}
+    elif end.failure is not None:
         tail = end.output.strip().splitlines()[-1:]
         said = f"; its last words: {tail[0]}" if tail else ""
         result.verdict, result.reason = Verdict.CRASHED, f"{end.failure} {where}{said}"

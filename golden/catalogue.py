@@ -56,6 +56,16 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "epsilon not scaled by sqrt(1 - beta_2^t), or in the dense branch only (tf_keras, late 2023)",
             "effect": "the first update is smaller by up to 1 / sqrt(1 - beta_2)",
         },
+        "epsilon-root": {
+            "bug": "formula",
+            "catches": "epsilon_root ignored, added outside the root, or to v before its bias is corrected",
+            "effect": "the denominator is at least sqrt(epsilon_root)",
+        },
+        "momentum-schedule": {
+            "bug": "formula",
+            "catches": "mu_(t+1) where mu_t belongs and the reverse, a factor of the product twice, psi ignored",
+            "effect": "the gradient's and the average's share of the step are those of another step",
+        },
         "amsgrad": {
             "bug": "formula",
             "catches": "the maximum ignored, or computed and not stored (torch's foreach Adam before 1.13)",
@@ -157,6 +167,9 @@ def first_steps(d: Dialect, topic: str) -> Made:
     theta = _wave((3,), 1.0), _wave((11,), 0.25)
     dense = [(_wave((3,), 0.5, k), _wave((11,), 2.0**-k, 2 * k)) for k in range(STEPS)]
     yield _case(d, topic, "plain", "dense gradients of two parameters", ("bias-correction", "tail"), theta, dense)
+    if "momentum_decay" in d.hyperparameters:
+        text, h = "a momentum schedule that changes within a few steps", {"momentum_decay": 2.0}
+        yield _case(d, topic, "momentum-decay", text, ("momentum-schedule", "momentum"), theta, dense, h)
 
     absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
     flags: tuple[str, ...] = ("absent-gradient", "step-count")
@@ -209,6 +222,9 @@ def large_epsilon(d: Dialect, topic: str) -> Made:
     yield _case(d, topic, "dense", "gradients from 2^-20 to 2^-4, epsilon 2^-3", ("epsilon",), theta, dense, h)
     if "adaptive_epsilon" in d.hyperparameters:
         yield _case(d, topic, "adaptive", "epsilon is scaled", flags, theta, dense, scaled)
+    if "epsilon_root" in d.hyperparameters:
+        text, rooted = "epsilon 2^-3 outside the root and 2^-10 inside", {**h, "epsilon_root": 2.0**-10}
+        yield _case(d, topic, "root", text, ("epsilon", "epsilon-root"), theta, dense, rooted)
     if d.takes_rows:
         theta = (_wave((4, 2), 1.0),)
         sparse = [(_rows([0, 1, 2, 3], k, 2.0**-8),) for k in range(STEPS)]
@@ -281,9 +297,10 @@ def _case(
     at: Sequence[int] = AT,
     generator: Generator | None = None,
 ) -> tuple[Case, Sequence[int]]:
-    rectified = s.rectified in d.stages
+    rectified = d.rectifies
     betas = SHORT_BETAS if rectified else BETAS
-    h = {"learning_rate": 2.0**-7, "epsilon": 2.0**-20, **betas, **hyperparameters}
+    schedule = {"momentum_decay": 2.0**-8} if "momentum_decay" in d.hyperparameters else {}
+    h = {"learning_rate": 2.0**-7, "epsilon": 2.0**-20, **betas, **schedule, **hyperparameters}
     case = Case(
         id=f"{d.name}/{topic}/{name}",
         dialect=d.name,

@@ -1,4 +1,4 @@
-"""Scalars of one step: 1 - beta^t, and the rectification of Liu et al.
+"""Scalars of one step: 1 - beta^t, the rectification of Liu et al., the momentum schedule of Dozat.
 
 Written so that nothing cancels: as the papers print them, 1 - beta^t loses 52 000 ulp at
 beta = 0.999999, and sma_t nearly all digits.
@@ -6,6 +6,7 @@ beta = 0.999999, and sma_t nearly all digits.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from reference.namespace import Namespace, quotient
@@ -50,3 +51,26 @@ def _one_minus_langevin(y: Any, x: Namespace) -> Any:
     if y >= 1:
         return 1 / y - 2 / x.expm1(2 * y)
     return 1 - _langevin(y, x)
+
+
+def momentum(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
+    """mu_t = beta_1 (1 - 0.96^(t psi) / 2) with psi = momentum_decay (Dozat, section 2; torch/optim/nadam.py).
+
+    Written as beta_1 (1 - (0.96^(t psi) - 1)) / 2.
+    """
+    return beta_1 * (1 - x.expm1(t * momentum_decay * x.log(x.number(0.96)))) / 2
+
+
+def momentum_product(beta_1: Any, momentum_decay: Any, t: int, x: Any) -> Any:
+    """P_t = mu_1 mu_2 ... mu_t (torch/optim/nadam.py: mu_product); 1 for t = 0."""
+    arithmetic: Any = x  # a Protocol does not say that it can be hashed
+    products = _momentum_products(beta_1, momentum_decay, arithmetic)
+    while len(products) <= t:
+        products.append(products[-1] * momentum(beta_1, momentum_decay, len(products), x))
+    return products[t]
+
+
+@lru_cache(maxsize=64)
+def _momentum_products(beta_1: Any, momentum_decay: Any, x: Any) -> list[Any]:
+    """P_0, P_1, ... as far as they have been asked for."""
+    return [x.number(1)]

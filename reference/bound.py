@@ -9,10 +9,12 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
                 with |m| for beta_1 |m| where m is formed as m + (1 - beta_1)(g - m)
     v:          E_v <- beta_2 E_v + (1 - beta_2)(2 |g| + E_g) E_g + C u (beta_2 v + (1 - beta_2) g^2) + C eta
                 with v for beta_2 v, and C + 1 for C, where v is formed as v + (1 - beta_2)(g^2 - v)
-    beta^t:     relative error (C + t |log beta|) u by a power function, (C + t) u as a running product
+    beta^t:     relative error (C + t |log beta|) u by a power function, (C + t) u as a running product, or where
+                beta is rounded for the power alone
     step size:  rho = C u + e_1 + e_2 / 2, with e_i = u + beta_i^t / (1 - beta_i^t) times the error of beta_i^t
     D:          E_D = E_v / sqrt(v) + C u D + eta   (sqrt(v + E_v) for v < E_v)
     direction:  E = |d| (rho + C u) + (alpha E_m + |d| E_D + C eta) / (D - E_D)
+                with a E_m + b E_g + |a m| (e_a + C u) + |b g| (e_b + C u) for alpha E_m where it is a m + b g
     theta:      E_theta <- E_theta + E + 2 u |theta| + u |d| + eta
 
 eta is the smallest normal number, since some frameworks flush subnormals. An element is *ambiguous*
@@ -32,13 +34,13 @@ from typing import Any
 import numpy as np
 
 from reference import stages as s
-from reference.bias_correction import one_minus_power, rectification, sma_inf
+from reference.bias_correction import momentum, momentum_product, one_minus_power, rectification, sma_inf
 from reference.dialects import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64
 from reference.rounding import Rounding
 from reference.stages import Stage, Working
-from reference.step import Gradient, State, step
+from reference.step import Branches, Gradient, State, step
 
 C = 4
 """Roundings granted to a quantity of a few operations."""
@@ -55,6 +57,8 @@ class Errors:
     out_of_range: Any
     """Elements whose result the format's range has decided, in this step or an earlier one."""
     g: Any = 0.0
+    square: Any = 0.0
+    """Of what v averages, where that is not the square of g."""
     direction: Any = 0.0
     moves: Any = True
     """Where theta is written at all."""
@@ -75,7 +79,9 @@ class Bound:
     """Bound on the error of theta_t - theta_(t-1)."""
     out_of_range: tuple[Any, ...]
     branch: bool = False
-    """Whether the rectified branch is ambiguous in this step."""
+    """Whether the rectified branch is ambiguous in this step, for any parameter."""
+    branches: tuple[bool, ...] = ()
+    """For each parameter: where each has its own t, one may be at the threshold and another not."""
 
 
 Rule = Callable[[Working, Working, Errors, Hyperparameters, Rounding], None]
@@ -96,19 +102,23 @@ def bounded_step(
     bound: Bound,
     gradients: Sequence[Gradient],
     *,
-    rectify: bool | None = None,
+    rectify: Branches = None,
+    rules: Mapping[Stage, Rule] | None = None,
 ) -> tuple[State, Bound]:
-    """`reference.step` from `state`, and the bound on a step that began within `bound` of it."""
+    """`reference.step` from `state`, and the bound on a step that began within `bound` of it.
+
+    rules: of the stages of `d`, where it has others than the dialects here; None for `RULES`.
+    """
+    rule_of = RULES if rules is None else rules
     errors = [
         Errors(bound.theta[i], bound.m[i], bound.v[i], bound.v_max[i] if bound.v_max else None, bound.out_of_range[i])
         for i in range(len(state.theta))
     ]
-    branch = False
+    branches = [False] * len(state.theta)
 
     def watch(i: int, stage: Stage, before: Working, after: Working) -> None:
-        nonlocal branch
-        RULES[stage](before, after, errors[i], h, a)
-        branch |= stage is s.rectified and _branch_is_ambiguous(after, h, a)
+        rule_of[stage](before, after, errors[i], h, a)
+        branches[i] |= stage in s.RECTIFYING and branch_is_ambiguous(after, h, a)
 
     with np.errstate(all="ignore"):
         new = step(d, h, state, gradients, watch=watch, rectify=rectify)
@@ -121,7 +131,9 @@ def bounded_step(
 
     v_max = None if new.v_max is None else arrays("v_max")
     masks = tuple(e.out_of_range for e in errors)
-    return new, Bound(arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, branch)
+    return new, Bound(
+        arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, any(branches), tuple(branches)
+    )
 
 
 def _mark_range(e: Errors, theta: Any, m: Any, v: Any, a: Rounding) -> None:
@@ -157,21 +169,34 @@ def _l2(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Round
 # Rules: rows
 
 
+def _square_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """The rounding of a square is one of those granted to v; what underflows has no share in that."""
+    if before.rows is not None:
+        e.square = np.full(after.square.shape, a.tiny)
+
+
 def _sum_duplicate_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     """n terms take n - 1 additions in any order: (n - 1) u times the sum of magnitudes."""
     if before.rows is None:
         return
     _, position, count = np.unique(before.rows, return_inverse=True, return_counts=True)
-    magnitude = np.zeros(after.g.shape)
-    np.add.at(magnitude, position, abs(before.g))
-    e.g = (count - 1).reshape(-1, *[1] * (after.g.ndim - 1)) * a.u * magnitude
+
+    def total(values: Any) -> Any:
+        sums = np.zeros((len(count), *values.shape[1:]))
+        np.add.at(sums, position, values)
+        return sums
+
+    additions = (count - 1).reshape(-1, *[1] * (after.g.ndim - 1)) * a.u
+    e.g = additions * total(abs(before.g))
+    if before.square is not None:
+        e.square = total(e.square) + additions * total(before.square)
 
 
 def _scatter_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if before.rows is not None:
-        dense = np.zeros(after.g.shape)
-        dense[before.rows] = e.g
-        e.g = dense
+        zeros = np.zeros(after.g.shape)
+        e.g = s.replace_rows(zeros, before.rows, e.g)
+        e.square = s.replace_rows(zeros, before.rows, e.square)
 
 
 def _gather_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
@@ -225,12 +250,12 @@ def _first_moment(before: Working, after: Working, e: Errors, h: Hyperparameters
 
 
 def _second_moment(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    square = before.g * before.g
+    square = before.g * before.g if before.square is None else before.square
     e.out_of_range = e.out_of_range | _overflows(square, a)
     # v + w (g g - v) rounds w, the square, the difference, the product and the sum: one more than `C`.
     kept, roundings = (1, C + 1) if a.second_moment == "lerp" else (h.beta_2, C)
     magnitude = kept * before.v + (1 - h.beta_2) * square
-    from_g = (2 * abs(before.g) + e.g) * e.g
+    from_g = (2 * abs(before.g) + e.g) * e.g if before.square is None else e.square
     e.v = h.beta_2 * e.v + (1 - h.beta_2) * from_g + roundings * a.u * magnitude + roundings * a.tiny
 
 
@@ -243,12 +268,21 @@ def _amsgrad_maximum(before: Working, after: Working, e: Errors, h: Hyperparamet
 # Rules: direction
 
 
+def _corrected_maximum(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if h.amsgrad:
+        _, e_2 = correction_errors(before.t, h, a)
+        bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
+        second = after.v / bias_2
+        e.out_of_range = e.out_of_range | _overflows(second + e.v / bias_2, a)
+        e.v_max = np.maximum(e.v_max, e.v / bias_2 + (e_2 + C * a.u_step) * second + a.tiny)
+
+
 def _no_error(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     """Rounding of epsilon is part of the denominator's."""
 
 
 def _epsilon_hat(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    e_1, e_2 = _correction_errors(before.t, h, a)
+    e_1, e_2 = correction_errors(before.t, h, a)
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
     adaptive = 0.5 * e_2 * after.epsilon if h.adaptive_epsilon else 0.0
     e_denominator = _sqrt_error(second, e_second) + C * a.u * after.denominator + adaptive + a.tiny
@@ -256,7 +290,7 @@ def _epsilon_hat(before: Working, after: Working, e: Errors, h: Hyperparameters,
 
 
 def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    e_1, e_2 = _correction_errors(before.t, h, a)
+    e_1, e_2 = correction_errors(before.t, h, a)
     bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
     # Algorithm 1 forms v / (1 - beta_2^t) itself, which can overflow where no square did.
@@ -269,14 +303,48 @@ def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameter
     e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1, a, a.tiny / float(np.sqrt(bias_2)))
 
 
-def _rectified(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    if after.rectified:
-        _paper_epsilon(before, after, e, h, a)
-        e.direction = e.direction + abs(after.direction) * _rectification_error(after, h, a)
-    else:
-        e_1, _ = _correction_errors(before.t, h, a)
-        relative = C * a.u_step + e_1 + C * a.u
-        e.direction = abs(after.direction) * relative + after.step_size * e.m + C * a.tiny
+def _root_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    e_1, _ = correction_errors(before.t, h, a)
+    e_denominator = _rooted_error(before, after, e, h, a)
+    # The learning rate comes last, and multiplies what has been flushed before.
+    e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1, a, a.tiny * max(1, h.learning_rate))
+
+
+def _rectifying(adaptive: Rule) -> Rule:
+    """The rule of a rectified stage; adaptive: of the direction that r_t multiplies."""
+
+    def rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+        if after.rectified:
+            adaptive(before, after, e, h, a)
+            e.direction = e.direction + abs(after.direction) * _rectification_error(after, h, a)
+        else:
+            e_1, _ = correction_errors(before.t, h, a)
+            relative = C * a.u_step + e_1 + C * a.u
+            e.direction = abs(after.direction) * relative + after.step_size * e.m + C * a.tiny
+
+    return rule
+
+
+def _nesterov(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    of_m = h.beta_1 / one_minus_power(h.power_beta_1, before.t + 1, FLOAT64)
+    of_g = (1 - h.beta_1) / one_minus_power(h.power_beta_1, before.t, FLOAT64)
+    e_of_m, e_of_g = (correction_errors(t, h, a)[0] for t in (before.t + 1, before.t))
+    _two_terms(after, e, h, a, (of_m, e_of_m), (of_g, e_of_g), _rooted_error(before, after, e, h, a))
+
+
+def _nesterov_schedule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """Relative errors: (2 C + 1) u of mu, as y exp(-y) < 1 bounds what rounding y = t psi does to 0.96^y; of P_t that
+    of t factors, each with two roundings where it meets the product.
+    """
+    t, beta, psi = before.t, h.power_beta_1, h.momentum_decay
+    mu, mu_next = (momentum(beta, psi, k, FLOAT64) for k in (t, t + 1))
+    product, product_next = (momentum_product(beta, psi, k, FLOAT64) for k in (t, t + 1))
+    e_mu = (2 * C + 1) * a.u_powers
+    e_product = t * (e_mu + 2 * a.u_product)
+    e_of_m = e_mu + product_next * (e_product + e_mu + a.u_powers) / (1 - product_next) + C * a.u_powers
+    e_of_g = mu * e_mu / (1 - mu) + product * e_product / (1 - product) + C * a.u_powers
+    terms = (mu_next / (1 - product_next), e_of_m), ((1 - mu) / (1 - product), e_of_g)
+    _two_terms(after, e, h, a, *terms, _rooted_error(before, after, e, h, a))
 
 
 def _subtract(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
@@ -292,6 +360,7 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
         s.rescale: _rescale,
         s.clip: _clip,
         s.l2: _l2,
+        s.square_rows: _square_rows,
         s.sum_duplicate_rows: _sum_duplicate_rows,
         s.scatter_rows: _scatter_rows,
         s.gather_rows: _gather_rows,
@@ -302,11 +371,17 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
         s.first_moment: _first_moment,
         s.second_moment: _second_moment,
         s.amsgrad_maximum: _amsgrad_maximum,
+        s.corrected_maximum: _corrected_maximum,
         s.zero_epsilon_is_default: _no_error,
         s.epsilon_as_given: _no_error,
         s.epsilon_hat: _epsilon_hat,
         s.paper_epsilon: _paper_epsilon,
-        s.rectified: _rectified,
+        s.root_epsilon: _root_epsilon,
+        s.rectified: _rectifying(_paper_epsilon),
+        s.rectified_hat: _rectifying(_epsilon_hat),
+        s.rectified_root: _rectifying(_root_epsilon),
+        s.nesterov: _nesterov,
+        s.nesterov_schedule: _nesterov_schedule,
         s.subtract: _subtract,
     }
 )
@@ -317,11 +392,11 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
 
 def _power_error(beta: float, t: int, a: Rounding) -> float:
     """Relative error of beta^t."""
-    growth = t if a.power_form == "product" else t * abs(FLOAT64.log(beta))
+    growth = t * abs(FLOAT64.log(beta)) if a.power_form == "pow" else t
     return (C + growth) * a.u_powers
 
 
-def _correction_errors(t: int, h: Hyperparameters, a: Rounding) -> tuple[float, float]:
+def correction_errors(t: int, h: Hyperparameters, a: Rounding) -> tuple[float, float]:
     """Relative errors of 1 - beta_1^t and 1 - beta_2^t."""
 
     def one(beta: float) -> float:
@@ -339,13 +414,14 @@ def _sma_error(rho_t: float, t: int, h: Hyperparameters, a: Rounding) -> float:
     The two terms are of the size of 1 / (1 - beta_2) and cancel to about t.
     """
     rho_inf = sma_inf(h.power_beta_2)
-    _, e_2 = _correction_errors(t, h, a)
+    _, e_2 = correction_errors(t, h, a)
     subtracted = rho_inf - rho_t
     relative = e_2 + _power_error(h.power_beta_2, t, a) + C * a.u_powers if subtracted > 0 else 0.0
     return float(C * a.u_powers * (rho_inf + 1) + subtracted * relative + a.u_powers * abs(rho_t))
 
 
-def _branch_is_ambiguous(p: Working, h: Hyperparameters, a: Rounding) -> bool:
+def branch_is_ambiguous(p: Working, h: Hyperparameters, a: Rounding) -> bool:
+    """Whether rho_t is nearer to the threshold than its own error."""
     return bool(abs(p.rho_t - h.sma_threshold) <= _sma_error(p.rho_t, p.t, h, a))
 
 
@@ -369,6 +445,45 @@ def _rectification_error(p: Working, h: Hyperparameters, a: Rounding) -> float:
 
 def _sqrt_error(v: Any, error: Any) -> Any:
     return np.where(v >= error, error / np.sqrt(np.where(v > 0, v, 1)), np.sqrt(v + error))
+
+
+def _rooted_error(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> Any:
+    """Error of sqrt(v / (1 - beta_2^t) + epsilon_root) + epsilon, or of that with v_max."""
+    second, e_second, relative = after.v_max, e.v_max, 0.0
+    if after.v_max is None:
+        _, relative = correction_errors(before.t, h, a)
+        bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
+        second, e_second = after.v / bias_2, e.v / bias_2
+        e.out_of_range = e.out_of_range | _overflows(second + e_second, a)
+    inside = second + h.epsilon_root
+    return _sqrt_error(inside, e_second) + 0.5 * relative * np.sqrt(inside) + C * a.u_step * after.denominator + a.tiny
+
+
+def _two_terms(
+    p: Working,
+    e: Errors,
+    h: Hyperparameters,
+    a: Rounding,
+    of_m: tuple[float, float],
+    of_g: tuple[float, float],
+    e_denominator: Any,
+) -> None:
+    """Error of learning_rate (a m + b g) / D; of_m, of_g: a and b with their relative errors.
+
+    The terms may cancel, and may be divided and reach theta one by one: each takes `C` roundings of its own size
+    (its factor's, the product's, the quotient's, and its share of theta between the two).
+    """
+    (a_m, e_a), (b_g, e_b) = of_m, of_g
+    from_state = a_m * e.m + b_g * e.g
+    rounded = abs(a_m * p.m) * (e_a + C * a.u_step) + abs(b_g * p.g) * (e_b + C * a.u_step)
+    smallest = p.denominator - e_denominator
+    direction = abs(p.direction)
+    tiny = C * a.tiny * max(1, h.learning_rate)
+    error = (
+        direction * C * a.u_step
+        + (h.learning_rate * (from_state + rounded) + direction * e_denominator + tiny) / smallest
+    )
+    e.direction = np.where(smallest > 0, error, np.inf)
 
 
 def _quotient_error(p: Working, e_m: Any, e_denominator: Any, rho: float, a: Rounding, tiny: float) -> Any:

@@ -12,7 +12,7 @@ from reference import stages as s
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
-_ROWS = (s.sum_duplicate_rows, s.scatter_rows, s.gather_rows, s.restore_rows, s.named_rows_move)
+_ROWS = (s.square_rows, s.sum_duplicate_rows, s.scatter_rows, s.gather_rows, s.restore_rows, s.named_rows_move)
 """Stages that do nothing to a dense gradient."""
 
 
@@ -32,6 +32,11 @@ class Dialect:
     def takes_rows(self) -> bool:
         """Whether the dialect says what a row-sparse gradient does."""
         return s.scatter_rows in self.stages or s.gather_rows in self.stages
+
+    @property
+    def rectifies(self) -> bool:
+        """Whether rho_t decides between two branches."""
+        return any(stage in s.RECTIFYING for stage in self.stages)
 
     def computes_as(self, other: Dialect) -> bool:
         """Whether the two are one formula on dense gradients, as a lazy dialect and its standard one are."""
@@ -71,6 +76,22 @@ _TABLE = (
         ),
         step_count="optimizer",
         hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"},
+    ),
+    Dialect(
+        name="keras3-adam",
+        source="keras 3.15.1, optimizers/adam.py and base_optimizer.py; backend/tensorflow/sparse.py",
+        stages=(
+            s.square_rows,
+            s.sum_duplicate_rows,
+            s.scatter_rows,
+            s.decay_theta,
+            *_MOMENTS,
+            s.epsilon_as_given,
+            s.epsilon_hat,
+            s.subtract,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay"},
     ),
     Dialect(
         name="mxnet2-adam",
@@ -167,6 +188,94 @@ _TABLE = (
         ),
         step_count="parameter",
         hyperparameters=_ADAM | {"amsgrad", "l2", "weight_decay"},
+    ),
+    Dialect(
+        name="torch-radam",
+        source="torch 2.13.0, optim/radam.py",
+        stages=(
+            s.decay_theta,
+            s.l2,
+            s.first_moment,
+            s.second_moment,
+            s.epsilon_as_given,
+            s.rectified_hat,
+            s.subtract,
+        ),
+        step_count="parameter",
+        hyperparameters=_ADAM | {"l2", "weight_decay"},
+    ),
+    Dialect(
+        name="torch-nadam",
+        source="torch 2.13.0, optim/nadam.py",
+        stages=(
+            s.decay_theta,
+            s.l2,
+            s.first_moment,
+            s.second_moment,
+            s.epsilon_as_given,
+            s.nesterov_schedule,
+            s.subtract,
+        ),
+        step_count="parameter",
+        hyperparameters=_ADAM | {"l2", "weight_decay", "momentum_decay"},
+    ),
+    Dialect(
+        name="torch-sparse-adam",
+        source="torch 2.13.0, optim/sparse_adam.py, _functional.py; a dense gradient, which it refuses, is all rows",
+        stages=(
+            s.sum_duplicate_rows,
+            s.gather_rows,
+            s.first_moment,
+            s.second_moment,
+            s.epsilon_as_given,
+            s.epsilon_hat,
+            s.subtract,
+            s.restore_rows,
+        ),
+        step_count="parameter",
+        hyperparameters=_ADAM,
+    ),
+    Dialect(
+        name="optax-adam",
+        source="optax 0.2.8, _src/alias.py: adam, adamw, amsgrad; _src/transform.py: scale_by_adam, scale_by_amsgrad",
+        stages=(
+            s.first_moment,
+            s.second_moment,
+            s.corrected_maximum,
+            s.epsilon_as_given,
+            s.root_epsilon,
+            s.decay_direction,
+            s.subtract,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"amsgrad", "epsilon_root", "weight_decay"},
+    ),
+    Dialect(
+        name="optax-radam",
+        source="optax 0.2.8, _src/transform.py: scale_by_radam",
+        stages=(
+            s.first_moment,
+            s.second_moment,
+            s.epsilon_as_given,
+            s.rectified_root,
+            s.subtract,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"epsilon_root", "sma_threshold"},
+    ),
+    Dialect(
+        name="optax-nadam",
+        source="optax 0.2.8, _src/alias.py: nadam, nadamw; _src/transform.py: scale_by_adam with nesterov",
+        stages=(
+            s.first_moment,
+            s.second_moment,
+            s.epsilon_as_given,
+            s.nesterov,
+            s.decay_direction,
+            s.subtract,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"epsilon_root", "weight_decay"},
     ),
 )
 

@@ -31,11 +31,13 @@ class Hyperparameters:
     rescale_grad: Any = 1.0
     clip_gradient: Any = None
     sma_threshold: Any = 5.0
+    epsilon_root: Any = 0.0
+    momentum_decay: Any = 0.004
     power_beta_1: Any = None
     power_beta_2: Any = None
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold"):
+        for name in _NOT_NEGATIVE:
             value = getattr(self, name)
             if not _within(value, 0, math.inf):
                 raise ValueError(f"{name} is {value!r}; accepted: a finite number >= 0")
@@ -62,6 +64,18 @@ class Hyperparameters:
             for value in [getattr(self, f.name)]
         }
         return Hyperparameters(**numbers)
+
+
+_NOT_NEGATIVE = (
+    "learning_rate",
+    "epsilon",
+    "l2",
+    "weight_decay",
+    "rescale_grad",
+    "sma_threshold",
+    "epsilon_root",
+    "momentum_decay",
+)
 
 
 def _within(value: Any, low: float, high: float) -> bool:

@@ -35,14 +35,17 @@ class Rounding:
     """Format that the step size is rounded to before the element formula."""
     storage: str | None = None
     """Format of parameters, gradients and state; None for that of `compute`."""
-    power_form: Literal["pow", "product"] = "pow"
+    power_form: Literal["pow", "product", "rounded"] = "pow"
+    """A power function; a running product; a power function of a beta that is rounded to `powers` for it alone."""
+    momentum_product: str = "float64"
+    """Format that the product of NAdam's momentum schedule is carried in."""
     first_moment: Literal["sum", "lerp"] = "sum"
     second_moment: Literal["sum", "lerp"] = "sum"
 
     def __post_init__(self) -> None:
         if self.storage is None:
             object.__setattr__(self, "storage", self.compute)
-        for name in ("compute", "powers", "step_size", "storage"):
+        for name in ("compute", "powers", "step_size", "storage", "momentum_product"):
             if getattr(self, name) not in _FORMATS:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(_FORMATS)}")
 
@@ -59,6 +62,11 @@ class Rounding:
     def u_powers(self) -> float:
         """Unit of beta^t and the bias correction."""
         return unit(self.powers)
+
+    @cached_property
+    def u_product(self) -> float:
+        """Unit of the product of NAdam's momentum schedule."""
+        return unit(self.momentum_product)
 
     @cached_property
     def u_step(self) -> float:

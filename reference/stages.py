@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from reference.bias_correction import one_minus_power, rectification, sma, sma_inf
+from reference.bias_correction import (
+    momentum,
+    momentum_product,
+    one_minus_power,
+    rectification,
+    sma,
+    sma_inf,
+)
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import Namespace, quotient
 
@@ -32,6 +39,8 @@ class Working:
     """The gradient; values of shape ``[k, ...]`` while `rows` is not None and nothing has scattered them."""
     rows: Any = None
     """Row numbers of a row-sparse gradient, None for a dense one."""
+    square: Any = None
+    """What v averages, where it is not the square of what m averages (`square_rows`); None otherwise."""
     epsilon: Any = None
     step_size: Any = None
     denominator: Any = None
@@ -76,6 +85,15 @@ def l2(p: Working, h: Hyperparameters, x: Namespace) -> None:
 # Rows
 
 
+def square_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """Values of rows are squared one by one, so that v averages the sum of a row's squares, not its sum squared.
+
+    (Keras 3, backend/tensorflow/sparse.py: elementwise_unary, of ops.square in optimizers/adam.py)
+    """
+    if p.rows is not None:
+        p.square = p.g * p.g
+
+
 def sum_duplicate_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """Rows named several times are summed, before anything is squared.
 
@@ -84,18 +102,23 @@ def sum_duplicate_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
     if p.rows is None:
         return
     unique, position = np.unique(p.rows, return_inverse=True)
-    total = np.zeros((len(unique), *p.g.shape[1:]), dtype=p.g.dtype)
-    np.add.at(total, position, p.g)
-    p.rows, p.g = unique, total
+
+    def total(values: Any) -> Any:
+        sums = np.zeros((len(unique), *values.shape[1:]), dtype=values.dtype)
+        np.add.at(sums, position, values)
+        return sums
+
+    p.rows, p.g = unique, total(p.g)
+    p.square = None if p.square is None else total(p.square)
 
 
 def scatter_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """Rows that are not named have gradient 0: a sparse step is the dense one."""
     if p.rows is None:
         return
-    dense = np.zeros(p.theta.shape, dtype=p.g.dtype)
-    dense[p.rows] = p.g
-    p.g = dense
+    zeros = np.zeros(p.theta.shape, dtype=p.g.dtype)
+    p.g = replace_rows(zeros, p.rows, p.g)
+    p.square = None if p.square is None else replace_rows(zeros, p.rows, p.square)
 
 
 def gather_rows(p: Working, h: Hyperparameters, x: Namespace) -> None:
@@ -149,7 +172,8 @@ def decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> None:
 def decay_direction(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """direction <- direction + learning_rate weight_decay theta.
 
-    (TF-Addons, optimizers/rectified_adam.py: var_update += weight_decay * var, then times the rate)
+    (TF-Addons, optimizers/rectified_adam.py: var_update += weight_decay * var, then times the rate;
+    optax, _src/transform.py: add_decayed_weights before scale_by_learning_rate)
     """
     if h.weight_decay:
         p.direction = p.direction + h.learning_rate * h.weight_decay * p.theta
@@ -165,13 +189,23 @@ def first_moment(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
 def second_moment(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """v <- beta_2 v + (1 - beta_2) g^2. (Kingma & Ba, Algorithm 1)"""
-    p.v = h.beta_2 * p.v + (1 - h.beta_2) * (p.g * p.g)
+    square = p.g * p.g if p.square is None else p.square
+    p.v = h.beta_2 * p.v + (1 - h.beta_2) * square
 
 
 def amsgrad_maximum(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """v_max <- max(v_max, v), of the raw moment. (Reddi et al., Algorithm 2)"""
     if h.amsgrad:
         p.v_max = np.maximum(p.v_max, p.v)
+
+
+def corrected_maximum(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """v_max <- max(v_max, v / (1 - beta_2^t)), of the moment whose bias is corrected.
+
+    (optax, _src/transform.py: scale_by_amsgrad)
+    """
+    if h.amsgrad:
+        p.v_max = np.maximum(p.v_max, p.v / one_minus_power(h.power_beta_2, p.t, x))
 
 
 # Direction
@@ -216,21 +250,89 @@ def paper_epsilon(p: Working, h: Hyperparameters, x: Namespace) -> None:
     p.direction = quotient(p.step_size * p.m, p.denominator)
 
 
+def root_epsilon(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """direction <- learning_rate / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t) + epsilon_root) + epsilon).
+
+    With AMSGrad, v_max of `corrected_maximum` stands for v / (1 - beta_2^t). (optax, _src/transform.py: scale_by_adam)
+    """
+    p.step_size = h.learning_rate / one_minus_power(h.power_beta_1, p.t, x)
+    p.denominator = _rooted(p, h, x)
+    p.direction = quotient(p.step_size * p.m, p.denominator)
+
+
+# Direction with Nesterov's momentum: both the average and the gradient
+
+
+def nesterov(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """direction <- learning_rate (beta_1 m / (1 - beta_1^(t+1)) + (1 - beta_1) g / (1 - beta_1^t)) / D.
+
+    D is the denominator of `root_epsilon`. (optax, _src/transform.py: scale_by_adam with nesterov)
+    """
+    of_m = h.beta_1 / one_minus_power(h.power_beta_1, p.t + 1, x)
+    of_g = (1 - h.beta_1) / one_minus_power(h.power_beta_1, p.t, x)
+    p.denominator = _rooted(p, h, x)
+    p.direction = quotient(h.learning_rate * (of_m * p.m + of_g * p.g), p.denominator)
+
+
+def nesterov_schedule(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """direction <- learning_rate (mu_(t+1) m / (1 - P_(t+1)) + (1 - mu_t) g / (1 - P_t)) / D.
+
+    D = sqrt(v / (1 - beta_2^t)) + epsilon, mu_t = beta_1 (1 - 0.96^(t momentum_decay) / 2), P_t = mu_1 mu_2 ... mu_t.
+    (torch/optim/nadam.py: _single_tensor_nadam)
+    """
+    mu = momentum(h.power_beta_1, h.momentum_decay, p.t, x)
+    mu_next = momentum(h.power_beta_1, h.momentum_decay, p.t + 1, x)
+    of_m = mu_next / (1 - momentum_product(h.power_beta_1, h.momentum_decay, p.t + 1, x))
+    of_g = (1 - mu) / (1 - momentum_product(h.power_beta_1, h.momentum_decay, p.t, x))
+    bias_2 = one_minus_power(h.power_beta_2, p.t, x)
+    p.denominator = x.sqrt(p.v / bias_2) + p.epsilon
+    p.direction = quotient(h.learning_rate * (of_m * p.m + of_g * p.g), p.denominator)
+
+
+# Direction with rectification
+
+
 def rectified(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """direction <- r_t times `paper_epsilon`'s if rho_t >= sma_threshold, else learning_rate m / (1 - beta_1^t).
 
     (Liu et al., Algorithm 2; TF-Addons, optimizers/rectified_adam.py)
     """
+    _rectify(p, h, x, paper_epsilon)
+
+
+def rectified_hat(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """direction <- r_t times `epsilon_hat`'s if rho_t > sma_threshold, else learning_rate m / (1 - beta_1^t).
+
+    (torch/optim/radam.py: _single_tensor_radam, whose sma_threshold is 5)
+    """
+    _rectify(p, h, x, epsilon_hat, inclusive=False)
+
+
+def rectified_root(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """direction <- r_t times `root_epsilon`'s if rho_t >= sma_threshold, else learning_rate m / (1 - beta_1^t).
+
+    (optax, _src/transform.py: scale_by_radam)
+    """
+    _rectify(p, h, x, root_epsilon)
+
+
+def _rectify(p: Working, h: Hyperparameters, x: Namespace, adaptive: Stage, *, inclusive: bool = True) -> None:
+    """`adaptive` is the direction of a step that is rectified, r_t aside."""
     p.rho_t = sma(h.power_beta_2, p.t, x)
     if p.rectified is None:
-        p.rectified = bool(p.rho_t >= h.sma_threshold)
-    paper_epsilon(p, h, x)
+        p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)
+    adaptive(p, h, x)
     if p.rectified:
         r_t = rectification(p.rho_t, sma_inf(h.power_beta_2), x)
         p.step_size = r_t * p.step_size
         p.direction = r_t * p.direction
     else:
+        p.step_size = h.learning_rate / one_minus_power(h.power_beta_1, p.t, x)
         p.direction = p.step_size * p.m
+
+
+RECTIFYING: tuple[Stage, ...] = (rectified, rectified_hat, rectified_root)
+"""Stages whose formula depends on rho_t."""
 
 
 def subtract(p: Working, h: Hyperparameters, x: Namespace) -> None:
@@ -240,3 +342,9 @@ def subtract(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
 def _second(p: Working) -> Any:
     return p.v if p.v_max is None else p.v_max
+
+
+def _rooted(p: Working, h: Hyperparameters, x: Namespace) -> Any:
+    """sqrt(v / (1 - beta_2^t) + epsilon_root) + epsilon."""
+    second = p.v / one_minus_power(h.power_beta_2, p.t, x) if p.v_max is None else p.v_max
+    return x.sqrt(second + h.epsilon_root) + p.epsilon

@@ -20,6 +20,10 @@ Watch = Callable[[int, Stage, Working, Working], None]
 """Called after every stage with the parameter's number, the stage, and the quantities before and after it."""
 
 
+Branches = bool | Sequence[bool | None] | None
+"""Of a rectified dialect: one for all parameters, or one for each; None where rho_t decides."""
+
+
 @dataclass(frozen=True)
 class State:
     """Parameters and optimizer state, one entry per parameter; v_max is None without AMSGrad."""
@@ -46,18 +50,19 @@ def step(
     *,
     x: Namespace = FLOAT64,
     watch: Watch | None = None,
-    rectify: bool | None = None,
+    rectify: Branches = None,
 ) -> State:
     """The state after one step of dialect `d`. Nothing that is passed in is written to.
 
-    rectify: force the branch of a rectified dialect; None lets rho_t decide.
+    rectify: force the branch of a rectified dialect, for all parameters or for each; None lets rho_t decide.
 
     Raises ValueError for a hyper-parameter that the dialect does not have, and for gradients that do
     not fit the parameters in number, shape or row range.
     """
     _check(d, h, state, gradients)
     h = h.to(x)
-    after = tuple(_one(d, h, state, i, g, x, watch, rectify) for i, g in enumerate(gradients))
+    branches = [rectify] * len(gradients) if rectify is None or isinstance(rectify, bool) else rectify
+    after = tuple(_one(d, h, state, i, g, x, watch, branches[i]) for i, g in enumerate(gradients))
 
     def arrays(name: str) -> tuple[Any, ...]:
         # NumPy turns 0-d results into scalars; a state holds arrays.

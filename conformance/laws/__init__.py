@@ -7,13 +7,17 @@ where it is not. No law has a tolerance of its own.
 
 from __future__ import annotations
 
-from adapters.contract import Claim
+from collections.abc import Callable
+from functools import partial
+
+from adapters.contract import LAYOUTS, Claim, Layout
 from conformance.check import Check
-from conformance.laws import closed_forms, company, elements, rows
+from conformance.laws import closed_forms, company, elements, formats, groups, layouts, rows, saved, settings
+from conformance.laws.procedures import claims
 from reference import dialect, stages
 
-ANY, DENSE, ROWS = "laws", "laws-dense", "laws-rows"
-"""Sets of problems: all that is claimed, dense gradients alone, rows alone."""
+ANY, DENSE, ROWS, FEW, LONG = "laws", "laws-dense", "laws-rows", "laws-procedures", "laws-long"
+"""Sets of problems: all that is claimed, dense gradients alone, rows alone, few of the first kind, many steps."""
 
 
 PLACE = "the same bits at any place in a tensor"
@@ -26,6 +30,10 @@ def _anywhere(claim: Claim) -> bool:
 
 def _dense(claim: Claim) -> bool:
     return "dense" in claim.gradients
+
+
+def _stands_still(claim: Claim) -> bool:
+    return "learning_rate" not in claim.nonzero
 
 
 def _only_named_rows(claim: Claim) -> bool:
@@ -41,14 +49,26 @@ def _unsorted_rows(claim: Claim) -> bool:
     return {"rows", "unsorted rows"} <= claim.gradients
 
 
+def _rows_anywhere(claim: Claim) -> bool:
+    return "rows" in claim.gradients and PLACE not in claim.not_claimed
+
+
+def _low(claim: Claim) -> bool:
+    return _dense(claim) and bool({"bfloat16", "float16"} & {*claim.dtypes})
+
+
+def _takes(layout: Layout) -> Callable[[Claim], bool]:
+    return lambda claim: layout in claim.layouts and _dense(claim)
+
+
 LAWS: tuple[Check, ...] = (
     Check(name="law-determinism", problems=ANY, judge=company.determinism),
     Check(name="law-sign", problems=ANY, judge=elements.sign),
     Check(name="law-independence", problems=ANY, judge=company.independence),
     Check(name="law-nonfinite", problems=ANY, judge=company.nonfinite),
     Check(name="law-scale", problems=ANY, judge=elements.scale),
-    Check(name="law-zero-rate", problems=ANY, judge=elements.learning_rate_zero),
-    Check(name="law-bounded-update", problems=ANY, judge=closed_forms.bounded_update, applies=closed_forms.normalises),
+    Check(name="law-zero-rate", problems=ANY, judge=elements.learning_rate_zero, applies=_stands_still),
+    Check(name="law-bounded-update", problems=ANY, judge=closed_forms.bounded_update, applies=closed_forms.is_known),
     Check(name="law-amsgrad", problems=ANY, judge=closed_forms.amsgrad_maximum, applies=closed_forms.knows_amsgrad),
     Check(name="law-permutation", problems=DENSE, judge=elements.permutation, applies=_anywhere),
     Check(name="law-split", problems=DENSE, judge=elements.split, applies=_anywhere),
@@ -57,11 +77,47 @@ LAWS: tuple[Check, ...] = (
         name="law-constant-gradient",
         problems=DENSE,
         judge=closed_forms.constant_gradient,
-        applies=lambda claim: _dense(claim) and closed_forms.normalises(claim),
+        applies=lambda claim: _dense(claim) and closed_forms.is_known(claim),
+    ),
+    Check(
+        name="law-rectified-scale",
+        problems=DENSE,
+        judge=elements.scale_where_rectified,
+        applies=lambda claim: _dense(claim) and stages.rectified in dialect(claim.dialect).stages,
     ),
     Check(name="law-zero-gradient", problems=DENSE, judge=closed_forms.zero_gradient, applies=_dense),
     Check(name="law-untouched-rows", problems=ROWS, judge=rows.untouched, applies=_only_named_rows),
     Check(name="law-row-order", problems=ROWS, judge=rows.order, applies=_unsorted_rows),
     Check(name="law-sparse-dense", problems=ROWS, judge=rows.sparse_dense, applies=_both),
+    Check(name="law-row-permutation", problems="rows", judge=rows.permutation, applies=_rows_anywhere),
+    Check(
+        name="law-row-split",
+        problems="rows",
+        judge=rows.split,
+        applies=lambda claim: {"rows", "empty rows"} <= claim.gradients,
+    ),
+    Check(name="law-betas", problems="betas", judge=closed_forms.extreme_betas, applies=_dense),
+    Check(name="law-low-precision", problems="low-precision", judge=formats.agreement, applies=_low),
+    Check(name="law-epsilon-survives", problems="low-precision", judge=formats.epsilon_survives, applies=_low),
+    Check(name="law-many-steps", problems="many-steps", judge=formats.many_steps, applies=_low),
+    Check(name="law-sizes", problems="sizes", judge=layouts.sizes),
+    *(
+        Check(
+            name=f"law-{layout}",
+            problems="layouts",
+            judge=partial(layouts.in_layout, layout=layout),
+            applies=_takes(layout),
+        )
+        for layout in LAYOUTS
+    ),
+    Check(name="law-save-load", problems=FEW, judge=saved.load_continues, applies=claims("save")),
+    Check(name="law-load-into-other", problems=FEW, judge=saved.load_keeps_its_word, applies=claims("save")),
+    Check(name="law-configuration", problems=FEW, judge=settings.configuration, applies=claims("configuration")),
+    Check(name="law-change", problems=FEW, judge=settings.changed, applies=claims("change")),
+    Check(name="law-switched-on", problems=FEW, judge=settings.switched_on, applies=settings.can_switch),
+    Check(name="law-caller-hyperparameters", problems=FEW, judge=settings.callers),
+    Check(name="law-groups", problems=FEW, judge=groups.groups_are_independent, applies=claims("groups")),
+    Check(name="law-late-group", problems=FEW, judge=groups.late_group_begins_anew, applies=groups.has_late_groups),
+    Check(name="law-late-load", problems=LONG, judge=saved.late_load_continues, applies=claims("save")),
 )
 """The laws, those on one set of problems side by side."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
 import reference
-from adapters.contract import Array, Claim, Implementation, Problem
+from adapters.contract import Array, Claim, Gradient, Implementation, Problem, Rows
 from conformance import oracle
 from conformance.findings import Outcome
-from conformance.laws.related import Comparison, bounds, each, on_values, related, states, with_gradients
+from conformance.laws.related import Comparison, agree, bounds, each, on_values, related, states, with_gradients
 from reference import stages
 
 U = 2.0**-53
@@ -23,18 +24,39 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
 
     m_t = (1 - beta_1^t) g and v_t = (1 - beta_2^t) g^2, so both bias corrections cancel. e_t is epsilon with
     paper epsilon and with an adaptive one, and epsilon / sqrt(1 - beta_2^t) with epsilon hat. AMSGrad changes
-    nothing, v_t being monotonic. No decay, no clipping, no rescaling; the betas are numbers that everybody
+    nothing, v_t being monotonic. With Nesterov's momentum, a_t m_t + c_t g, it is a_t (1 - beta_1^t) + c_t times
+    that. TF-Addons multiplies by r_t of Liu et al. from the threshold on, and moves by learning_rate g before. No
+    decay, no clipping, no rescaling, no epsilon inside the root; the betas are numbers that everybody
     receives exactly. Compared within the free-running bound, plus the roundings made here.
     """
+    h = replace(problem.hyperparameters, beta_1=0.875, beta_2=1 - 2.0**-10)
+    return _constant(implementation, replace(problem, hyperparameters=h))
+
+
+def extreme_betas(implementation: Implementation, problem: Problem) -> Outcome:
+    """Betas of 0, next to it and next to 1: agreement with the oracle, and with `constant_gradient`'s closed form.
+
+    The closed form, of dialects without Nesterov's momentum, has no beta in it but the one of e_t. What comes near to
+    it divides (1 - beta^t) g by 1 - beta^t, and all digits of that which beta's own rounding, or a power's, has taken
+    are missing in the update.
+    """
+    found = agree(implementation, problem, states(implementation, problem))
+    if is_known(implementation.claim) and not _has_momentum_of_nesterov(
+        reference.dialect(implementation.claim.dialect).stages
+    ):
+        found.add(_constant(implementation, problem))
+    return found
+
+
+def _constant(implementation: Implementation, problem: Problem) -> Outcome:
     h = replace(
         problem.hyperparameters,
-        beta_1=0.875,
-        beta_2=1 - 2.0**-10,
         epsilon=problem.hyperparameters.epsilon or 1e-3,
         l2=0.0,
         weight_decay=0.0,
         rescale_grad=1.0,
         clip_gradient=None,
+        epsilon_root=0.0,
     )
     constant = tuple(
         np.full_like(theta, 0.5) if g is None else g
@@ -46,15 +68,21 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
     of = reference.dialect(implementation.claim.dialect).stages
     given = oracle.received(problem, implementation.arithmetic(problem.dtype))
     for s in bounds(implementation, problem, observed) if observed else ():
-        root = math.sqrt(1 - given.beta_2**s.number)
-        e = given.epsilon if stages.paper_epsilon in of or h.adaptive_epsilon else given.epsilon / root
+        root = math.sqrt(1 - Fraction(given.power_beta_2) ** s.number)
+        e = given.epsilon / root if stages.epsilon_hat in of and not h.adaptive_epsilon else given.epsilon
+        r_t = _rectification(given, s.number) if stages.rectified in of else 1.0
+        whole, lost = 1.0, 16.0
+        if _has_momentum_of_nesterov(of):
+            of_m, of_g = _terms(of, given, s.number)
+            whole, lost = of_m * (1 - given.beta_1**s.number) + of_g, 32 + 2.0 * s.number * 2**10
         for i, g in enumerate(constant):
             g = np.asarray(g, dtype=np.float64)
-            update = -given.learning_rate * g / (np.abs(g) + e)
-            rounded = (16 + 2.0 * s.number * 2**10) * U * np.abs(update)  # 1 - beta_2^t loses up to ten bits
+            update = -given.learning_rate * (g if r_t is None else r_t * whole * g / (np.abs(g) + e))
+            rounded = lost * U * np.abs(update)
             for name, obtained, _, bound in s.free_running(i):
                 if name == "update":
-                    found.within(s.number, i, name, obtained, update, bound + rounded)
+                    allowed = np.inf if s.bound.branch else bound + rounded  # the other branch is another closed form
+                    found.within(s.number, i, name, obtained, update, allowed)
     return found.outcome
 
 
@@ -94,23 +122,36 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
         |m_t| = (1 - beta_1) |sum beta_1^j g_(t-j)|  <=  (1 - beta_1) sqrt(sum_(j<t) gamma^j) sqrt(v_t / (1 - beta_2))
 
     and K_t = (1 - beta_1) / sqrt(1 - beta_2) sqrt(sum_(j<t) gamma^j) sqrt(1 - beta_2^t) / (1 - beta_1^t).
+    With Nesterov's momentum, a_t m_t + c_t g_t, the weight of g_t is larger by c_t in the same inequality.
+    Where v averages the sum of the squares of a row's n values, (sum g)^2 <= n sum g^2 makes it sqrt(n) K_t.
     AMSGrad's maximum, epsilon, and steps without gradient only make the update smaller. Equality is
     reached, so that nothing smaller holds. (Kingma & Ba, section 2.1, state it for two cases.) The update may
-    exceed it by its bound. Not for rectified dialects, whose first steps are averages of gradients.
+    exceed it by its bound.
+
+    Rectified dialects multiply by r_t <= 1, which grows with rho_t <= rho_inf. Where they do not divide, the update
+    is learning_rate times a weighted mean of gradients, which exceeds none of them all.
     """
     found = Comparison(problem)
     observed = states(implementation, problem)
     h = oracle.received(problem, implementation.arithmetic(problem.dtype))
-    decays = stages.decay_theta in reference.dialect(implementation.claim.dialect).stages
+    of = reference.dialect(implementation.claim.dialect).stages
+    decays, rectified = bool({stages.decay_theta, stages.decay_direction} & {*of}), stages.rectified in of
+    gradients = [np.zeros(theta.shape) for theta in problem.parameters]
     for s in bounds(implementation, problem, observed) if observed else ():
         for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
-            largest = _largest(h, t) if problem.gradients[s.number - 1][i] is not None else math.inf
-            if math.isinf(largest):
+            g = problem.gradients[s.number - 1][i]
+            gradients[i] = np.maximum(gradients[i], np.abs(_dense(g, problem.parameters[i])))
+            largest: Array | float = _largest(of, h, t) * _named_apart(implementation, problem, i)
+            if rectified and (s.bound.branch or _rectification(h, t) is None):
+                largest = np.maximum(gradients[i], largest) if s.bound.branch else gradients[i]
+            if g is None or np.all(np.isinf(largest)):
                 continue
             before = s.observed_before.theta[i]
-            decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
+            with np.errstate(invalid="ignore"):  # rate 0 of a parameter that has become infinite
+                decay = h.learning_rate * h.weight_decay * np.abs(before) if decays else 0.0
             limit = h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
-            for name, obtained, _, bound in s.from_observed(i):
+            # A weighted mean of what has been stored exceeds the gradients by what storing them has rounded.
+            for name, obtained, _, bound in s.free_running(i) if rectified else s.from_observed(i):
                 if name == "update":
                     found.within(s.number, i, name, np.asarray(_beyond(obtained, limit)), 0.0, bound)
     return found.outcome
@@ -119,15 +160,18 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
 def amsgrad_maximum(implementation: Implementation, problem: Problem) -> Outcome:
     """v_max is the larger of the last v_max and v, bit for bit: it never falls, and it is never below v.
 
-    A maximum does not round. Elements whose v has overflowed are left out.
+    A maximum does not round. Of the corrected moment v / (1 - beta_2^t) it is at least that, division by what is
+    not above 1 being monotonic. Elements whose v has overflowed are left out.
     """
     problem = replace(problem, hyperparameters=replace(problem.hyperparameters, amsgrad=True))
     found = Comparison(problem)
     before = each(problem.parameters, np.zeros_like)
+    corrected = stages.corrected_maximum in reference.dialect(implementation.claim.dialect).stages
     for k, state in enumerate(related(implementation, problem)):
         for i, (v_max, v) in enumerate(zip(state.v_max or (), state.v, strict=False)):
             finite = np.isfinite(v) & np.isfinite(before[i])
-            found.equal(k + 1, i, "v_max", v_max, np.maximum(before[i], v), finite)
+            least = np.maximum(before[i], v)
+            found.equal(k + 1, i, "v_max", v_max, np.maximum(least, v_max) if corrected else least, finite)
         before = state.v_max or before
     return found.outcome
 
@@ -137,19 +181,64 @@ def knows_amsgrad(claim: Claim) -> bool:
     return "amsgrad" in claim.hyperparameters
 
 
-def normalises(claim: Claim) -> bool:
-    """Whether every update is divided by a root of v."""
-    return stages.rectified not in reference.dialect(claim.dialect).stages
+def _rectification(h: reference.Hyperparameters, t: int) -> float | None:
+    """r_t, of rho_t as Liu et al. print it but in exact fractions; None below the threshold."""
+    beta = Fraction(h.power_beta_2)
+    longest = 2 / (1 - beta) - 1
+    length = longest - 2 * t * beta**t / (1 - beta**t)
+    if length < h.sma_threshold:
+        return None
+    return math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
 
 
-def _largest(h: reference.Hyperparameters, t: int) -> float:
-    """K_t; infinite where beta_2 is 0 and beta_1 is not."""
+def _dense(g: Gradient, theta: Array) -> Array:
+    """The gradient of every element, 0 where there is none."""
+    dense = np.zeros(theta.shape)
+    if isinstance(g, Rows):
+        np.add.at(dense, g.indices, g.values.astype(np.float64))
+    elif g is not None:
+        dense[...] = g
+    return dense
+
+
+def is_known(claim: Claim) -> bool:
+    """Whether every update has a closed form here: it is divided by a root of v, or rectified as in TF-Addons."""
+    of = reference.dialect(claim.dialect)
+    return not of.rectifies or stages.rectified in of.stages
+
+
+def _has_momentum_of_nesterov(of: tuple[stages.Stage, ...]) -> bool:
+    return bool({stages.nesterov, stages.nesterov_schedule} & {*of})
+
+
+def _terms(of: tuple[stages.Stage, ...], h: reference.Hyperparameters, t: int) -> tuple[float, float]:
+    """a_t and c_t of a_t m_t + c_t g_t, which is divided by the root of v_t / (1 - beta_2^t)."""
+    if stages.nesterov in of:
+        return h.beta_1 / (1 - h.power_beta_1 ** (t + 1)), (1 - h.beta_1) / (1 - h.power_beta_1**t)
+    if stages.nesterov_schedule in of:
+        mu = [h.beta_1 * (1 - 0.5 * 0.96 ** (k * h.momentum_decay)) for k in range(1, t + 2)]
+        return mu[t] / (1 - math.prod(mu)), (1 - mu[t - 1]) / (1 - math.prod(mu[:t]))
+    return 1 / (1 - h.power_beta_1**t), 0.0
+
+
+def _largest(of: tuple[stages.Stage, ...], h: reference.Hyperparameters, t: int) -> float:
+    """K_t; infinite where beta_2 is 0 and an earlier gradient counts."""
+    of_m, of_g = _terms(of, h, t)
     if h.beta_2 == 0:
-        return 1.0 if h.beta_1 == 0 else math.inf
+        return of_m * (1 - h.beta_1) + of_g if h.beta_1 == 0 else math.inf
     gamma = h.beta_1**2 / h.beta_2
-    total = sum(gamma**j for j in range(t))
-    corrections = math.sqrt(-math.expm1(t * math.log(h.power_beta_2))) / (1 - h.power_beta_1**t)
-    return float((1 - h.beta_1) / math.sqrt(1 - h.beta_2) * math.sqrt(total) * corrections)
+    now = of_m * (1 - h.beta_1) + of_g
+    total = now**2 + (of_m * (1 - h.beta_1)) ** 2 * sum(gamma**j for j in range(1, t))
+    correction = -math.expm1(t * math.log(h.power_beta_2))
+    return float(math.sqrt(total / (1 - h.beta_2) * correction))
+
+
+def _named_apart(implementation: Implementation, problem: Problem, i: int) -> float:
+    """sqrt(n) where v averages squares of single values and a row of parameter i is named n times; 1 elsewhere."""
+    named = [g.indices for g in (gradients[i] for gradients in problem.gradients) if isinstance(g, Rows)]
+    if stages.square_rows not in reference.dialect(implementation.claim.dialect).stages:
+        return 1.0
+    return math.sqrt(max((int(np.bincount(rows).max(initial=1)) for rows in named), default=1))
 
 
 def _beyond(update: Array, limit: Array | float) -> Array:

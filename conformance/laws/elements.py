@@ -31,6 +31,9 @@ from reference import dialect, stages
 POWERS = (-40, 40)
 """Of two, by which gradients are scaled: squares of scaled gradients stay far inside float32."""
 
+_BELOW_THRESHOLD = 8
+"""Steps after which rho_t is above 5, and by more than its error in float32, for beta_2 = 1 - 2^-10."""
+
 
 def sign(implementation: Implementation, problem: Problem) -> Outcome:
     """-theta_0 and -g give -theta and -m with the same v, bit for bit.
@@ -86,16 +89,18 @@ def scale(implementation: Implementation, problem: Problem) -> Outcome:
     m is of degree 1 in g and v of degree 2, so that m / (sqrt(v) + epsilon) is of degree 0 in (g, epsilon).
     Multiplying by a power of two commutes with every rounding as long as nothing is subnormal or overflows:
     the gradients here have the problem's signs, zeros and mantissas and lie between 1/2 and 1. Epsilon is
-    0 where the dialect knows it, else 1. L2 decay and clipping, which have a scale of their own, are off.
-    Where a rectified dialect does not rectify, its direction is of degree 1: only its moments are compared.
-    Formats with a shorter range than float32 are left out.
+    0 where the dialect and the claim know it, else 1. L2 decay, clipping and an epsilon inside the root, which have
+    a scale of their own, are off.
+    Where a rectified dialect does not rectify, its direction is of degree 1: its moments are compared here, and
+    theta of TF-Addons' by `scale_where_rectified`. Formats with a shorter range than float32 are left out.
     """
     found = Comparison(problem)
     if problem.dtype not in ("float32", "float64"):
         return found.outcome
-    stages_of = dialect(implementation.claim.dialect).stages
-    epsilon = 1.0 if stages.zero_epsilon_is_default in stages_of else 0.0
-    h = replace(problem.hyperparameters, epsilon=epsilon, l2=0.0, clip_gradient=None)
+    claim = implementation.claim
+    stages_of, rectifies = dialect(claim.dialect).stages, dialect(claim.dialect).rectifies
+    epsilon = 1.0 if stages.zero_epsilon_is_default in stages_of or "epsilon" in claim.nonzero else 0.0
+    h = replace(problem.hyperparameters, epsilon=epsilon, l2=0.0, clip_gradient=None, epsilon_root=0.0)
     unit = replace(with_gradients(problem, on_values(_mantissas)), hyperparameters=h)
     expected = related(implementation, unit)
     for power in POWERS:
@@ -107,8 +112,42 @@ def scale(implementation: Implementation, problem: Problem) -> Outcome:
             for i in range(len(problem.parameters)):
                 for (name, obtained), (_, base) in zip(quantities(a, i), quantities(b, i), strict=True):
                     degree = {"parameters": 0, "m": 1}.get(name, 2)
-                    if degree or stages.rectified not in stages_of:
+                    if degree or not rectifies:
                         found.equal(k + 1, i, name, obtained, np.ldexp(base, degree * power))
+    return found.outcome
+
+
+def scale_where_rectified(implementation: Implementation, problem: Problem) -> Outcome:
+    """As `scale`, for theta of a rectified dialect: on either side of the threshold by itself, bit for bit.
+
+    Never divided, from theta_0 = 0, 2^k g gives 2^k theta: every term, decay's too, is of degree 1; no rho_t reaches
+    a threshold of 2^30. Always divided, 2^k g and 2^k epsilon give the same theta: gradients of zero move nothing
+    until rho_t, about t for beta_2 next to 1, is above its threshold.
+    """
+    found = Comparison(problem)
+    zeros = with_gradients(problem, on_values(np.zeros_like)).gradients[-1:] * _BELOW_THRESHOLD
+    unit = with_gradients(problem, on_values(_mantissas))
+    h = replace(problem.hyperparameters, epsilon=1.0)
+    never = replace(
+        unit,
+        hyperparameters=replace(h, sma_threshold=2.0**30),
+        parameters=each(unit.parameters, np.zeros_like),
+        gradients=unit.gradients[:4],
+    )
+    always = replace(
+        unit,
+        hyperparameters=replace(h, beta_2=1 - 2.0**-10, sma_threshold=5.0),
+        gradients=(*zeros, *unit.gradients[:4]),
+    )
+    for start, degree in ((never, 1), (always, 0)):
+        expected = related(implementation, start)
+        for power in POWERS:
+            epsilon = float(np.ldexp(1.0, power))
+            scaled = with_gradients(start, on_values(partial(_ldexp, power=power)))
+            scaled = replace(scaled, hyperparameters=replace(start.hyperparameters, epsilon=epsilon))
+            for k, (a, b) in enumerate(zip(related(implementation, scaled), expected, strict=False)):
+                for i, (obtained, base) in enumerate(zip(a.parameters, b.parameters, strict=True)):
+                    found.equal(k + 1, i, "parameters", obtained, np.ldexp(base, degree * power))
     return found.outcome
 
 

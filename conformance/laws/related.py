@@ -39,6 +39,26 @@ def bounds(implementation: Implementation, problem: Problem, run: Sequence[State
     return oracle.walk(implementation.claim.dialect, arithmetic, problem, run)
 
 
+def agree(implementation: Implementation, problem: Problem, run: Sequence[State]) -> Outcome:
+    """Agreement with the oracle within the bound: t, every step from the state observed before it, and the free run."""
+    found = Comparison(problem)
+    if not run:
+        return found.outcome
+    try:
+        oracle.received(problem, implementation.arithmetic(problem.dtype))
+    except ValueError as error:
+        message = f"the declared arithmetic does not hold the hyper-parameters: {error}"
+        return Outcome([Finding(message=message, description=describe(problem))])
+    counts = oracle.step_counts(implementation.claim.dialect, problem)
+    for s in bounds(implementation, problem, run):
+        for i, t in enumerate(counts[s.number - 1]):
+            found.equal(s.number, i, "t", np.asarray(run[s.number - 1].t[i]), t)
+            for quantities_of in (s.from_observed, s.free_running):
+                for name, obtained, value, bound in quantities_of(i):
+                    found.within(s.number, i, name, obtained, value, bound)
+    return found.outcome
+
+
 def each(values: Sequence[Any], change: Callable[[Any], Any]) -> tuple[Any, ...]:
     """`change` of every value."""
     return tuple(change(value) for value in values)
@@ -102,9 +122,9 @@ class Comparison:
         self.outcome.worst_fraction = max(self.outcome.worst_fraction, float(np.max(fraction, initial=0.0)))
         self._judge(step, i, name, obtained, expected, bound, ~(error <= bound) & ~ambiguous)
 
-    def same_runs(self, obtained: Sequence[State], expected: Sequence[State]) -> Outcome:
-        """Every state equal to the other run's, with equal step counts."""
-        for k, (a, b) in enumerate(zip(obtained, expected, strict=False)):  # no state where the contract is broken
+    def same_runs(self, obtained: Sequence[State], expected: Sequence[State], first: int = 0) -> Outcome:
+        """Every state equal to the other run's, with equal step counts; the first is of step number `first` + 1."""
+        for k, (a, b) in enumerate(zip(obtained, expected, strict=False), first):  # none where the contract is broken
             for i in range(len(a.parameters)):
                 self.equal(k + 1, i, "t", np.asarray(a.t[i]), b.t[i])
                 for (name, found), (_, wanted) in zip(quantities(a, i), quantities(b, i), strict=True):

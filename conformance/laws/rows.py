@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows
+from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from conformance import oracle
 from conformance.findings import Outcome
 from conformance.laws.related import Comparison, bounds, each, quantities, related, states
 from reference import dialect, stages
@@ -51,6 +52,98 @@ def order(implementation: Implementation, problem: Problem) -> Outcome:
 
     found = Comparison(problem)
     return found.same_runs(related(implementation, _made(problem, backwards)), states(implementation, problem))
+
+
+def permutation(implementation: Implementation, problem: Problem) -> Outcome:
+    """Parameters whose rows are in the reverse order move the same, in the reverse order, bit for bit.
+
+    Row k of a parameter of n rows becomes row n - 1 - k, and a gradient names it so, rows in order where they were. No
+    formula knows the number of a row. Every row is named once: no sum has an order.
+    """
+
+    def backwards(g: Gradient, theta: Array) -> Gradient:
+        if isinstance(g, Rows):
+            return Rows(indices=len(theta) - 1 - g.indices[::-1], values=g.values[::-1].copy())
+        return None if g is None else _upside_down(g)
+
+    upside_down = replace(_made(problem, backwards), parameters=each(problem.parameters, _upside_down))
+    wanted = [_of_all(state, lambda x: (_upside_down(x),)) for state in states(implementation, problem)]
+    return Comparison(problem).same_runs(related(implementation, upside_down), wanted)
+
+
+def split(implementation: Implementation, problem: Problem) -> Outcome:
+    """A parameter cut in two between its rows is two parameters with the same trajectory.
+
+    As `permutation`; each part is given those of the rows that are its own, perhaps none, and its t advances with
+    the whole's. A parameter of fewer than three rows stays whole: the parts would be of equal shape. Compared within
+    the sum of both bounds: what is compiled for one shape may round otherwise than for another, as XLA's code does.
+    """
+    gradients = tuple(
+        tuple(part for g, theta in zip(step, problem.parameters, strict=True) for part in _divided(g, theta))
+        for step in problem.gradients
+    )
+    cut = replace(
+        problem, parameters=tuple(part for x in problem.parameters for part in _parts(x)), gradients=gradients
+    )
+    found = Comparison(problem)
+    a, b = related(implementation, cut), states(implementation, problem)
+    if not (a and b):
+        return found.outcome
+    for x, y in zip(bounds(implementation, cut, a), bounds(implementation, problem, b), strict=True):
+        wanted = [part for i in range(len(problem.parameters)) for part in _of_parts(y, i)]
+        either = x.bound.branch or y.bound.branch
+        counts = [t for t, whole in zip(b[y.number - 1].t, problem.parameters, strict=True) for _ in _parts(whole)]
+        for i, expected in enumerate(wanted):
+            found.equal(x.number, i, "t", np.asarray(a[x.number - 1].t[i]), counts[i])
+            for (name, obtained, _, e_a), (value, e_b) in zip(x.free_running(i), expected, strict=True):
+                found.within(x.number, i, name, obtained, value, np.inf if either else e_a + e_b)
+    return found.outcome
+
+
+def _of_parts(step: oracle.Step, i: int) -> list[list[tuple[Array, Array]]]:
+    """Of each part of parameter i every quantity that was obtained, and its bound."""
+    found: list[list[tuple[Array, Array]]] = []
+    for _, obtained, _, bound in step.free_running(i):
+        pairs = [*zip(_parts(obtained), _parts(np.asarray(bound)), strict=True)]
+        found = found or [[] for _ in pairs]
+        for part, pair in zip(found, pairs, strict=True):
+            part.append(pair)
+    return found
+
+
+def _upside_down(x: Array) -> Array:
+    return x[::-1].copy() if x.ndim else x
+
+
+def _parts(x: Array) -> tuple[Array, ...]:
+    """The rows of the first third, and the others."""
+    cut = len(x) // 3 if x.ndim else 0
+    return (x[:cut].copy(), x[cut:].copy()) if cut else (x,)
+
+
+def _divided(g: Gradient, theta: Array) -> tuple[Gradient, ...]:
+    """What the gradient is of each of the parts of theta."""
+    cut = len(theta) // 3 if theta.ndim else 0
+    if g is None or not cut:
+        return (g,) * (2 if cut else 1)
+    if not isinstance(g, Rows):
+        return _parts(g)
+    low = g.indices < cut
+    return (
+        Rows(indices=g.indices[low], values=g.values[low]),
+        Rows(indices=g.indices[~low] - cut, values=g.values[~low]),
+    )
+
+
+def _of_all(state: State, change: Callable[[Array], tuple[Array, ...]]) -> State:
+    """The state with `change` of every array, and t of a parameter for each of what became of it."""
+    groups: dict[str, Any] = {
+        name: None if group is None else tuple(part for x in group for part in change(x))
+        for name, group in vars(state).items()
+        if name != "t"
+    }
+    counts = tuple(t for t, x in zip(state.t, state.parameters, strict=True) for _ in change(x))
+    return State(**groups, t=counts)
 
 
 def sparse_dense(implementation: Implementation, problem: Problem) -> Outcome:

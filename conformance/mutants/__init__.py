@@ -13,11 +13,27 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from conformance.mutants import arithmetics, breaches, formula, harness, rows, state, unlawful
+from conformance.mutants import (
+    arithmetics,
+    breaches,
+    directions,
+    formula,
+    harness,
+    low_precision,
+    memory,
+    procedures,
+    rows,
+    state,
+    twins,
+    twins_optax,
+    twins_torch,
+    unlawful,
+)
 from conformance.mutants.twin import Twin
-from conformance.mutants.twins import TWINS
 
 __all__ = ["ARITHMETICS", "FAKES", "MUTANTS", "TWINS"]
+
+TWINS: tuple[type[Twin], ...] = (*twins.TWINS, *twins_torch.TWINS, *twins_optax.TWINS)
 
 
 def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
@@ -30,7 +46,9 @@ def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
 
 
 MUTANTS: tuple[type[Twin], ...] = tuple(
-    mutant for module in (formula, rows, state, breaches, unlawful) for mutant in _defined_in(module)
+    mutant
+    for module in (formula, directions, rows, state, breaches, unlawful, memory, low_precision, procedures)
+    for mutant in _defined_in(module)
 )
 ARITHMETICS: tuple[type[Twin], ...] = _defined_in(arithmetics)
 FAKES: tuple[type[Twin], ...] = _defined_in(harness)

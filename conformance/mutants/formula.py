@@ -95,6 +95,18 @@ class RectifiedWithoutEpsilon(RectifiedTwin):
         return w.scalar(0)
 
 
+class RectifiedEpsilonInsideRoot(RectifiedTwin):
+    """Epsilon is added to v_hat, inside the square root.
+
+    As `EpsilonInsideRoot`, where only steps above the threshold divide. Exposed by small gradients, late enough.
+    """
+
+    name = "mutant-rectified-epsilon-inside-root"
+
+    def denominator(self, w: Work) -> Any:
+        return np.sqrt(self.second(w) + w.element(self.epsilon(w)))
+
+
 class AdaptiveEpsilonDenseOnly(TfKerasTwin):
     """Adaptive epsilon in the dense branch only.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from adapters.contract import Array, Rows
 from conformance.mutants.twin import Slot, Work, write
-from conformance.mutants.twins import KerasV2Twin, Mxnet2LazyTwin, RectifiedTwin, TfKerasTwin
+from conformance.mutants.twins import Keras3Twin, KerasV2Twin, Mxnet2LazyTwin, RectifiedTwin, TfKerasTwin
 
 
 class DuplicatesSquaredOneByOne(KerasV2Twin):
@@ -27,6 +27,18 @@ class DuplicatesSquaredOneByOne(KerasV2Twin):
         for row, value in zip(w.gradient.indices.tolist(), w.gradient.values, strict=True):
             total[row] += value * value
         return total
+
+
+class DuplicatesSummedBeforeTheSquare(Keras3Twin):
+    """Values of a row that is named twice are summed, then squared.
+
+    tf_keras, in the dialect of Keras 3. Exposed by duplicate rows, in v.
+    """
+
+    name = "mutant-duplicates-summed-before-the-square"
+
+    def square(self, w: Work) -> Any:
+        return w.g * w.g
 
 
 class LastDuplicateWins(TfKerasTwin):

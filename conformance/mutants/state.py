@@ -106,9 +106,9 @@ class AmsgradMaximumNotStored(TorchTwin):
     name = "mutant-amsgrad-maximum-not-stored"
 
     def store(self, slot: Slot, w: Work) -> None:
-        write(slot.theta, w.theta)
-        write(slot.m, w.m)
-        write(slot.v, w.v)
+        write(slot.theta, self.stored(w, w.theta))
+        write(slot.m, self.stored(w, w.m))
+        write(slot.v, self.stored(w, w.v))
 
 
 class SharedMoments(KerasV2Twin):

@@ -13,7 +13,9 @@ differently; `write` refuses an array of another dtype.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import json
+import pickle
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +28,16 @@ from adapters.contract import (
     Array,
     Claim,
     Gradient,
+    GradientKind,
     Hyperparameters,
     Identity,
     Precision,
+    Procedure,
     Rows,
     State,
 )
+from adapters.memory import copied
+from adapters.procedures import Group
 
 Scalar = Any
 """A NumPy number of type `Work.scalar`."""
@@ -55,7 +61,9 @@ class Work:
     h: Hyperparameters
     t: int
     element: Any
-    """Scalar type of the arrays."""
+    """Scalar type of the element formula: that of the arrays, unless they are of a format for storage alone."""
+    storage: np.dtype[Any]
+    """Of the arrays that the slot holds."""
     scalar: Any
     """Scalar type of what is formed once per step."""
     gradient: Array | Rows
@@ -99,7 +107,55 @@ class Twin:
         return Arithmetic(storage=dtype, compute=dtype, step_size=dtype)
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TwinRun:
-        return TwinRun(self, self.slots(parameters, hyperparameters), hyperparameters)
+        return self.start_groups([(parameters, hyperparameters)])
+
+    # Procedures
+
+    def start_groups(self, groups: Sequence[Group]) -> TwinRun:
+        run = TwinRun(self)
+        for parameters, h in groups:
+            run.add_group(parameters, h)
+        return run
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> TwinRun:
+        run = self.start(parameters, hyperparameters)
+        content = pickle.loads(saved)
+        self.load(run.slots, content["slots"])
+        run.own = [self.loaded(h, kept) for h, kept in zip(run.own, content["own"], strict=True)]
+        return run
+
+    def saved(self, slot: Slot) -> dict[str, Any]:
+        """What is written of a parameter."""
+        return dict(vars(slot))
+
+    def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
+        """What was written of every parameter, in their order."""
+        for slot, content in zip(slots, saved, strict=True):
+            for name, value in content.items():
+                setattr(slot, name, value)
+
+    def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
+        """What holds after a load into an object that was built with `h`."""
+        return saved
+
+    def configured(self, parameters: Sequence[Array], configuration: bytes) -> TwinRun:
+        return self.start(parameters, Hyperparameters(**json.loads(configuration)))
+
+    def configuration(self, h: Hyperparameters, first: Hyperparameters) -> dict[str, Any]:
+        """first: the hyper-parameters that the optimizer was built with."""
+        return dict(vars(h))
+
+    def after_change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+        """What holds of `h` after a change to `new`."""
+        return new
+
+    def late(self, slot: Slot, present: Sequence[Slot]) -> None:
+        """A parameter that comes late begins at the optimizer's t."""
+        slot.t = max((other.t for other in present), default=0)
+
+    def of_group(self, h: Hyperparameters, groups: Sequence[Hyperparameters]) -> Hyperparameters:
+        """What holds for a parameter whose group has `h`."""
+        return h
 
     # State
 
@@ -107,7 +163,7 @@ class Twin:
         """m = v = v_max = 0 and t = 0, beside a copy of each parameter."""
         return [
             Slot(
-                theta=np.array(theta),
+                theta=copied(theta),
                 m=np.zeros_like(theta),
                 v=np.zeros_like(theta),
                 v_max=np.zeros_like(theta) if h.amsgrad else None,
@@ -123,7 +179,7 @@ class Twin:
     def state(self, slots: Sequence[Slot], h: Hyperparameters) -> State:
         """Copies: what is returned never changes again."""
         return State(
-            parameters=tuple(np.array(slot.theta) for slot in slots),
+            parameters=tuple(copied(slot.theta) for slot in slots),
             m=tuple(np.array(slot.m) for slot in slots),
             v=tuple(np.array(slot.v) for slot in slots),
             v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
@@ -131,11 +187,11 @@ class Twin:
         )
 
     def store(self, slot: Slot, w: Work) -> None:
-        write(slot.theta, w.theta)
-        write(slot.m, w.m)
-        write(slot.v, w.v)
+        write(slot.theta, self.stored(w, w.theta))
+        write(slot.m, self.stored(w, w.m))
+        write(slot.v, self.stored(w, w.v))
         if slot.v_max is not None:
-            write(slot.v_max, w.v_max)
+            write(slot.v_max, self.stored(w, w.v_max))
 
     # One step of one parameter
 
@@ -155,7 +211,8 @@ class Twin:
         w = Work(
             h=h,
             t=slot.t,
-            element=slot.theta.dtype.type,
+            element=self.element_type(slot.theta.dtype),
+            storage=slot.theta.dtype,
             scalar=self.scalar_type(slot.theta.dtype),
             gradient=gradient,
             rows=None,
@@ -172,6 +229,13 @@ class Twin:
 
     def scalar_type(self, dtype: np.dtype[Any]) -> Any:
         return np.float64
+
+    def element_type(self, dtype: np.dtype[Any]) -> Any:
+        return dtype.type
+
+    def stored(self, w: Work, value: Any) -> Any:
+        """A result as it is stored."""
+        return value
 
     # Gradient
 
@@ -261,15 +325,58 @@ class Twin:
 class TwinRun:
     """One optimizer over one list of parameters."""
 
-    def __init__(self, twin: Twin, slots: list[Slot], h: Hyperparameters) -> None:
-        self.twin, self.slots, self.h = twin, slots, h
+    def __init__(self, twin: Twin) -> None:
+        self.twin = twin
+        self.slots: list[Slot] = []
+        self.own: list[Hyperparameters] = []
+        """Of every group."""
+        self.first: list[Hyperparameters] = []
+        """Of every group when it was made."""
+        self.groups: list[int] = []
+        """Of every parameter."""
+
+    def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
+        new = self.twin.slots(parameters, hyperparameters)
+        for slot in new:
+            self.twin.late(slot, self.slots)
+        self.groups += [len(self.own)] * len(new)
+        self.slots += new
+        self.own.append(hyperparameters)
+        self.first.append(hyperparameters)
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         with np.errstate(all="ignore"):
             self.twin.count(self.slots, gradients)
-            for slot, gradient in zip(self.slots, gradients, strict=True):
-                self.twin.update(slot, gradient, self.h)
-        return self.twin.state(self.slots, self.h)
+            for slot, gradient, k in zip(self.slots, gradients, self.groups, strict=True):
+                self.twin.update(slot, gradient, self.twin.of_group(self.own[k], self.own))
+        return self.twin.state(self.slots, self.own[0])
+
+    def save(self) -> bytes:
+        return pickle.dumps({"slots": [self.twin.saved(slot) for slot in self.slots], "own": self.own})
+
+    def configuration(self) -> bytes:
+        return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        self.own = [self.twin.after_change(h, hyperparameters) for h in self.own]
+
+
+def twin_claim(
+    dialect: str,
+    hyperparameters: frozenset[str],
+    gradients: frozenset[GradientKind],
+    saved: frozenset[str] | None = None,
+) -> Claim:
+    """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
+    free = hyperparameters - {"amsgrad"}
+    how = {
+        "save": Procedure(how="pickle of the slots", hyperparameters=free if saved is None else saved),
+        "configuration": Procedure(how="JSON"),
+        "change": Procedure(how="TwinRun.change", hyperparameters=free),
+        "groups": Procedure(how="Twin.start_groups", hyperparameters=free),
+        "late groups": Procedure(how="TwinRun.add_group"),
+    }
+    return Claim(dialect=dialect, hyperparameters=hyperparameters, gradients=gradients, procedures=how)
 
 
 def write(buffer: Array, value: Any, rows: Any = ...) -> None:

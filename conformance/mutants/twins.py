@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.contract import Arithmetic, Array, Claim, Gradient, GradientKind, Precision
-from conformance.mutants.twin import Scalar, Slot, Twin, Work, write
+from adapters.contract import (
+    LAYOUTS,
+    Arithmetic,
+    Array,
+    Gradient,
+    GradientKind,
+    Hyperparameters,
+    Precision,
+    Rows,
+)
+from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
@@ -45,7 +55,11 @@ class KerasV2Twin(TensorFlowTwin):
     """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
 
     name = "twin-keras-v2"
-    claim = Claim(dialect="keras-v2-adam", hyperparameters=_ADAM | {"amsgrad"}, gradients=_ANY_ROWS)
+    claim = twin_claim("keras-v2-adam", _ADAM | {"amsgrad"}, _ANY_ROWS, saved=_ADAM - {"epsilon"})
+
+    def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
+        """A checkpoint holds what is a variable: all but epsilon."""
+        return replace(saved, epsilon=h.epsilon)
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         return _with_increments(TensorFlowTwin.arithmetic(self, dtype))
@@ -67,11 +81,7 @@ class TfKerasTwin(TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
-    claim = Claim(
-        dialect="tf-keras-adam",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"},
-        gradients=_ANY_ROWS,
-    )
+    claim = twin_claim("tf-keras-adam", _ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"}, _ANY_ROWS)
 
     def epsilon(self, w: Work) -> Scalar:
         """epsilon, times sqrt(1 - beta_2^t) where it is adaptive."""
@@ -83,15 +93,27 @@ class TfKerasTwin(TensorFlowTwin):
         return w.theta - self.decay(w) - direction if w.h.weight_decay else w.theta - direction
 
 
+class Keras3Twin(TfKerasTwin):
+    """keras3-adam (keras/src/optimizers/adam.py, version 3, on TensorFlow): duplicates are squared, then summed."""
+
+    name = "twin-keras3"
+    claim = twin_claim("keras3-adam", _ADAM | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+
+    def square(self, w: Work) -> Any:
+        """The sum of the squares of a row's values."""
+        if not isinstance(w.gradient, Rows):
+            return w.g * w.g
+        total = np.zeros_like(w.g)
+        for row, value in zip(w.gradient.indices.tolist(), w.gradient.values, strict=True):
+            total[row] += value * value
+        return total
+
+
 class RectifiedTwin(TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
     name = "twin-rectified"
-    claim = Claim(
-        dialect="tfa-rectified-adam",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "sma_threshold"},
-        gradients=_ANY_ROWS,
-    )
+    claim = twin_claim("tfa-rectified-adam", _ADAM | {"amsgrad", "weight_decay", "sma_threshold"}, _ANY_ROWS)
     required = TensorFlowTwin.required | {"moving_rows"}
 
     def epsilon(self, w: Work) -> Scalar:
@@ -145,15 +167,37 @@ class TorchTwin(Twin):
     """torch-adam, the single-tensor loop (torch/optim/adam.py)."""
 
     name = "twin-torch"
-    claim = Claim(dialect="torch-adam", hyperparameters=_ADAM | {"amsgrad", "l2", "weight_decay"}, gradients=_DENSE)
+    claim = replace(
+        twin_claim("torch-adam", _ADAM | {"amsgrad", "l2", "weight_decay"}, _DENSE),
+        dtypes=("float32", "float64", "float16"),
+        layouts=frozenset(LAYOUTS),
+    )
     required = Twin.required | {"add_l2", "amsgrad_maximum"}
     excluded = frozenset({"sum_duplicates", "place_rows"})
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
-        return Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp")
+        """float16 is for storage alone: elements are formed in float32, as torch's kernels do."""
+        compute: Precision = "float32" if dtype == "float16" else dtype
+        return Arithmetic(storage=dtype, compute=compute, step_size=compute, first_moment="lerp")
+
+    def element_type(self, dtype: np.dtype[Any]) -> Any:
+        return np.float32 if dtype == np.float16 else dtype.type
+
+    def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
+        w = Twin.open(self, slot, gradient, h)
+        if slot.theta.dtype == np.float16:
+            w.g, w.theta, w.m, w.v = (x.astype(w.element) for x in (w.g, w.theta, w.m, w.v))
+            w.v_max = None if w.v_max is None else w.v_max.astype(w.element)
+        return w
+
+    def stored(self, w: Work, value: Any) -> Any:
+        return value.astype(w.storage) if w.storage == np.float16 else value
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)
+
+    def late(self, slot: Slot, present: Sequence[Slot]) -> None:
+        """t = 0: it is the parameter's own."""
 
     def prepare_gradient(self, w: Work) -> Array:
         return self.add_l2(w)
@@ -182,16 +226,15 @@ class Mxnet2Twin(Twin):
     """mxnet2-adam (mxnet/optimizer/adam.py, version 2): rescale, clip, then weight decay."""
 
     name = "twin-mxnet2"
-    claim = Claim(
-        dialect="mxnet2-adam",
-        hyperparameters=_ADAM | {"l2", "rescale_grad", "clip_gradient"},
-        gradients=_UNIQUE_ROWS,
-    )
+    claim = twin_claim("mxnet2-adam", _ADAM | {"l2", "rescale_grad", "clip_gradient"}, _UNIQUE_ROWS)
     required = Twin.required | {"rescale", "clip", "add_l2", "place_rows"}
     excluded = frozenset({"take_rows"})
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)
+
+    def late(self, slot: Slot, present: Sequence[Slot]) -> None:
+        """t = 0: it is the parameter's own."""
 
     def rescale(self, w: Work, g: Any) -> Any:
         return w.element(w.h.rescale_grad) * g
@@ -218,7 +261,7 @@ class Mxnet2LazyTwin(Mxnet2Twin):
     """mxnet2-adam-lazy (``lazy_update=True``)."""
 
     name = "twin-mxnet2-lazy"
-    claim = Claim(dialect="mxnet2-adam-lazy", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    claim = twin_claim("mxnet2-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
     required = Twin.required | {"rescale", "clip", "add_l2", "take_rows"}
     excluded = frozenset()
 
@@ -236,7 +279,7 @@ class Mxnet1Twin(Mxnet2Twin):
     """mxnet1-adam (mxnet/optimizer/optimizer.py, version 1.9): weight decay, then clip."""
 
     name = "twin-mxnet1"
-    claim = Claim(dialect="mxnet1-adam", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    claim = twin_claim("mxnet1-adam", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
@@ -246,7 +289,7 @@ class Mxnet1LazyTwin(Mxnet2LazyTwin):
     """mxnet1-adam-lazy, what ``Adam`` of MXNet 1.9 is by default."""
 
     name = "twin-mxnet1-lazy"
-    claim = Claim(dialect="mxnet1-adam-lazy", hyperparameters=Mxnet2Twin.claim.hyperparameters, gradients=_UNIQUE_ROWS)
+    claim = twin_claim("mxnet1-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
@@ -265,6 +308,7 @@ def _with_increments(a: Arithmetic) -> Arithmetic:
 TWINS: tuple[type[Twin], ...] = (
     KerasV2Twin,
     TfKerasTwin,
+    Keras3Twin,
     Mxnet2Twin,
     Mxnet2LazyTwin,
     Mxnet1Twin,

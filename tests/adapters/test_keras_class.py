@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from conformance.verdict import Verdict
 
 import_tensorflow_addons()  # and not its notice, of which an error would be made here
 judged = partial(judged_by_option, "keras-optimizer")
+HERE = Path(__file__).parent
 LEGACY = "keras.optimizers.legacy:Adam"
 
 
@@ -56,10 +60,32 @@ def test_the_report_says_what_was_tested_and_what_was_not() -> None:
     assert "amsgrad" not in fixed.hyperparameters
 
 
-@pytest.mark.parametrize("name", ["NoBiasCorrection", "HalfRate"])
-def test_a_wrong_one_does_not_conform(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "says"), [("NoBiasCorrection", "no bias correction"), ("HalfRate", "matches nothing known")]
+)
+def test_a_wrong_one_does_not_conform_and_is_named_where_it_is_known(name: str, says: str) -> None:
     result = judged(f"wrong_keras:{name}", only=("one-step", "free-running"))
     assert result.verdict is Verdict.DOES_NOT_CONFORM
+    assert result.diagnosis is not None
+    assert result.diagnosis["says"] == says
+
+
+def test_the_reproducer_runs_by_tensorflow_alone(tmp_path: Path) -> None:
+    """The class imports an adapter's helper, so this one folder of the project is on its path."""
+    ended = command("--keras-optimizer", "wrong_keras:NoBiasCorrection", "--problems", "10", "--report", tmp_path)
+    assert ended.returncode == 1, ended.stderr
+    (file,) = (tmp_path / "reproducers").iterdir()
+    again = subprocess.run([sys.executable, file], cwd=HERE, capture_output=True, text=True, check=False)
+    assert again.returncode == 1, again.stderr
+    assert ": obtained " in again.stdout
+    healed = tmp_path / "healed.py"
+    text = file.read_text().replace(
+        "from wrong_keras import NoBiasCorrection", "Adam = tf.keras.optimizers.legacy.Adam"
+    )
+    healed.write_text(text.replace("NoBiasCorrection(", "Adam("))
+    right = subprocess.run([sys.executable, healed], cwd=HERE, capture_output=True, text=True, check=False)
+    assert right.returncode == 0, right.stderr
+    assert ": 0 of " in right.stdout
 
 
 def test_the_other_epsilon_is_another_dialect() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mxnet_helpers import draw, parsed, rows, same
 
 from adapters import mxnet2
 from adapters.contract import (
@@ -53,31 +53,9 @@ def adapter(name: str) -> Any:
     return ADAPTERS[name]()
 
 
-def rows(indices: Sequence[int], values: Array) -> Rows:
-    return Rows(np.array(indices, np.int64), values)
-
-
-def same(a: State, b: State) -> bool:
-    """Bit for bit, NaN and the sign of zero included."""
-
-    def bits(state: State) -> list[object]:
-        arrays = [*state.parameters, *state.m, *state.v]
-        return [state.t, state.v_max, *((x.shape, x.dtype, x.tobytes()) for x in arrays)]
-
-    return bits(a) == bits(b)
-
-
 def one(name: str, gradient: Gradient, theta: Array, steps: int = 1, **hyper: Any) -> State:
     run = adapter(name).start([theta], Hyperparameters(**hyper))
     return [run.step([gradient]) for _ in range(steps)][-1]
-
-
-def draw(random: np.random.Generator, shape: tuple[int, ...], dtype: Precision, *, sparse: bool) -> Any:
-    scale = 10.0 ** random.integers(-3, 2)
-    if not sparse:
-        return (scale * random.normal(size=shape)).astype(dtype)
-    indices = np.sort(random.permutation(shape[0])[: random.integers(0, shape[0] + 1)])
-    return rows(indices.tolist(), (scale * random.normal(size=(len(indices), *shape[1:]))).astype(dtype))
 
 
 # --- What it is -------------------------------------------------------------------------------------------
@@ -146,8 +124,9 @@ def test_a_failure_while_observing_stops_the_profiler() -> None:
         one("mxnet2-fused", np.ones(1), np.ones(1))
         raise RuntimeError("planted")
 
+    mxnet = adapter("mxnet2-fused")._mxnet
     with pytest.raises(RuntimeError, match="planted"):
-        mxnet2._observed(adapter("mxnet2-fused")._mxnet, fail)
+        mxnet2._observed(mxnet, mxnet.optimizer.adam, fail)
     assert recognised(mxnet2.Fused, adapter("mxnet2-fused").identity().observed)
 
 
@@ -334,18 +313,6 @@ def test_a_negative_clip_gradient_is_ignored_by_the_kernels_and_inverts_in_step(
 
 
 # --- Arithmetic -------------------------------------------------------------------------------------------
-
-
-def parsed(number: float, dtype: type) -> Any:
-    """What ``dmlc::stof`` and ``dmlc::stod`` (``dmlc/strtonum.h``, ``ParseFloat``) make of ``str(number)``."""
-    mantissa, _, exponent = str(float(number)).partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    fraction = fraction[:19]
-    value = dtype(int(whole)) + dtype(float(int(fraction or "0")) / float(10 ** len(fraction)))
-    power = dtype(1)
-    for _ in range(abs(int(exponent or "0"))):
-        power = dtype(power * dtype(10))
-    return dtype(value / power) if exponent.startswith("-") else dtype(value * power)
 
 
 class Emulation:

@@ -25,6 +25,7 @@ from adapters.contract import (
     State,
 )
 from adapters.fused_adam_torch import TorchFace
+from adapters.memory import laid_out, offset
 from adapters.torch_optim import TorchRun
 from conformance import direct
 from conformance.load import CannotTest
@@ -311,3 +312,43 @@ def test_amsgrad_takes_the_maximum_of_raw_v_before_the_bias_correction(name: str
     assert [state.v_max[0][0] for state in states if state.v_max] == [2, 2]
     corrected = (0.9 * 0.2 + 0.1) / (1 - 0.9**2) / math.sqrt(2 / 0.75)
     np.testing.assert_allclose(states[0].parameters[0] - states[1].parameters[0], 1e-3 * corrected, rtol=1e-12)
+
+
+# --- Layouts and low formats ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*NAMES, "fused-adam-torch-face"])
+def test_tensors_lie_as_the_arrays_do(name: str) -> None:
+    implementation: Any = TorchFace() if name == "fused-adam-torch-face" else adapter(name)
+    for layout in torch_optim.LAYOUTS - {"expanded"}:
+        theta = laid_out(np.ones((2, 3, 4, 5), np.float32), layout)
+        run = implementation.start([theta], Hyperparameters())
+        (tensor,) = run.parameters
+        assert [4 * stride for stride in tensor.stride()] == [*theta.strides], layout
+        assert tensor.data_ptr() % 16 == offset(theta), layout
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_parameters_and_moments_are_of_the_low_format(name: str, dtype: Precision) -> None:
+    theta = np.ones(3, "float16" if dtype == "float16" else "float32")
+    run = adapter(name).start([theta], Hyperparameters(), **({"dtype": dtype} if dtype == "bfloat16" else {}))
+    run.step([theta])
+    (tensor,) = run.parameters
+    kept = {str(tensor.dtype), *(str(run.optimizer.state[tensor][key].dtype) for key in ("exp_avg", "exp_avg_sq"))}
+    assert kept == {f"torch.{dtype}"}
+    assert str(run.optimizer.state[tensor]["step"].dtype) == "torch.float32"
+
+
+def test_what_the_deviations_say() -> None:
+    torch = adapter("torch-loop")._torch
+    transposed = np.array([[1, 1], [-1, -1]], np.float32).T
+    moved = {name: one(name, transposed, np.zeros((2, 2), np.float32), learning_rate=0.1) for name in NAMES}
+    assert np.sign(moved["torch-fused"].parameters[0]).tolist() == [[-1, -1], [1, 1]]
+    assert np.sign(moved["torch-loop"].parameters[0]).tolist() == [[-1, 1], [-1, 1]]
+    zero = np.zeros(2, np.float16)
+    still = {name: one(name, zero, zero + 1, epsilon=1e-8).parameters[0] for name in NAMES}
+    assert np.isnan(still["torch-loop"]).all()
+    assert np.isnan(still["torch-foreach"]).all()
+    assert still["torch-fused"].tolist() == [1, 1]
+    assert torch.finfo(torch.float16).smallest_normal > 1e-8

@@ -42,9 +42,9 @@ class Plain(torch.optim.Optimizer):
         if h["weight_decay"] and not h["decoupled_weight_decay"]:
             g = self.l2(g, p, h["weight_decay"])
         elif h["weight_decay"]:
-            self.shrink(p, h["lr"] * h["weight_decay"])
+            self.shrink(p, h["lr"], h["weight_decay"])
         self.first_moment(s["exp_avg"], g, b1)
-        s["exp_avg_sq"].mul_(b2).addcmul_(g, g, value=1 - b2)
+        self.second_moment(s["exp_avg_sq"], g, b2)
         v = self.maximum(s) if h["amsgrad"] else s["exp_avg_sq"]
         self.move(p, s["exp_avg"], v, *self.bias(s["step"], b1, b2), h["lr"], h["eps"])
         self.end(p, h)
@@ -52,11 +52,14 @@ class Plain(torch.optim.Optimizer):
     def l2(self, g: Any, p: Any, decay: float) -> Any:
         return g + decay * p
 
-    def shrink(self, p: Any, rate: float) -> None:
-        p.sub_(rate * p)
+    def shrink(self, p: Any, lr: float, decay: float) -> None:
+        p.sub_(lr * decay * p)
 
     def first_moment(self, m: Any, g: Any, b1: float) -> None:
         m.mul_(b1).add_(g, alpha=1 - b1)
+
+    def second_moment(self, v: Any, g: Any, b2: float) -> None:
+        v.mul_(b2).addcmul_(g, g, value=1 - b2)
 
     def maximum(self, s: dict[str, Any]) -> Any:
         return torch.maximum(s["max_exp_avg_sq"], s["exp_avg_sq"], out=s["max_exp_avg_sq"])
@@ -96,7 +99,7 @@ class DecayInProduct(Plain):
 class DecayAfterwards(Plain):
     """The decay is applied to the updated weight (transformers AdamW)."""
 
-    def shrink(self, p: Any, rate: float) -> None: ...
+    def shrink(self, p: Any, lr: float, decay: float) -> None: ...
 
     def end(self, p: Any, h: dict[str, Any]) -> None:
         if h["decoupled_weight_decay"]:
@@ -146,18 +149,55 @@ class SharedCount(Plain):
         return super().bias(sum(s["step"] for s in self.state.values()), b1, b2)
 
 
-WRONG = (
-    MinusEpsilon,
-    TailSquared,
-    DecayInProduct,
-    DecayAfterwards,
-    NoBiasCorrection,
-    EpsilonHat,
-    MaximumNotStored,
-    EpsilonUnused,
-    MaximumRooted,
-    SharedCount,
-)
+class CorrectedTwice(Plain):
+    """1 - beta_1^t divides twice (torch NAdam applied a factor of its momentum schedule twice)."""
+
+    def bias(self, t: int, b1: float, b2: float) -> tuple[float, float]:
+        return (1 - b1**t) ** 2, 1 - b2**t
+
+
+class CountedByDevice(Plain):
+    """A shared count advances by one per parameter, before any is updated (MXNet on several devices)."""
+
+    def step(self, closure: Any = None) -> None:
+        self.count = getattr(self, "count", 0) + sum(p.grad is not None for g in self.param_groups for p in g["params"])
+        super().step()
+
+    def bias(self, t: int, b1: float, b2: float) -> tuple[float, float]:
+        return super().bias(self.count, b1, b2)
+
+
+class CountSticks(Plain):
+    """The count sticks at 256, bfloat16's last integer (torch load_state_dict)."""
+
+    def bias(self, t: int, b1: float, b2: float) -> tuple[float, float]:
+        return super().bias(min(t, 256), b1, b2)
+
+
+class DecayWithoutRate(Plain):
+    """weight_decay is not multiplied by the learning rate (TF-Addons AdamW)."""
+
+    def shrink(self, p: Any, lr: float, decay: float) -> None:
+        super().shrink(p, 1.0, decay)
+
+
+WRONG: dict[type, str] = {
+    MinusEpsilon: "epsilon is subtracted: sqrt(v) - epsilon",
+    TailSquared: "m = beta_1 m m + (1 - beta_1) g, in the elements behind the last full vector of 8 only",
+    DecayInProduct: "l2 multiplies the gradient: g (1 + l2 theta) instead of g + l2 theta",
+    DecayAfterwards: "decay after the step: the updated parameter decays, not the one before",
+    NoBiasCorrection: "no bias correction",
+    EpsilonHat: "epsilon hat instead of paper epsilon",
+    MaximumNotStored: "the maximum of AMSGrad is used and not stored",
+    EpsilonUnused: "epsilon is not used at all",
+    CorrectedTwice: "bias correction of m applied twice",
+    MaximumRooted: "AMSGrad's maximum is square-rooted in place: v_max holds the root",
+    CountedByDevice: "one step count that a step advances by the number of its gradients",
+    SharedCount: "one step count that every parameter's update advances",
+    CountSticks: "the step count sticks at 256 (bfloat16's last)",
+    DecayWithoutRate: "weight_decay is not multiplied by the learning rate",
+}
+"""The bugs of released optimizers that a torch optimizer can show, and what the diagnosis must say of each."""
 
 
 # Shapes of classes

@@ -60,6 +60,21 @@ def test_same_bits_for_any_threads_and_partition(
     assert train(dialect, given, dtype) == expected
 
 
+def test_every_segment_of_a_tensor_moves() -> None:
+    theta = np.ones(2 * DRIVER.chunk + 7, np.float32)
+    Adam([theta], learning_rate=0.5).step([np.ones_like(theta)])
+    np.testing.assert_array_equal(theta, np.full_like(theta, theta[0]))
+    assert theta[0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("dialect", ["torch-adam", "torch-radam"])
+def test_the_l2_term_sees_the_decayed_parameter(dialect: str) -> None:
+    """m = (1 - beta_1) l2 (1 - learning_rate weight_decay) theta for g = 0: exact, all of them powers of two."""
+    optimizer = Adam([np.ones(1)], dialect=dialect, learning_rate=0.5, weight_decay=0.5, l2=0.5, beta_1=0.5)
+    optimizer.step([np.zeros(1)])
+    assert optimizer.m[0] == 0.5 * 0.5 * (1 - 0.5 * 0.5)
+
+
 def test_the_engine_says_which_driver_and_variants_ran() -> None:
     small, large = Adam([np.ones(3)]), Adam([np.ones(SERIAL_BELOW + 1, np.float32)], l2=0.1)
     small.step([np.ones(3)])

@@ -14,7 +14,17 @@ from adapters.contract import Arithmetic, Claim, Precision
 from conformance import checks, mutants
 from conformance.findings import Outcome
 from conformance.kills import killed_by
-from conformance.mutants import breaches, formula, rows, state, unlawful
+from conformance.mutants import (
+    breaches,
+    directions,
+    formula,
+    low_precision,
+    memory,
+    procedures,
+    rows,
+    state,
+    unlawful,
+)
 from conformance.mutants.twin import Twin
 from conformance.mutants.twins import KerasV2Twin, TorchTwin
 from conformance.replay import replays
@@ -22,6 +32,9 @@ from golden import cases_of
 
 NOT_BY_GOLDEN = {
     formula.ZeroClipIgnored: "clip_gradient 0 is a declared deviation of MXNet, with a check of its own",
+    directions.RadamDividesAlways: "no case has epsilon 0: a declared deviation of torch, with a check of its own",
+    directions.EmptyGradientNotCounted: "no case has a gradient without rows",
+    directions.ThresholdIgnored: "no case has another threshold and a branch that it changes",
     state.SharedMoments: "equal shapes are a declared deviation of Keras, with a check of its own",
     state.CountNotReported: "t is the check step-count's",
     state.GradientsOverwritten: "computes rightly",
@@ -53,6 +66,24 @@ NOT_BY_GOLDEN = {
             unlawful.Dithered,
         ),
         "within the bound on finite problems; laws are for that",
+    ),
+    memory.BufferShorterThanTail: "the cases are small",
+    **dict.fromkeys(
+        (
+            low_precision.CountInStorageFormat,
+            low_precision.CountReportedRightly,
+            low_precision.EpsilonInStorageFormat,
+            memory.FullVectorsNotStored,
+        ),
+        "cases are replayed in float32 and float64; laws are for the low formats",
+    ),
+    **dict.fromkeys(
+        (memory.GradientTakenForRowMajor, memory.GapsDecay, memory.FromAlignedAddress, memory.ForwardsOnly),
+        "arrays of cases are C-contiguous; laws are for other layouts",
+    ),
+    **dict.fromkeys(
+        (mutant for mutant in mutants.MUTANTS if mutant.__module__ == procedures.__name__),
+        "steps rightly; laws of procedures are for that",
     ),
 }
 

@@ -65,6 +65,8 @@ _OPTIONAL: dict[str, list[Any]] = {
     "sma_threshold": [5.0, 4.5, 6.0],
     "amsgrad": [False, True],
     "adaptive_epsilon": [False, True],
+    "epsilon_root": [0.0, 1e-3, 0.5],
+    "momentum_decay": [0.004, 0.0, 0.5],
 }
 _BETAS = [0.9, 0.999, 0.0, 0.5, 0.8, 0.99, 0.9999, 0.999999]
 

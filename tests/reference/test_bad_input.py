@@ -12,6 +12,8 @@ import pytest
 from reference import DIALECTS, Hyperparameters, Rounding, dialect, initial_state, step
 
 NOT_A_NUMBER, INFINITE = math.nan, math.inf
+NOT_NEGATIVE = ["learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold"]
+NOT_NEGATIVE += ["epsilon_root", "momentum_decay"]
 ROWS_1 = np.array([1])
 ONE_ROW = np.ones((1, 2))
 
@@ -25,7 +27,7 @@ def refused(call: Callable[[], object], *parts: str) -> None:
 
 
 @pytest.mark.parametrize("value", [-1e-3, -1, NOT_A_NUMBER, INFINITE, -INFINITE, np.float32("nan")])
-@pytest.mark.parametrize("name", ["learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold"])
+@pytest.mark.parametrize("name", NOT_NEGATIVE)
 def test_numbers_are_finite_and_not_negative(name: str, value: Any) -> None:
     refused(lambda: Hyperparameters(**{name: value}), f"{name} is {value!r}", "a finite number >= 0")
 
@@ -72,6 +74,8 @@ GIVEN: dict[str, Any] = {
     "rescale_grad": 0.5,
     "clip_gradient": 1.0,
     "sma_threshold": 6.0,
+    "epsilon_root": 0.1,
+    "momentum_decay": 0.5,
 }
 
 

@@ -17,6 +17,7 @@ from random_problems import LAW, Problem, problems
 
 from reference import (
     DIALECTS,
+    Dialect,
     Hyperparameters,
     Rounding,
     State,
@@ -48,9 +49,9 @@ class Low:
         return np.expm1(value)
 
 
-def received(h: Hyperparameters, x: Low) -> Hyperparameters | None:
-    """The hyper-parameters as the format holds them; None where a beta does not survive."""
-    given = {field.name: getattr(h, field.name) for field in fields(h)}
+def received(h: Hyperparameters, x: Low, d: Dialect) -> Hyperparameters | None:
+    """The hyper-parameters of `d` as the format holds them; None where a beta does not survive."""
+    given = {f.name: getattr(h, f.name) for f in fields(h) if f.name in d.hyperparameters or "power" in f.name}
     numbers: dict[str, Any] = {
         name: value if value is None or isinstance(value, bool) else float(x.number(value))
         for name, value in given.items()
@@ -68,17 +69,18 @@ def in_float64(state: State) -> State:
 
 def low_precision(problem: Problem, dtype: str) -> dict[str, float]:
     """The worst fractions, of one step and of the free run, of `problem` computed in `dtype`."""
-    x, a = Low(dtype), Rounding(compute=dtype, powers=dtype, step_size=dtype)
-    h = received(problem.h, x)
+    x, a = Low(dtype), Rounding(compute=dtype, powers=dtype, step_size=dtype, momentum_product=dtype)
+    h = received(problem.h, x, problem.dialect)
     if h is None:
         return {"nothing": 0.0}
     with np.errstate(all="ignore"):
         seen = initial_state(problem.theta, h, x)
     free = in_float64(seen)
-    bound, found, branch = initial_bound(free), [], [False]
+    bound, found = initial_bound(free), []
+    branch: dict[int, bool | None] = {}
 
     def watch(i: int, stage: s.Stage, before: s.Working, after: s.Working) -> None:
-        branch[0] = bool(after.rectified)
+        branch[i] = after.rectified
 
     def low(gradient: Any) -> Any:
         if isinstance(gradient, tuple):
@@ -93,7 +95,8 @@ def low_precision(problem: Problem, dtype: str) -> dict[str, float]:
         for start, limit in ((observed[0], initial_bound(free)), (free, bound)):
             state, after = bounded_step(problem.dialect, h, a, start, limit, given)
             if after.branch:
-                state, after = bounded_step(problem.dialect, h, a, start, limit, given, rectify=branch[0])
+                taken = [branch[i] if ambiguous else None for i, ambiguous in enumerate(after.branches)]
+                state, after = bounded_step(problem.dialect, h, a, start, limit, given, rectify=taken)
             found.append(fractions((observed[0], start), (observed[1], state), after))
         free, bound, seen = state, after, new
     return worst_of(found)

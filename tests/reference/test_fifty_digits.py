@@ -116,7 +116,13 @@ WRITES: dict[s.Stage, str] = {
     s.epsilon_as_given: "epsilon",
     s.epsilon_hat: "direction",
     s.paper_epsilon: "direction",
+    s.corrected_maximum: "v_max",
+    s.root_epsilon: "direction",
     s.rectified: "direction",
+    s.rectified_hat: "direction",
+    s.rectified_root: "direction",
+    s.nesterov: "direction",
+    s.nesterov_schedule: "direction",
     s.subtract: "theta",
 }
 """A quantity that each stage writes; those that are left out write the gradient."""

@@ -59,6 +59,10 @@ def conformance(
     return Ended(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
-def run(*adapters: str, options: tuple[object, ...] = ("--profile", "smoke"), **how: Any) -> Ended:
-    """``run --json`` of `adapters`."""
-    return conformance("run", "--json", *(word for name in adapters for word in ("--adapter", name)), *options, **how)
+def run(
+    *adapters: str, options: tuple[object, ...] = ("--profile", "smoke"), diagnosis: bool = False, **how: Any
+) -> Ended:
+    """``run --json`` of `adapters`; diagnosis: of what fails, which takes as long as the checks do."""
+    words = [word for name in adapters for word in ("--adapter", name)]
+    words += [] if diagnosis else ["--no-diagnosis"]
+    return conformance("run", "--json", *words, *options, **how)

@@ -87,7 +87,7 @@ def test_help_names_every_option_of_run(capsys: pytest.CaptureFixture[str]) -> N
         ("run --torch-optimizer a:B --arithmetic 1", "argument --arithmetic: '1'; accepted: a JSON object"),
         ("adapters torch-loop", "unrecognized arguments: torch-loop"),
         ("adapters --jobs 0", "argument --jobs: '0'; accepted: a whole number from 1 on"),
-        ("matrix --environments bogus", "argument --environments: 'bogus'; accepted: keras, mxnet, torch"),
+        ("matrix --environments bogus", "argument --environments: 'bogus'; accepted: keras, keras3, mxnet"),
         ("matrix --unknown", "unrecognized arguments: --unknown"),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_device_or_a_pipe_is_never_replaced_by_a_report(tmp_path: Path) -> Non
 def test_what_belongs_to_a_class_is_refused_without_one(words: tuple[str, str]) -> None:
     ended = conformance("run", "--adapter", TWIN, *words)
     assert ended.code == 2
-    assert f"{words[0]} is given for no class; accepted: together with --torch-optimizer" in ended.text
+    assert f"{words[0]} is given for no class or factory; accepted: together with --torch-optimizer" in ended.text
 
 
 # Nothing tested is no pass

@@ -12,11 +12,13 @@ from adapters.contract import (
     GRADIENT_KINDS,
     HYPERPARAMETERS,
     PRECISIONS,
+    PROCEDURES,
     Arithmetic,
     Claim,
     ContractError,
     Hyperparameters,
     Problem,
+    Procedure,
     Rows,
     check_gradients,
 )
@@ -175,6 +177,47 @@ def test_a_claim_of_something_unknown_is_refused(name: str, value: Any, accepted
 def test_a_claim_on_which_no_problem_can_be_drawn_is_refused(name: str, value: Any) -> None:
     with pytest.raises(ContractError, match=f"claim.{name} is .*; accepted: "):
         Claim(**{"dialect": "torch-adam", "hyperparameters": frozenset({"learning_rate"}), name: value})
+
+
+ADAM = {"dialect": "torch-adam", "hyperparameters": frozenset({"learning_rate", "amsgrad", "l2"})}
+
+
+@pytest.mark.parametrize(
+    ("argument", "accepted", "procedures"),
+    [
+        ("claim.procedures", ", ".join(PROCEDURES), {"rewind": Procedure(how="backwards")}),
+        ("claim.procedures", "a mapping from names to Procedure", ("save",)),
+        ("claim.procedures['save']", "a Procedure", {"save": "state_dict"}),
+        ("claim.procedures['save'].how", "the framework's procedure in words", {"save": Procedure(how="")}),
+        ("claim.procedures", '"groups" too', {"late groups": Procedure(how="add_param_group")}),
+        *(
+            (f"claim.procedures['{name}'].hyperparameters", "l2, learning_rate", {name: given})
+            for name in ("save", "change", "groups")
+            for given in (
+                Procedure(how="somehow", hyperparameters=frozenset({"amsgrad"})),
+                Procedure(how="somehow", hyperparameters=frozenset({"beta_1"})),
+            )
+        ),
+    ],
+)
+def test_a_procedure_that_nobody_knows_or_that_reaches_beyond_the_claim_is_refused(
+    argument: str, accepted: str, procedures: Any
+) -> None:
+    refused(argument, accepted, Claim, **ADAM, procedures=procedures)
+
+
+def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_not_reach() -> None:
+    few: Any = Claim(**ADAM, not_claimed=("maximize",))  # type: ignore[arg-type]
+    assert few.without() == ("maximize", *(f"procedure {name}" for name in PROCEDURES))
+    rate = Procedure(how="somehow", hyperparameters=frozenset({"learning_rate"}))
+    more: Any = Claim(**ADAM, procedures={"save": rate, "change": rate})  # type: ignore[arg-type]
+    assert more.without() == (
+        "procedure configuration",
+        "procedure groups",
+        "procedure late groups",
+        "l2 brought back by save",
+        "l2 changed between steps",
+    )
 
 
 @pytest.mark.parametrize(

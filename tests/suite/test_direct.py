@@ -11,7 +11,7 @@ import pytest
 from suite_cli import run
 
 from adapters.contract import Hyperparameters, Identity, Implementation, Problem, State
-from adapters.registry import ADAPTERS, ENVIRONMENTS
+from adapters.registry import ADAPTERS
 from conformance import checks, direct, mutants, oracle
 from conformance.findings import Outcome
 from conformance.load import CannotTest, Missing, load
@@ -293,7 +293,8 @@ def test_every_live_adapter_that_takes_dense_gradients_has_a_counterpart_where_i
         if entry.distribution != direct.PRODUCTION
         for environment in entry.environments
     }
-    assert live - seen == {("mxnet2-lazy-row-sparse", "mxnet")}  # it takes rows alone, fused_adam none yet
+    # They take rows alone, fused_adam none yet.
+    assert live - seen == {("mxnet2-lazy-row-sparse", "mxnet"), ("mxnet1-lazy-row-sparse", "mxnet1")}
     assert set(direct.counterparts("fused-adam-mxnet2", ("mxnet",))[0]) == {
         "mxnet2-fused",
         "mxnet2-step",
@@ -311,9 +312,11 @@ def test_who_is_left_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Missing(f"{name} is not installed")
 
     monkeypatch.setattr(direct, "load", missing)
-    assert direct.counterparts("fused-adam-tf-keras") == ({}, ["direct comparison with tf-keras (not installed here)"])
+    others = ("tf-keras", "tf-keras-package", "keras3-adam", "keras3-adamw")
+    absent = [f"direct comparison with {other} (not installed here)" for other in others]
+    assert direct.counterparts("fused-adam-tf-keras") == ({}, absent)
     nobody = "direct comparison (no live mxnet1-adam in this environment)"
-    assert direct.counterparts("fused-adam-mxnet1", ENVIRONMENTS) == ({}, [nobody])
+    assert direct.counterparts("fused-adam-mxnet1", ("keras",)) == ({}, [nobody])
     with pytest.raises(Missing, match="tf-keras is not installed"):
         direct.counterparts("fused-adam-tf-keras", ("keras",))
 

@@ -35,8 +35,10 @@ def test_every_page_is_listed() -> None:
     assert set(re.findall(r"\]\(([a-z0-9-]+\.md)\)", index)) == {page.path.name for page in PAGES}
 
 
-def test_every_declared_deviation_has_a_page_that_names_it() -> None:
-    for entry in deviations.read(deviations.DEFAULT_FILE):
+def test_a_declared_deviation_that_links_to_a_page_is_named_there() -> None:
+    linked = [e for e in deviations.read(deviations.DEFAULT_FILE) if e.link.startswith("docs/")]
+    assert len(linked) >= 4
+    for entry in linked:
         assert (ROOT / entry.link).parent == FOLDER
         page = read(ROOT / entry.link)
         assert entry.id in page.sections["Here"]

@@ -10,7 +10,7 @@ from suite_cli import ROOT, run
 
 from conformance import checks, mutants
 from conformance.laws import LAWS
-from conformance.mutants import breaches, formula, state
+from conformance.mutants import breaches, directions, formula, state
 from conformance.mutants.twin import Twin
 
 
@@ -62,6 +62,7 @@ FOUND_ONLY_BY: dict[str, type[Twin]] = {
     "caller-arrays": state.LiveViews,
     "equal-shapes": state.RowsShareMoments,
     "clip-gradient-zero": formula.ZeroClipIgnored,
+    "epsilon-zero": directions.RadamDividesAlways,
     "golden": state.CountSticks,
     "identity": breaches.AnotherCodePath,
     "informative": breaches.CoarseArithmetic,

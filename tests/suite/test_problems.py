@@ -177,7 +177,7 @@ def test_every_claimed_kind_dtype_and_hyper_parameter_occurs(name: str) -> None:
     drawn = drawn_once(claim)
     seen = {kind for problem in drawn for gradient in gradients(problem) for kind in kinds(gradient)}
     assert seen == claim.gradients
-    assert {problem.dtype for problem in drawn} == set(claim.dtypes)
+    assert {problem.dtype for problem in drawn} == set(problems.wide(claim))
     for hyperparameter in claim.hyperparameters:
         values = {getattr(problem.hyperparameters, hyperparameter) for problem in drawn}
         assert getattr(defaults, hyperparameter) in values

@@ -160,9 +160,9 @@ WRONG = r"mean = mean \+ one_minus_beta_1 \* \(gradient - mean\) -> mean = mean 
 
 
 def test_a_change_is_caught_by_the_ordinary_checks(tmp_path: Path) -> None:
-    done = command("--only", WRONG, *FEW, "--json", tmp_path / "caught.json")
+    done = command("--only", WRONG, *FEW, "--json", tmp_path / "new" / "caught.json")
     assert done.returncode == 0, done.stderr
-    (found,) = json.loads((tmp_path / "caught.json").read_text())["changes"]
+    (found,) = json.loads((tmp_path / "new" / "caught.json").read_text())["changes"]
     assert (found["class"], found["killed"], found["kind"]) == ("killed", "one-step", "check")
     assert found["problems"] == 1
 
@@ -207,6 +207,7 @@ def test_nothing_is_said_where_the_unchanged_package_is_rejected_too(tmp_path: P
         (("--only", "no such line"), "--only is 'no such line', which no change matches"),
         (("--only", "("), "--only is '(', which is no regular expression"),
         (("--check", "nothing"), "invalid choice: 'nothing'"),
+        (("--json", "."), "--json is '.', a folder; accepted: a file"),
         (("--jobs", "0"), "'0'; accepted: a whole number from 1 on"),
     ],
 )

@@ -30,6 +30,10 @@ class Vocabulary:
     """Arguments and fields by name, and the values that they may have."""
     functions: Sequence[str] = ()
     """Functions of one argument that may be forgotten: f(x) becomes x."""
+    sequences: Sequence[str] = ()
+    """Arguments and fields by name whose value is a sequence of which each element may be left out."""
+    objects: Sequence[str] = ()
+    """Names of what statements write fields of, and hand to calls that do; their order may matter too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,7 @@ class Change:
     end: int
     new: str
     rule: str
-    """operator, comparison, constant, name, sign, negation, function, dropped, order."""
+    """operator, comparison, constant, name, sign, negation, function, dropped, order, left out."""
     scope: str
     """Dotted name of the function, class, assignment or named call that it is in."""
     line: int
@@ -161,12 +165,44 @@ class _Finder:
             binds = _binds(statement)
             if not (sole and len(body) == 1) and _can_be_dropped(statement) and binds <= bound:
                 self._add("dropped", *self._span(statement), "pass")
-            if k + 1 < len(body) and _may_trade_places(statement, body[k + 1], bound):
+            if k + 1 < len(body) and self._may_trade_places(statement, body[k + 1], bound):
                 (start, end), (then, last) = self._span(statement), self._span(body[k + 1])
                 between = self._data[end:then].decode()
                 self._add("order", start, last, self._text(body[k + 1]) + between + self._text(statement))
             self._statement(statement, bound, scope)
             bound |= binds if not isinstance(statement, ast.If | ast.For | ast.While) else frozenset()
+
+    def _may_trade_places(self, first: ast.stmt, second: ast.stmt, bound: frozenset[str]) -> bool:
+        """Whether the order of two statements can matter and the other order has every name bound."""
+        if not (_can_be_dropped(first) and _can_be_dropped(second)):
+            return False
+        if (_binds(first) - bound) & _reads(second):
+            return False
+        a, b = _binds(first), _binds(second)
+        return bool(a & (_reads(second) | b) or b & _reads(first)) or self._fields_meet(first, second)
+
+    def _fields_meet(self, first: ast.stmt, second: ast.stmt) -> bool:
+        """Whether one writes a field of an object that the other reads or writes."""
+        (reads, writes), (also_reads, also_writes) = self._fields(first), self._fields(second)
+        return _meet(writes, also_reads | also_writes) or _meet(also_writes, reads)
+
+    def _fields(self, statement: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
+        """Fields "p.x" that a statement reads and writes; "p." stands for all, where p itself is handed on."""
+        reads: set[str] = set()
+        writes: set[str] = set()
+        whole: set[ast.AST] = set()
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                whole.add(node.value)
+                if node.value.id in self.vocabulary.objects:
+                    (writes if isinstance(node.ctx, ast.Store) else reads).add(self._text(node))
+            elif isinstance(node, ast.Name) and node not in whole and node.id in self.vocabulary.objects:
+                reads.add(f"{node.id}.")
+        if isinstance(statement, ast.Expr):  # a call whose result nobody takes acts through its arguments
+            writes |= {field for field in reads if field.endswith(".")}
+        if isinstance(statement, ast.AugAssign):
+            reads |= writes
+        return frozenset(reads), frozenset(writes)
 
     def _statement(self, statement: ast.stmt, bound: frozenset[str], scope: tuple[str, ...]) -> None:
         match statement:
@@ -242,7 +278,20 @@ class _Finder:
                 self._expression(child, bound)
         self._scope = scope
 
+    def _elements(self, value: ast.expr) -> None:
+        """Each element of a sequence left out."""
+        elements = value.elts if isinstance(value, ast.Tuple) else []
+        for k, element in enumerate(elements):
+            start, end = self._span(element)
+            if k + 1 < len(elements):
+                self._add("left out", start, self._span(elements[k + 1])[0], "")
+            else:
+                comma = "" if self._data[end:].lstrip()[:1] == b"," else ","
+                self._add("left out", self._span(elements[k - 1])[1] if k else start, end, comma)
+
     def _keyword(self, name: str, value: ast.expr, bound: frozenset[str]) -> None:
+        if name in self.vocabulary.sequences:
+            self._elements(value)
         if name not in self.vocabulary.keywords:
             self._expression(value, bound)
             return
@@ -324,11 +373,7 @@ def _can_be_dropped(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr | ast.If | ast.For | ast.Raise)
 
 
-def _may_trade_places(first: ast.stmt, second: ast.stmt, bound: frozenset[str]) -> bool:
-    """Whether the order of two statements can matter and the other order has every name bound."""
-    if not (_can_be_dropped(first) and _can_be_dropped(second)):
-        return False
-    a, b = _binds(first), _binds(second)
-    if not (a & (_reads(second) | b) or b & _reads(first)):
-        return False
-    return not (a - bound) & _reads(second)
+def _meet(some: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether two sets of fields have one in common; "p." is every field of p."""
+    pairs = ((a, b) for a in some for b in others)
+    return any(a == b or (a[-1] == "." and b.startswith(a)) or (b[-1] == "." and a.startswith(b)) for a, b in pairs)

@@ -6,8 +6,10 @@ import importlib
 from collections.abc import Callable
 
 from adapters import registry
+from conformance.mutants.tokens.aim import Aim
 from conformance.mutants.tokens.changes import Vocabulary
 from conformance.mutants.tokens.mutant import Mutant, Target
+from conformance.mutants.tokens.proofs import PROOFS
 from conformance.provenance import ROOT
 
 _ROWS = (
@@ -170,6 +172,8 @@ TESTS: tuple[str, ...] = tuple(
     str(_TESTS / name)
     for name in (
         "test_scalars.py",
+        "test_cpu_driver.py::test_every_segment_of_a_tensor_moves",
+        "test_cpu_driver.py::test_the_l2_term_sees_the_decayed_parameter",
         "test_cpu_driver.py::test_nan_and_infinity_touch_only_their_own_element",
         "test_cpu_driver.py::test_a_square_that_overflows_freezes_its_element",
         "test_cpu_driver.py::test_subnormals_are_flushed_inside_and_the_callers_mode_is_kept",
@@ -180,3 +184,14 @@ TESTS: tuple[str, ...] = tuple(
 """For what the contract cannot say: warm-up, defaults, NaN, the dialect that has no adapter (torch-radam)."""
 
 TARGETS: tuple[Target, ...] = (FORMULA, SCALARS, COLUMNS, DIALECTS)
+
+FUSED_ADAM = Aim(
+    name="fused-adam",
+    targets=TARGETS,
+    adapters=ADAPTERS,
+    hints=HINTS,
+    inherit=inherit,
+    tests=TESTS,
+    before_tests=TORCH_FACE,
+    proofs=PROOFS,
+)

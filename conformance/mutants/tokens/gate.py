@@ -1,4 +1,4 @@
-"""The gate's ordinary machinery as a judge of mutants of fused_adam: adapters, problems, golden cases, checks.
+"""The gate's ordinary machinery as a judge of mutants: implementations, problems, golden cases, checks.
 
 Once, before any fork, the unchanged package runs every problem. A mutant whose states are the same bits, and
 which left the same arrays alone, is judged as the unchanged package is; only where something differs do the
@@ -8,13 +8,14 @@ checks have to say whether it may. A finding counts only if the unchanged packag
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from adapters.contract import Array, Identity, Implementation, Problem, State
 from conformance import checks, oracle
+from conformance.findings import Outcome as Findings
 from conformance.findings import short_text
 from conformance.load import CannotTest, Missing, load
 from conformance.observe import ContractBreach, ImplementationFailed, Observation, answered, observe
@@ -41,14 +42,20 @@ class Outcome:
     """Adapter, set and number of the problem, or the test."""
     problems: int = 0
     """Problems that ran, up to that one."""
+    needed: int = 0
+    """Of the implementation that is rejected: its problems up to and with the one that rejects it."""
     exhibit: tuple[str, int] | None = None
     """Adapter and index of the exhibit on which a check rejects it."""
     differs: bool = False
     """Whether any bit of any state was another than the unchanged package's."""
     effect: float = 0.0
-    """The largest difference from the unchanged package, as a fraction of the bound, where it lives."""
+    """The largest difference from the unchanged package, or else from the oracle, as a fraction of the bound."""
     ambiguous: bool = False
     """Whether some difference was where the bound is infinite."""
+    found: float | None = None
+    """The largest effect that a search made to maximise it found, as a fraction of the bound; None: no search."""
+    found_where: str = ""
+    """What it was found on."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,10 @@ class Gate:
     """Word of a changed line, and the adapter that is tried first for it."""
     implementations: dict[str, Implementation] = field(default_factory=dict)
     exhibits: dict[str, list[Exhibit]] = field(default_factory=dict)
+    load: Callable[[str], Implementation] = load
+    """From a name to what this process imports of it."""
+    patience: int = 1
+    """Problems on which a mutant may raise before the next implementation is looked at."""
     _confirmed: set[tuple[str, int, str]] = field(default_factory=set)
     missing: list[str] = field(default_factory=list)
     """Adapters whose packages are not installed."""
@@ -91,7 +102,7 @@ class Gate:
         number = PROFILES[self.profile].problems
         for name in adapters:
             try:
-                implementation = load(name)
+                implementation = self.load(name)
             except Missing as reason:
                 self.missing.append(str(reason))
                 continue
@@ -113,41 +124,59 @@ class Gate:
             if chosen:
                 yield set_name, chosen
 
-    def judge(self, line: str) -> Outcome:
-        """The mutant that this process imports from now on; `line` is what was changed in it."""
-        outcome = Outcome()
-        for name in self._order(line):
-            outcome = self._judge_adapter(name, outcome)
-            if outcome.killed:
-                break
-        return outcome
+    def judge(self, line: str, adapters: Sequence[str]) -> Outcome:
+        """The mutant that this process imports from now on, by `adapters`; `line` is what was changed in it.
 
-    def _order(self, line: str) -> list[str]:
+        With `patience` it may raise somewhere: a check that rejects what it returns elsewhere says more.
+        """
+        outcome, accident = Outcome(), Outcome()
+        for name in self._order(line, adapters):
+            outcome = self._judge_adapter(name, outcome)
+            if outcome.kind == "check" or (outcome.killed and self.patience == 1):
+                return outcome
+            if outcome.killed:
+                accident = accident if accident.killed else outcome
+                outcome = replace(outcome, killed="", kind="", where="", needed=0)
+        return replace(accident, problems=outcome.problems) if accident.killed else outcome
+
+    def unchanged(self, name: str) -> Outcome:
+        """The implementation as it is under every check on every problem: nothing may reject it."""
+        shown = [(e.set_name, e.number, e.subject, e.checks) for e in self.exhibits[name]]
+        return every(self.implementations[name], shown, self.wanted)
+
+    def _order(self, line: str, adapters: Sequence[str]) -> list[str]:
         first = [adapter for word, adapter in self.hints if re.search(word, line)]
-        return [name for name in dict.fromkeys([*first, *self.exhibits]) if name in self.exhibits]
+        return [name for name in dict.fromkeys([*first, *adapters]) if name in adapters and name in self.exhibits]
 
     def _judge_adapter(self, name: str, outcome: Outcome) -> Outcome:
         try:
-            mutant = load(name)
+            mutant = self.load(name)
         except CannotTest as error:
             return replace(outcome, killed=f"does not load: {error}", kind=_kind_of(error), where=name)
+        except Exception as error:
+            return replace(outcome, killed=f"does not load: {_said(error)}", kind=_kind_of(error), where=name)
+        accident, accidents = outcome, 0
         for k, exhibit in enumerate(self.exhibits[name]):
             where = f"{name}, {exhibit.set_name} {exhibit.number}"
-            outcome = replace(outcome, problems=outcome.problems + 1, where=where)
+            outcome = replace(outcome, problems=outcome.problems + 1, where=where, needed=k + 1)
             try:
-                seen = observe(mutant, exhibit.problem)
-            except ContractBreach:
-                seen = None
+                seen, rejected = self._look(mutant, exhibit)
             except ImplementationFailed as error:
-                return replace(outcome, killed=_said(error), kind=_kind_of(error))
+                accidents += 1
+                if not accident.killed:
+                    accident = replace(outcome, killed=_said(error), kind=_kind_of(error))
+                if accidents == self.patience:
+                    return accident
+                continue
             if seen is not None and _same(seen, exhibit.unchanged):
                 continue
             outcome = replace(outcome, differs=True)
-            for check in exhibit.checks:
-                if check.judge(mutant, exhibit.subject).findings:
-                    return replace(outcome, killed=check.name, kind="check", exhibit=(name, k))
+            if rejected:
+                return replace(outcome, killed=rejected, kind="check", exhibit=(name, k))
             effect, ambiguous = self._effect(name, exhibit, seen)
             outcome = replace(outcome, effect=max(outcome.effect, effect), ambiguous=outcome.ambiguous or ambiguous)
+        if accident.killed:
+            return replace(accident, problems=outcome.problems)
         if "identity" in self.wanted:
             try:
                 findings = checks.identity(answered(mutant.identity, Identity)).findings
@@ -155,7 +184,17 @@ class Gate:
                 return replace(outcome, killed=_said(error), kind=_kind_of(error), where=f"{name}, identity")
             if findings:
                 return replace(outcome, killed="identity", kind="check", where=name)
-        return replace(outcome, where="")
+        return replace(outcome, where="", needed=0)
+
+    def _look(self, mutant: Implementation, exhibit: Exhibit) -> tuple[Observation | None, str]:
+        """What is seen, None where the contract is broken, and the check that rejects it, if one does."""
+        try:
+            seen = observe(mutant, exhibit.problem)
+        except ContractBreach:
+            seen = None
+        if seen is not None and _same(seen, exhibit.unchanged):
+            return seen, ""
+        return seen, first_finding(mutant, exhibit.subject, exhibit.checks)
 
     def confirm(self, outcome: Outcome) -> None:
         """`Unsound` if the unchanged package is rejected where a mutant was. For the process that has no mutant."""
@@ -192,6 +231,40 @@ class Gate:
                     fraction = np.abs(mutant.obtained - unchanged.obtained)[finite] / mutant.bound[finite]
                 largest = max(largest, float(np.max(fraction)))
         return largest, ambiguous
+
+
+Shown = tuple[str, int, Subject, Sequence[checks.Check]]
+"""Name of a set, number in it, the subject, and its checks."""
+
+
+def first_finding(implementation: Implementation, subject: Subject, chosen: Sequence[checks.Check]) -> str:
+    """The first check that rejects, or nothing."""
+    found = (check.name for check in chosen if check.judge(implementation, subject).findings)
+    return next(found, "")
+
+
+def every(implementation: Implementation, shown: Sequence[Shown], wanted: Sequence[str]) -> Outcome:
+    """Every check on every problem and those on the run as a whole, up to the first that rejects."""
+    whole = Findings()
+    outcome = Outcome()
+    for set_name, number, subject, chosen in shown:
+        outcome = replace(outcome, problems=outcome.problems + 1, needed=outcome.needed + 1)
+        outcome = replace(outcome, where=f"{implementation.name}, {set_name} {number}")
+        try:
+            for check in chosen:
+                found = check.judge(implementation, subject)
+                if found.findings:
+                    return replace(outcome, killed=check.name, kind="check")
+                if check.name == "one-step":
+                    whole.add(found)
+        except ImplementationFailed as error:
+            return replace(outcome, killed=_said(error), kind=_kind_of(error))
+    outcome = replace(outcome, where=implementation.name, effect=whole.worst_fraction)
+    if "identity" in wanted and checks.identity(answered(implementation.identity, Identity)).findings:
+        return replace(outcome, killed="identity", kind="check", needed=0)
+    if whole.compared and checks.informative(whole).findings:
+        return replace(outcome, killed="informative", kind="check")
+    return replace(outcome, where="", needed=0)
 
 
 def _exhibit(

@@ -66,10 +66,24 @@ class Verdict:
 
     @property
     def cls(self) -> Class:
-        """Killed first, whatever a proof says; a proof is believed only of what lives."""
+        """Killed first, whatever a proof says; a proof is believed only of what lives, and that it does not refute."""
         if self.outcome.killed:
             return {"test": Class.BY_TEST, "check": Class.KILLED}.get(self.outcome.kind, Class.DOES_NOT_RUN)
-        return Class.SURVIVED if self.proof is None else Class(self.proof.cls)
+        return Class.SURVIVED if self.proof is None or self.refuted else Class(self.proof.cls)
+
+    @property
+    def refuted(self) -> str:
+        """What speaks against the proof: a bit that differs, or an effect that reaches the bound."""
+        if self.proof is None or self.outcome.killed:
+            return ""
+        o = self.outcome
+        if self.proof.cls != "below the bound" and o.differs:
+            return (
+                f"listed as {self.proof.cls}, but its results differ{f' on {o.found_where}' if o.found_where else ''}"
+            )
+        if self.proof.cls == "below the bound" and o.found is not None and o.found >= 1:
+            return f"listed as below the bound, but it reaches {o.found:.3g} of it on {o.found_where}"
+        return ""
 
 
 def mutants_of(targets: Sequence[Target]) -> list[Mutant]:
@@ -83,10 +97,13 @@ def mutants_of(targets: Sequence[Target]) -> list[Mutant]:
 
 
 def stale(verdicts: Sequence[Verdict], proofs: Sequence[Proof]) -> list[str]:
-    """What is wrong with `proofs`, in words: the mutant is rejected after all, or the change not made any more."""
+    """What is wrong with `proofs`, in words: rejected after all, refuted, or the change is not made any more."""
     killed = [v.mutant for v in verdicts if v.proof is not None and v.outcome.killed]
+    refuted = [f"{v.refuted}: {v.mutant}" for v in verdicts if v.refuted]
     known = {v.mutant.key for v in verdicts}
     gone = [key for key in by_key(proofs) if key not in known]
-    return [f"rejected, but listed as no mistake: {mutant}" for mutant in killed] + [
-        f"listed, but no such change is made: {' | '.join(key)}" for key in gone
+    return [
+        *(f"rejected, but listed as no mistake: {mutant}" for mutant in killed),
+        *refuted,
+        *(f"listed, but no such change is made: {' | '.join(key)}" for key in gone),
     ]

@@ -1,11 +1,16 @@
-"""A package with one module replaced: the changed file alone, in front of the package's own folder."""
+"""A package with one module replaced: an importer in front of the others that knows the changed file alone."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 
 def source_of(module: str) -> Path:
@@ -17,6 +22,19 @@ def source_of(module: str) -> Path:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
     return Path(spec.origin)
+
+
+@dataclass
+class _Replaced(MetaPathFinder):
+    """Finds one module, in a file; also where its package imports it by itself."""
+
+    module: str
+    file: Path
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return importlib.util.spec_from_file_location(fullname, self.file) if fullname == self.module else None
 
 
 def lay(module: str, source: str, folder: Path) -> None:
@@ -31,5 +49,4 @@ def lay(module: str, source: str, folder: Path) -> None:
         file.write_text(source)
     for known in [n for n in sys.modules if n == package or n.startswith(f"{package}.")]:
         del sys.modules[known]
-    importlib.invalidate_caches()
-    importlib.import_module(package).__path__.insert(0, str(folder))
+    sys.meta_path.insert(0, _Replaced(module, file))

@@ -1,0 +1,134 @@
+"""Keras 3 on TensorFlow: ``keras.optimizers.Adam`` and ``AdamW``.
+
+Source: keras/src/optimizers/adam.py, ``Adam.update_step``, and base_optimizer.py, with the operations of
+keras/src/backend/tensorflow; steps go through ``Optimizer.apply_gradients`` on ``keras.Variable``s in eager mode.
+The order is tf_keras' (clip, decay, moments, step, average, constraint). A row-sparse gradient is another one's:
+its values are squared as they come, and what is scattered into v is the sum of the squares of a row's duplicates.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adapters.contract import Arithmetic, Array, Claim, Gradient, Hyperparameters, Identity, Precision
+from adapters.tensorflow_support import Bench, OptimizerRun, import_tensorflow, installed, observe
+from adapters.tf_keras_adam import arithmetic, slot
+
+
+class _Run(OptimizerRun):
+    def apply(self, gradients: Sequence[Gradient]) -> None:
+        """Keras warns at every step of parameters without gradient, which the contract has on purpose."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Gradients do not exist for variables", UserWarning)
+            super().apply(gradients)
+
+    @property
+    def label(self) -> str:
+        """The class of the optimizer that steps, as observed; Adam and AdamW run the same operations."""
+        cls = type(self._bench.optimizer)
+        return f"{cls.__module__}.{cls.__qualname__}"
+
+
+class Adam:
+    """``keras.optimizers.Adam``."""
+
+    contract_version = 1
+    name = "keras3-adam"
+    optimizer = "Adam"
+    claim = Claim(
+        dialect="keras3-adam",
+        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}),
+        dtypes=("float32", "float64"),
+        gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
+        not_claimed=(
+            "clipnorm",
+            "clipvalue",
+            "global_clipnorm",
+            "use_ema",
+            "ema_momentum",
+            "ema_overwrite_frequency",
+            "loss_scale_factor",
+            "gradient_accumulation_steps",
+            "learning_rate as schedule, callable or integer (refused)",
+            "beta_1 and beta_2 as tensor or callable",
+            "weight_decay=0 (here always None)",
+            "exclude_from_weight_decay",
+            "stateless_apply (refused by this backend)",
+            "the jax and torch backends",
+            "variable constraints and overwrite_with_gradient",
+            "float16 and bfloat16 variables",
+        ),
+    )
+
+    def __init__(self) -> None:
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # read once, when Keras is imported
+        self.tensorflow = import_tensorflow()
+        import keras
+
+        if not keras.__version__.startswith("3."):
+            raise ImportError(f"keras is {keras.__version__}, accepted: 3.x")
+        if keras.backend.backend() != "tensorflow":
+            raise ImportError(f"the backend of Keras is {keras.backend.backend()}, accepted: tensorflow")
+        self.keras = keras
+
+    def identity(self) -> Identity:
+        """Dense, AMSGrad and sparse steps under TensorFlow's dispatch, and the class that made them."""
+        seen = observe(
+            self,
+            installed("keras"),
+            required=(
+                "dense: AssignSubVariableOp",
+                "dense: AssignAddVariableOp",
+                "amsgrad: Maximum",
+                "rows: UnsortedSegmentSum",
+            ),
+            excluded=(
+                "dense: ResourceApplyAdam",
+                "amsgrad: ResourceApplyAdamWithAmsgrad",
+                "dense: SelectV2",
+                "rows: ResourceScatterAdd",
+            ),
+        )
+        cls = f"keras.src.optimizers.{self.optimizer.lower()}.{self.optimizer}"
+        label = self.start((), Hyperparameters()).label
+        return replace(seen, required=seen.required | {cls}, observed=seen.observed | {label})
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Operation by operation, in eager mode; every number is cast where tf_keras casts it."""
+        return arithmetic(dtype)
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
+        """A new optimizer over new variables."""
+        h = hyperparameters
+        optimizer = getattr(self.keras.optimizers, self.optimizer)(
+            learning_rate=float(h.learning_rate),  # an integer is refused
+            beta_1=h.beta_1,
+            beta_2=h.beta_2,
+            epsilon=h.epsilon,
+            amsgrad=h.amsgrad,
+            weight_decay=self._weight_decay(h),
+        )
+        # A constant copies the caller's array.
+        variables = tuple(
+            self.keras.Variable(self.tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters
+        )
+        return _Run(self.tensorflow, Bench(optimizer, variables), slot, amsgrad=h.amsgrad)
+
+    def _weight_decay(self, h: Hyperparameters) -> float | None:
+        return h.weight_decay or None  # None is this framework's "absent"
+
+
+class AdamW(Adam):
+    """``keras.optimizers.AdamW``: Adam, whose weight_decay is 0.004 by default and may not be None."""
+
+    name = "keras3-adamw"
+    optimizer = "AdamW"
+    claim = replace(
+        Adam.claim, not_claimed=tuple(text for text in Adam.claim.not_claimed if not text.startswith("weight_decay"))
+    )
+
+    def _weight_decay(self, h: Hyperparameters) -> float | None:
+        return float(h.weight_decay)

@@ -1,0 +1,78 @@
+"""What an implementation may do beside steps: the optional part of the contract, one Protocol per procedure.
+
+An implementation has what the procedures of its claim (`adapters.contract.Procedure`) ask for, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from adapters.contract import Array, Hyperparameters, Implementation, Run
+
+
+@runtime_checkable
+class SavingRun(Run, Protocol):
+    """A run of an implementation that claims "save"."""
+
+    def save(self) -> bytes:
+        """Parameters, state and what else the framework's own full procedure keeps. The run can go on."""
+        ...
+
+
+@runtime_checkable
+class Resuming(Implementation, Protocol):
+    """An implementation that claims "save"."""
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> Run:
+        """A new optimizer as `start` makes it, and `saved` loaded into it, parameters included."""
+        ...
+
+
+@runtime_checkable
+class ConfigurableRun(Run, Protocol):
+    """A run of an implementation that claims "configuration"."""
+
+    def configuration(self) -> bytes:
+        """Every hyper-parameter as it is now, changes included, as the framework serialises it; no state."""
+        ...
+
+
+@runtime_checkable
+class Configurable(Implementation, Protocol):
+    """An implementation that claims "configuration"."""
+
+    def configured(self, parameters: Sequence[Array], configuration: bytes) -> Run:
+        """A new optimizer, made from the configuration alone, over copies of `parameters`, t = 0."""
+        ...
+
+
+@runtime_checkable
+class ChangingRun(Run, Protocol):
+    """A run of an implementation that claims "change"."""
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """From the next step on these hold; only those that the procedure names differ from what holds now."""
+        ...
+
+
+Group = tuple[Sequence[Array], Hyperparameters]
+"""Parameters, possibly none, and what holds for them."""
+
+
+@runtime_checkable
+class Grouping(Implementation, Protocol):
+    """An implementation that claims "groups". States and gradients list the parameters of all groups, in order."""
+
+    def start_groups(self, groups: Sequence[Group]) -> Run:
+        """As `start`, of several groups; amsgrad is the same in all."""
+        ...
+
+
+@runtime_checkable
+class GrowingRun(Run, Protocol):
+    """A run of an implementation that claims "late groups"."""
+
+    def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
+        """One group more, behind the others, from the next step on."""
+        ...

@@ -1,0 +1,144 @@
+"""One implementation's diagnosis: of what failed, on those problems and on some that did not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from adapters.contract import Claim, Implementation, Problem
+from conformance.diagnosis import counts
+from conformance.diagnosis.facts import facts
+from conformance.diagnosis.reproducer import reproducer
+from conformance.diagnosis.search import Match, Tick, deadline, search
+from conformance.diagnosis.sentences import sentence
+from conformance.diagnosis.trail import Trail, trail_of
+from conformance.findings import Finding
+from conformance.observe import ContractBreach, ImplementationFailed, run
+from conformance.subjects import Subject, subjects
+
+SECONDS = 10.0
+"""The search for an explanation may take."""
+FAILING, PASSING = 16, 16
+"""Problems that are looked at, of each set."""
+UNKNOWN = "matches nothing known"
+_BY_VALUE = ("one-step", "free-running", "equal-shapes", "clip-gradient-zero", "golden", "direct")
+_NAMED_BY_VALUES = (*_BY_VALUE, "step-count")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The first finding of a failing check."""
+
+    check: str
+    finding: Finding
+    worst_fraction: float
+    """Of the claim's bound, over the whole check."""
+
+
+@dataclass(kw_only=True)
+class Diagnosis:
+    """What is said of one implementation; plain data that travels as JSON."""
+
+    says: str
+    """The diagnosis in one line."""
+    matches: list[Match] = field(default_factory=list)
+    """Explanations that hold on all that was looked at, the simplest first; several cannot be told apart there."""
+    notes: list[str] = field(default_factory=list)
+    """What other failing checks show by themselves."""
+    facts: list[str] = field(default_factory=list)
+    """Measured, where nothing matches."""
+    first: Failure | None = None
+    """The first divergence: step, parameter, elements."""
+    problems: int = 0
+    """Looked at."""
+    unexplained: int = 0
+    """Of those, the ones that the claim does not explain."""
+    seconds: float = 0.0
+    reproducer: str | None = None
+    """A Python file that runs without the suite."""
+
+
+def diagnose(
+    implementation: Implementation,
+    seen: Sequence[tuple[str, int, Subject, bool]],
+    failures: Sequence[Failure],
+    seed: int,
+    say: Tick = lambda _: None,
+) -> Diagnosis:
+    """The diagnosis of an implementation with failing checks.
+
+    seen: what the checks ran on: set, number, subject, and whether any check failed on it. say: told of progress.
+    """
+    began = time.monotonic()
+    trails = _trails(implementation, _chosen(seen, implementation.claim, implementation, seed), say)
+    wrong = [trail for trail in trails if trail.wrong]
+    found, whole = search(trails, deadline(SECONDS, say)) if trails else ([], True)
+    notes = [sentence(f.check, f.finding.message) for f in failures if f.check not in _NAMED_BY_VALUES]
+    reported = [trail for trail in trails if counts.misreported(trail)]
+    if reported:
+        notes.insert(0, counts.reported(trails))
+    diagnosis = Diagnosis(
+        says=_says(found, bool(wrong), notes, whole),
+        matches=found,
+        notes=notes,
+        facts=[] if found else facts(trails),
+        first=_first(failures),
+        problems=len(trails),
+        unexplained=len(wrong),
+    )
+    diagnosis.reproducer = reproducer(implementation, trails, f"{implementation.name}: {diagnosis.says}")
+    diagnosis.seconds = time.monotonic() - began
+    return diagnosis
+
+
+def _says(found: Sequence[Match], values_wrong: bool, notes: Sequence[str], whole: bool) -> str:
+    if found:
+        return found[0].words
+    if values_wrong:
+        return f"{UNKNOWN}{'' if whole else f' within {SECONDS:g} s'}"
+    return notes[0] if notes else UNKNOWN
+
+
+def _first(failures: Sequence[Failure]) -> Failure | None:
+    """Of the check that says most about values."""
+    ordered = sorted(failures, key=lambda f: _BY_VALUE.index(f.check) if f.check in _BY_VALUE else len(_BY_VALUE))
+    return ordered[0] if ordered else None
+
+
+def _chosen(
+    seen: Sequence[tuple[str, int, Subject, bool]], claim: Claim, implementation: Implementation, seed: int
+) -> list[tuple[str, Problem]]:
+    """Failing and passing problems of every set, evenly; where few were run, some more inside the claim."""
+    rows = [(name, number, _problem(subject), failed) for name, number, subject, failed in seen]
+    whole = [row for row in rows if not row[0].startswith("laws") and (row[3] or row[0] != "golden")]
+    if sum(1 for row in whole if row[0] == "general") < PASSING:
+        have = {(name, number) for name, number, *_ in whole}
+        for name in ("general", "equal-shapes"):
+            drawn = subjects(implementation, name, 2 * PASSING if name == "general" else 8 * PASSING, seed)
+            whole += [(f"more of {name}", n, _problem(p), False) for n, p in enumerate(drawn) if (name, n) not in have]
+    chosen = []
+    for name in dict.fromkeys(row[0] for row in whole):
+        for failing, most in ((True, FAILING), (False, PASSING)):
+            some = [row for row in whole if row[0] == name and row[3] is failing]
+            if name == "golden":
+                some.sort(key=lambda row: len(row[2].gradients))
+                most = 2
+            chosen += some[:: max(1, -(-len(some) // most))]
+    return [(f"{name} {number}", problem) for name, number, problem, _ in chosen]
+
+
+def _problem(subject: Subject) -> Problem:
+    return subject if isinstance(subject, Problem) else subject.problem
+
+
+def _trails(implementation: Implementation, chosen: Sequence[tuple[str, Problem]], say: Tick) -> list[Trail]:
+    """What can be observed of them."""
+    trails = []
+    for label, problem in chosen:
+        say(label)
+        try:
+            trails.append(trail_of(implementation, problem, run(implementation, problem).states, label))
+        except (ContractBreach, ImplementationFailed, ValueError):
+            continue
+    return trails

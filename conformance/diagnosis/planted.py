@@ -1,0 +1,99 @@
+"""The suite's own mutants as explanations: each runs from the observed states, in float64."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import reference
+from adapters.contract import Gradient, Hyperparameters, Rows
+from conformance.diagnosis.candidate import Prediction
+from conformance.diagnosis.trail import Trail, values
+from conformance.mutants import MUTANTS, breaches
+from conformance.mutants.twin import Slot, Twin
+from reference.bound import C
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """A mutant of a dialect."""
+
+    mutant: type[Twin]
+
+    @cached_property
+    def words(self) -> str:
+        """Its docstring's first line, and where it happened."""
+        text = inspect.cleandoc(self.mutant.__doc__ or "").partition("\n")[0]
+        return f"{text.rstrip('.')} ({self.mutant.__name__})"
+
+    def steps(self, trail: Trail) -> Iterator[Prediction]:
+        """The mutant's steps. Its own counts and buffers go on; what the state shows is as it was observed.
+
+        Its bound is the claim's, and as much wider as what it computes is larger.
+        """
+        h = _hyperparameters(trail)
+        twin = self.mutant()
+        run = twin.start([np.asarray(theta, np.float64) for theta in trail.problem.parameters], h)
+        for k, given in enumerate(trail.problem.gradients):
+            before = trail.states[k]
+            for i, slot in enumerate(run.slots):
+                _write(slot, before, i)
+            run.step([_double(g) for g in given])
+            yield _state(run.slots, before), _bound(trail, k, run.slots, before)
+
+
+def candidates(dialect: str) -> Iterator[Planted]:
+    """The mutants of a dialect that compute something else, in the suite's order."""
+    computing = (mutant for mutant in MUTANTS if mutant.__module__ != breaches.__name__)
+    return (Planted(mutant) for mutant in computing if mutant.claim.dialect == dialect)
+
+
+def _hyperparameters(trail: Trail) -> Hyperparameters:
+    """As received, in the contract's terms."""
+    given = trail.problem.hyperparameters
+    return replace(given, **{name: getattr(trail.h, name) for name in vars(given)})
+
+
+def _double(g: Gradient) -> Gradient:
+    if isinstance(g, Rows):
+        return Rows(indices=g.indices.copy(), values=g.values.astype(np.float64))
+    return None if g is None else g.astype(np.float64)
+
+
+def _write(slot: Slot, state: reference.State, i: int) -> None:
+    slot.theta[...], slot.m[...], slot.v[...] = state.theta[i], state.m[i], state.v[i]
+    if slot.v_max is not None and state.v_max is not None:
+        slot.v_max[...] = state.v_max[i]
+
+
+def _state(slots: list[Slot], before: reference.State) -> reference.State:
+    def arrays(name: str) -> tuple[Any, ...]:
+        return tuple(np.array(getattr(slot, name)) for slot in slots)
+
+    v_max = None if before.v_max is None else arrays("v_max")
+    return reference.State(arrays("theta"), arrays("m"), arrays("v"), v_max, before.t)
+
+
+def _bound(trail: Trail, k: int, slots: list[Slot], before: reference.State) -> reference.Bound:
+    step, start, found = trail.claimed[k], dict(values(before)), dict(values(_state(slots, before)))
+    wide = {}
+    for key, claimed in step.value.items():
+        with np.errstate(all="ignore"):
+            moved = np.abs(found[key] - start[key])
+            wider = step.bound[key] * moved / np.abs(claimed - start[key])
+            # Where the claim moves nothing, the roundings of one step by themselves.
+            alone = 4 * C * trail.rounding.u * (moved + np.abs(found[key]))
+            bound = np.where(claimed == start[key], alone, np.fmax(wider, step.bound[key]))
+            wide[key] = np.where(np.isfinite(found[key]), bound, np.inf)
+
+    def group(name: str) -> tuple[Any, ...]:
+        return tuple(wide[i, name] for i in range(len(slots)))
+
+    v_max = None if before.v_max is None else group("v_max")
+    none = tuple(np.zeros(theta.shape, dtype=bool) for theta in before.theta)
+    return reference.Bound(group("parameters"), group("m"), group("v"), v_max, group("parameters"), none)

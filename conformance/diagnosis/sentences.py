@@ -1,0 +1,54 @@
+"""What a failing check says by itself, where no number is compared with the oracle's: a sentence per check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+SENTENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "contract": "the state is not what the contract asks for",
+        "caller-arrays": "it writes into arrays that are the caller's, or returns arrays that change later",
+        "identity": "another code path ran than the one that is claimed",
+        "informative": "the declared arithmetic is too coarse for any problem to tell something",
+        "law-determinism": "the same problem gives other bits when it is run again: something is random, summed in any"
+        " order, or left behind by the optimizer before",
+        "law-sign": "mirrored parameters and gradients do not give the mirrored trajectory: it rounds to one side,"
+        " or treats signs differently",
+        "law-scale": "gradients and epsilon scaled by a power of two do not give the scaled trajectory: something is"
+        " added that does not scale, or a range is left",
+        "law-zero-rate": "with learning rate 0 the parameters move, or the moments do not: 0 is taken for absent",
+        "law-independence": "values of one parameter change another one's trajectory: something is shared, or scaled"
+        " together",
+        "law-equal-parameters": "equal parameters do not move as one of them alone: they share state, or a count",
+        "law-permutation": "an element's result depends on its place: a tail or a block computes otherwise",
+        "law-split": "a parameter cut in two does not move as the whole: a tail computes otherwise, or something counts"
+        " parameters",
+        "law-nonfinite": "NaN or an infinity in one element changes others, or NaN is hidden",
+        "law-bounded-update": "an update is larger than Adam's can be",
+        "law-constant-gradient": "a constant gradient does not move theta by learning_rate g / (abs(g) + epsilon) in"
+        " a step",
+        "law-zero-gradient": "gradients of zero make moments, or move theta beside its decay",
+        "law-amsgrad": "v_max is not the larger of the last v_max and v",
+        "law-untouched-rows": "rows that the gradient does not name are changed",
+        "law-row-order": "the order in which rows are named changes the result",
+        "law-sparse-dense": "a row-sparse gradient does not give what the dense one gives",
+        "law-save-load": "saved, loaded and continued it is not what it would have been: something is not saved, or not"
+        " loaded",
+        "law-load-into-other": "a load into another object brings back other hyper-parameters than the claim says",
+        "law-configuration": "built from its own configuration it is another optimizer",
+        "law-change": "a hyper-parameter that is changed between steps is not used from the next step on",
+        "law-switched-on": "what is switched on between steps does not begin then",
+        "law-caller-hyperparameters": "it changes the hyper-parameters that are the caller's",
+        "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
+        "law-late-group": "a group that is added late does not begin as the dialect says",
+        "law-late-load": "loaded after many steps it goes on otherwise: the count was stored in a narrow format",
+    }
+)
+"""By the name of the check; one that is not here is told by its own message."""
+
+
+def sentence(check: str, message: str) -> str:
+    """Of a failing check with this first message."""
+    known = SENTENCES.get(check)
+    return f"{check}: {known}" if known else f"{check}: {message}"

@@ -1,0 +1,149 @@
+"""Problems where kernels end: sizes, layouts, betas and dtypes next to an edge, each of them in every run.
+
+Sets of fixed drafts, not drawn ones: a size that is left out by chance would be left out of a gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.contract import Claim, Hyperparameters, Precision
+from conformance.problems import Draft, Shapes, wide
+
+FEW = 100
+"""Below so many problems of the general set, a set here is shorter."""
+
+# Vectors are of 2 to 16 elements, and of up to 64 where a compiler unrolls them.
+SMALL: Shapes = tuple((n,) for n in (*range(1, 34), 63, 64, 65, 255, 256, 257))
+# Blocks and chunks, and half a chunk besides; 16384 is fused_adam's segment, 32768 what torch gives a thread.
+LARGE: Shapes = tuple((n,) for n in (1023, 1024, 1025, 4097, 16383, 16384, 32769, 16385, 24575))
+SEVERAL_THREADS: Shapes = ((131071,), (131073,))
+# In the second dtype, whose vectors are half as long or twice.
+FEWER: Shapes = tuple((n,) for n in (*range(1, 10), 15, 16, 17, 31, 33, 65, 1023, 16385))
+ROW_WIDTHS: Shapes = tuple((3, n) for n in (1, 7, 8, 9, 16, 17, 33))
+
+# Axes of length 1 may have any stride; some of nothing and of one element besides.
+LAYOUT_SHAPES: Shapes = ((4, 6), (2, 3, 4, 5), (33,), (5, 1, 3), (1, 7), (), (0, 3))
+
+NEXT_TO_ONE = 1 - 2.0**-20
+LAST_OF_FLOAT32 = 1 - 2.0**-24
+NEXT_TO_ZERO = 2.0**-30
+BETAS = (
+    (0.875, NEXT_TO_ONE),
+    (NEXT_TO_ONE, NEXT_TO_ONE),
+    (0.0, 1 - 2.0**-23),
+    (0.5, LAST_OF_FLOAT32),
+    (NEXT_TO_ZERO, 0.0),
+    (NEXT_TO_ONE, NEXT_TO_ZERO),
+    (0.0, 0.0),
+)
+"""beta_1 and beta_2; every format here but the low ones holds them exactly."""
+
+
+def sizes(claim: Claim, number: int) -> list[Draft]:
+    """Parameters of sizes around those of vectors, blocks, chunks and of what one thread does."""
+    dtypes = wide(claim)
+    adam, decaying = _one(claim, amsgrad=True), _one(claim, l2=0.1, weight_decay=0.1)
+    if "dense" not in claim.gradients:
+        return [_draft(dtype, ROW_WIDTHS, adam, 2, rows="rows") for dtype in dtypes]
+    found = [_draft(dtypes[0], SMALL, adam, 2), _draft(dtypes[0], LARGE[-2:], decaying, 2)]
+    if number >= FEW:
+        found += [_draft(dtype, FEWER, decaying, 2) for dtype in dtypes[1:]]
+        found += [_draft(dtypes[0], shapes, adam, 2) for shapes in (LARGE[:-2], SEVERAL_THREADS)]
+        if "rows" in claim.gradients:
+            found.append(_draft(dtypes[0], ROW_WIDTHS, adam, 2, rows="rows"))
+    return found
+
+
+def rows(claim: Claim, number: int) -> list[Draft]:
+    """Rows, each named once, of parameters that can be turned over and cut."""
+    settings = (_one(claim, amsgrad=True), _one(claim, l2=0.1, weight_decay=0.1))
+    unsorted = "unsorted rows" in claim.gradients
+    return [
+        _draft(dtype, shapes, h, 4, rows="rows", unsorted=unsorted)
+        for dtype in wide(claim)
+        for h, shapes in zip(settings, (((9, 31), (33,)), ((17,), (4, 2))), strict=True)
+    ]
+
+
+def layouts(claim: Claim, number: int) -> list[Draft]:
+    """Dense gradients of parameters whose axes can be laid out in more than one way."""
+    settings = (_one(claim, amsgrad=True), _one(claim, l2=0.1, weight_decay=0.1))
+    drafts = [_draft(dtype, LAYOUT_SHAPES, h, 3) for h in settings for dtype in wide(claim)]
+    return drafts if number >= FEW else drafts[:1]
+
+
+def betas(claim: Claim, number: int) -> list[Draft]:
+    """Betas of 0, next to it, and next to 1."""
+    drafts = [
+        _draft(dtype, ((5,), ()), _one(claim, beta_1=beta_1, beta_2=beta_2), 8)
+        for dtype in wide(claim)
+        for beta_1, beta_2 in BETAS
+    ]
+    return drafts if number >= FEW else drafts[:2]
+
+
+def low_precision(claim: Claim, number: int) -> list[Draft]:
+    """The low formats: gradients whose squares, and hyper-parameters of which, something is left in them."""
+    settings = (
+        _one(claim, amsgrad=True),
+        _one(claim, beta_1=0.5, beta_2=0.9375, epsilon=0.125, l2=0.125),
+        _one(claim, beta_1=0.0, beta_2=0.984375, epsilon=2.0**-7, weight_decay=0.125),
+    )
+    regimes = ("normal", "alternating", "spike")
+    return [
+        _draft(dtype, ((33,), (257,), (4, 2), ()), h, 8, regime=regime, scale=scale)
+        for dtype in _low(claim)
+        for h, regime, scale in zip(settings, regimes, (1.0, 2.0, 0.25), strict=True)
+    ]
+
+
+STEPS: dict[str, int] = {"bfloat16": 600, "float16": 2400}
+"""Well beyond the first integer that the format does not have: 257, and 2049."""
+MEMORIES: dict[str, float] = {"bfloat16": 1 - 2.0**-10, "float16": 1 - 2.0**-12}
+"""beta_2 that has not forgotten the first step by then: 1 - beta_2^t still grows."""
+
+
+def many_steps(claim: Claim, number: int) -> list[Draft]:
+    """More steps than the low formats can count."""
+    return [
+        _draft(
+            dtype,
+            ((3,),),
+            _one(claim, learning_rate=1.0, beta_1=0.0, beta_2=MEMORIES[dtype]),
+            STEPS[dtype],
+            regime="alternating",
+        )
+        for dtype in _low(claim)
+    ]
+
+
+def _low(claim: Claim) -> tuple[Precision, ...]:
+    return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
+
+
+def _one(claim: Claim, **wanted: Any) -> Hyperparameters:
+    """Hyper-parameters that float32 holds exactly; of those wanted, the ones that are claimed. One decay at most."""
+    values = {"learning_rate": 0.125, "beta_1": 0.875, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-10} | wanted
+    values = {name: value for name, value in values.items() if name in claim.hyperparameters}
+    if values.get("l2"):
+        values.pop("weight_decay", None)
+    return Hyperparameters(**values)
+
+
+def _draft(dtype: Precision, shapes: Shapes, h: Hyperparameters, steps: int, **given: Any) -> Draft:
+    usual: dict[str, Any] = {"regime": "normal", "scale": 1.0, "rows": "dense"}
+    usual |= {"unsorted": False, "mixed": False, "absent": False}
+    return Draft(dtype=dtype, shapes=shapes, steps=steps, hyperparameters=h, **(usual | given))
+
+
+SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
+    "sizes": sizes,
+    "rows": rows,
+    "layouts": layouts,
+    "betas": betas,
+    "low-precision": low_precision,
+    "many-steps": many_steps,
+}
+"""Name of a set: its drafts for a claim and a number of problems in the general set."""

@@ -1,0 +1,137 @@
+"""What the laws of procedures share: optional members that are asked, and hyper-parameters other than the given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from adapters.contract import Array, Claim, Gradient, Hyperparameters, Implementation, Problem, State
+from conformance import oracle
+from conformance.describe import describe
+from conformance.findings import Finding, Outcome
+from conformance.laws.related import Comparison, on_values, related
+from conformance.observe import ContractBreach, ImplementationFailed, guarded, stepped
+
+LONGEST = 10
+"""Steps of a problem that are run, to keep the cost small."""
+OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None}
+"""Hyper-parameters that one value switches off."""
+_OTHERS: dict[str, tuple[Any, Any]] = {
+    "learning_rate": (0.01, 0.1),
+    "beta_1": (0.8, 0.5),
+    "beta_2": (0.99, 0.9),
+    "epsilon": (1e-3, 1e-2),
+    "adaptive_epsilon": (True, False),
+    "l2": (0.1, 1e-4),
+    "weight_decay": (0.5, 0.01),
+    "rescale_grad": (0.5, 1.0),
+    "clip_gradient": (0.5, 10.0),
+    "sma_threshold": (6.0, 4.5),
+    "epsilon_root": (1e-3, 1.0),
+    "momentum_decay": (0.1, 1.0),
+}
+"""Out of those that problems are drawn from, as they arrive exactly everywhere."""
+
+
+def claims(procedure: str) -> Any:
+    """Whether a claim has the procedure."""
+
+    def applies(claim: Claim) -> bool:
+        return procedure in claim.procedures
+
+    return applies
+
+
+def reach(implementation: Implementation, procedure: str) -> frozenset[str]:
+    """The hyper-parameters that the procedure is claimed for."""
+    return implementation.claim.procedures[procedure].hyperparameters
+
+
+def value(name: str, than: Any) -> Any:
+    """A value of a hyper-parameter other than `than`."""
+    first, second = _OTHERS[name]
+    return second if than == first else first
+
+
+def other(h: Hyperparameters, names: frozenset[str]) -> Hyperparameters:
+    """`h` with other values of `names`; what is off stays off."""
+    on = [name for name in names if name not in OFF or getattr(h, name) != OFF[name]]
+    return replace(h, **{name: value(name, getattr(h, name)) for name in on})
+
+
+def of_length(problem: Problem, least: int, most: int = LONGEST) -> Problem:
+    """The problem with its gradients again and again, so that it has at least so many steps, and at most."""
+    times = -(-least // len(problem.gradients))
+    gradients = (problem.gradients * times)[: max(most, least)]
+    return problem if len(gradients) == len(problem.gradients) else replace(problem, gradients=gradients)
+
+
+def quieter_from(problem: Problem, k: int) -> Problem:
+    """Gradients behind step k are 2^-6 times as large, so that v falls and AMSGrad's maximum is an older one."""
+    quiet = on_values(lambda g: np.asarray(np.ldexp(g, -6)))
+    later = tuple(tuple(quiet(g) for g in step) for step in problem.gradients[k:])
+    return replace(problem, gradients=problem.gradients[:k] + later)
+
+
+def ask(whom: Any, procedure: str, *arguments: Any) -> Any:
+    """What an optional member of an implementation or of its run answers."""
+    return guarded(lambda: getattr(whom, procedure)(*arguments))
+
+
+def ask_bytes(whom: Any, procedure: str) -> bytes:
+    """As `ask`, for what must be bytes."""
+    answer = ask(whom, procedure)
+    if not isinstance(answer, bytes):
+        raise ImplementationFailed(f"{procedure}() returned a {type(answer).__name__}; accepted: bytes")
+    return answer
+
+
+def started(implementation: Implementation, problem: Problem) -> Any:
+    """A run, nothing done yet."""
+    return guarded(implementation.start, copies(problem.parameters), replace(problem.hyperparameters))
+
+
+def copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
+    """Copies, for whoever might keep or write them."""
+    return tuple(array.copy() for array in arrays)
+
+
+class Steps(Comparison):
+    """A comparison that takes the steps itself.
+
+    A state that breaks the contract is its finding, unless a plain run does so too, which the check `contract` reports.
+    """
+
+    def __init__(self, implementation: Implementation, problem: Problem) -> None:
+        super().__init__(problem)
+        self.implementation = implementation
+
+    def take(self, run: Any, first: int, gradients: Sequence[Sequence[Gradient]]) -> tuple[State, ...]:
+        """The states after `gradients`, the first of which is step `first` + 1; none where the contract is broken."""
+        return self.take_of(self.problem, run, first, gradients)
+
+    def take_of(
+        self, problem: Problem, run: Any, first: int, gradients: Sequence[Sequence[Gradient]]
+    ) -> tuple[State, ...]:
+        """As `take`, of another problem."""
+        try:
+            return stepped(run, problem, first, gradients)
+        except ContractBreach as breach:
+            if related(self.implementation, self.problem):
+                self.outcome.findings.append(Finding(message=str(breach), description=describe(self.problem)))
+            return ()
+
+    def as_reference(self, observed: Sequence[State], hyperparameters: Sequence[Hyperparameters]) -> Outcome:
+        """Every step from the observed state, and the free-running trajectory, within their bounds of the reference."""
+        if len(observed) < len(self.problem.gradients):
+            return self.outcome  # the contract is broken, which has been found
+        dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(self.problem.dtype)
+        for s in oracle.walk(dialect, a, self.problem, observed, hyperparameters):
+            for i in range(len(self.problem.parameters)):
+                for quantities in (s.from_observed(i), s.free_running(i)):
+                    for name, obtained, expected, bound in quantities:
+                        self.within(s.number, i, name, obtained, expected, bound)
+        return self.outcome

@@ -1,0 +1,151 @@
+"""Laws of hyper-parameters: a configuration holds them all, a change holds from the next step on, the caller's stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from adapters.contract import Claim, Hyperparameters, Implementation, Problem, State
+from conformance.findings import Finding, Outcome
+from conformance.laws.procedures import (
+    OFF,
+    Steps,
+    ask,
+    ask_bytes,
+    copies,
+    of_length,
+    other,
+    reach,
+    started,
+    value,
+)
+from conformance.laws.related import on_values, related, with_gradients
+from reference import dialect, stages
+
+
+def configuration(implementation: Implementation, problem: Problem) -> Outcome:
+    """An optimizer made from another's configuration alone has every one of its hyper-parameters.
+
+    With equal hyper-parameters, parameters and gradients two new optimizers give equal bits. Every hyper-parameter
+    that is claimed has another value than its default, and gradients are of the order of 1, so that each shows. The
+    configuration is taken in the middle of a run, after a change where there is one, which it then holds.
+    """
+    problem = replace(of_length(problem, 8), hyperparameters=_everything(implementation.claim, problem))
+    problem = with_gradients(problem, on_values(lambda g: np.asarray(np.frexp(g)[0])))
+    found = Steps(implementation, problem)
+    run = started(implementation, problem)
+    found.take(run, 0, problem.gradients[:2])
+    h = problem.hyperparameters
+    if "change" in implementation.claim.procedures:
+        h = other(h, reach(implementation, "change"))
+        ask(run, "change", h)
+    made = ask(implementation, "configured", copies(problem.parameters), ask_bytes(run, "configuration"))
+    expected = related(implementation, replace(problem, hyperparameters=h))
+    return found.same_runs(found.take(made, 0, problem.gradients), expected)
+
+
+def changed(implementation: Implementation, problem: Problem) -> Outcome:
+    """Hyper-parameters that are changed between steps hold from the next step on, and no state is lost.
+
+    A step of every dialect reads hyper-parameters as they are then, beta^t included, which is a power of the current
+    beta: the trajectory is the reference's with the changed ones in the middle third and the first ones again in the
+    last. The bound follows step by step, each with the hyper-parameters that hold in it. Arithmetic that carries
+    beta^t as a product is given the same betas throughout. Where a constructor takes epsilon 0 for its default, which
+    an assignment need not, epsilon is not 0.
+    """
+    problem = of_length(problem, 6)
+    names = reach(implementation, "change")
+    if implementation.arithmetic(problem.dtype).power_form == "product":
+        names -= {"beta_1", "beta_2"}
+    h = problem.hyperparameters
+    if not h.epsilon and stages.zero_epsilon_is_default in dialect(implementation.claim.dialect).stages:
+        h = replace(h, epsilon=value("epsilon", 0.0))
+        problem = replace(problem, hyperparameters=h)
+    n = len(problem.gradients)
+    return _with_changes(implementation, problem, {0: h, n // 3: other(h, names), 2 * n // 3: h})
+
+
+def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
+    """Decay and clipping act once they are given, be it to an object that was built without.
+
+    As `changed`, from off to on; and as `load_continues`, for an object that was built with them off and loads the
+    state of one that has them on. One of them at a time.
+    """
+    problem = of_length(problem, 4, 4)
+    k = 2
+    outcome = Outcome()
+    for name in sorted(switches(implementation.claim)):
+        off = replace(problem.hyperparameters, **OFF)
+        on = replace(off, **{name: value(name, OFF[name])})
+        if "change" in implementation.claim.procedures and name in reach(implementation, "change"):
+            built_off = replace(problem, hyperparameters=off)
+            outcome.add(_with_changes(implementation, built_off, {0: off, k: on}))
+        if "save" in implementation.claim.procedures and name in reach(implementation, "save"):
+            found = Steps(implementation, replace(problem, hyperparameters=on))
+            run = started(implementation, found.problem)
+            found.take(run, 0, problem.gradients[:k])
+            resumed = ask(implementation, "resume", copies(problem.parameters), off, ask_bytes(run, "save"))
+            wanted = found.take(run, k, problem.gradients[k:])
+            outcome.add(found.same_runs(found.take(resumed, k, problem.gradients[k:]), wanted, first=k))
+    return outcome
+
+
+def callers(implementation: Implementation, problem: Problem) -> Outcome:
+    """The hyper-parameters that the caller gave are the caller's: no step and no change writes into them."""
+    problem = of_length(problem, 1, 3)
+    found = Steps(implementation, problem)
+    given = replace(problem.hyperparameters)
+    run = ask(implementation, "start", copies(problem.parameters), given)
+    found.take(run, 0, problem.gradients)
+    pairs = [(given, problem.hyperparameters)]
+    if "change" in implementation.claim.procedures:
+        new = other(problem.hyperparameters, reach(implementation, "change"))
+        pairs.append((replace(new), new))
+        ask(run, "change", pairs[-1][0])
+        found.take(run, len(problem.gradients), problem.gradients)
+    for now, then in pairs:
+        found.outcome.compared += len(vars(then))
+        for name, was in vars(then).items():
+            if getattr(now, name) != was:
+                message = f"the caller's {name} was {was!r} and is {getattr(now, name)!r}"
+                found.outcome.findings.append(Finding(message=message))
+    return found.outcome
+
+
+def switches(claim: Claim) -> frozenset[str]:
+    """What can be switched on by a procedure that is claimed."""
+    reached = [claim.procedures[name].hyperparameters for name in ("change", "save") if name in claim.procedures]
+    return frozenset(OFF) & frozenset[str]().union(*reached)
+
+
+def can_switch(claim: Claim) -> bool:
+    """Whether there is anything to switch on."""
+    return bool(switches(claim))
+
+
+def _everything(claim: Claim, problem: Problem) -> Hyperparameters:
+    """No hyper-parameter of the claim is its default, but for one of the two decays, which may be one argument."""
+    names = set(claim.hyperparameters)
+    if {"l2", "weight_decay"} <= names:
+        names -= {"l2" if problem.hyperparameters.weight_decay else "weight_decay"}
+    usual = Hyperparameters()
+    given: dict[str, Any] = {name: value(name, getattr(usual, name)) for name in names - {"amsgrad"}}
+    return replace(usual, **given, amsgrad="amsgrad" in names)
+
+
+def _with_changes(implementation: Implementation, problem: Problem, at: dict[int, Hyperparameters]) -> Outcome:
+    """A run in which hyper-parameters change before the steps of these numbers, from 0 on, beside the reference."""
+    found = Steps(implementation, problem)
+    run = started(implementation, problem)
+    borders = [*at, len(problem.gradients)]
+    observed: list[State] = []
+    held: list[Hyperparameters] = []
+    for k, until in pairwise(borders):
+        if k:
+            ask(run, "change", at[k])
+        observed += found.take(run, k, problem.gradients[k:until])
+        held += [at[k]] * (until - k)
+    return found.as_reference(observed, held)

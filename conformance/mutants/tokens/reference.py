@@ -1,0 +1,177 @@
+"""What is changed in the reference: its stages, the scalars of a step, the walk over parameters, the dialects' rows.
+
+Judged by the reference as it is: a mutant runs in float32 (`float32.py`), under the float32 bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from types import CodeType, FunctionType
+
+import reference
+from conformance.mutants.tokens import float32
+from conformance.mutants.tokens.aim import Aim
+from conformance.mutants.tokens.changes import Vocabulary
+from conformance.mutants.tokens.gate import CHECKS
+from conformance.mutants.tokens.mutant import Mutant, Target
+from conformance.mutants.tokens.reference_proofs import PROOFS
+from conformance.mutants.tokens.search import Effect, search
+
+STAGES = Target(
+    module="reference.stages",
+    scopes=(
+        "rescale",
+        "clip",
+        "l2",
+        "sum_duplicate_rows",
+        "scatter_rows",
+        "gather_rows",
+        "restore_rows",
+        "named_rows_move",
+        "replace_rows",
+        "decay_theta",
+        "decay_direction",
+        "first_moment",
+        "second_moment",
+        "amsgrad_maximum",
+        "zero_epsilon_is_default",
+        "epsilon_as_given",
+        "epsilon_hat",
+        "paper_epsilon",
+        "rectified",
+        "subtract",
+        "_second",
+    ),
+    vocabulary=Vocabulary(
+        kinds=(
+            ("p.theta", "p.m", "p.v", "p.v_max", "p.g"),
+            ("p.direction", "p.denominator", "p.step_size", "p.epsilon"),
+            ("h.beta_1", "h.beta_2"),
+            ("h.power_beta_1", "h.power_beta_2"),
+            ("h.learning_rate", "h.epsilon"),
+            ("h.l2", "h.weight_decay"),
+            ("h.rescale_grad", "h.clip_gradient"),
+            ("h.amsgrad", "h.adaptive_epsilon"),
+            ("bias_1", "bias_2"),
+            ("unique", "position"),
+            ("whole", "part"),
+            ("r_t", "p.rho_t"),
+            ("epsilon_hat", "paper_epsilon"),
+            ("np.minimum", "np.maximum"),
+        ),
+        functions=("x.sqrt", "np.zeros_like"),
+        objects=("p",),
+    ),
+)
+
+SCALARS = Target(
+    module="reference.bias_correction",
+    scopes=("one_minus_power", "sma_inf", "sma", "rectification", "_langevin", "_one_minus_langevin"),
+    vocabulary=Vocabulary(
+        kinds=(
+            ("beta", "t"),
+            ("beta_2", "half"),
+            ("rho_t", "rho_inf"),
+            ("y", "denominator"),
+            ("_langevin", "_one_minus_langevin"),
+        ),
+        functions=("x.sqrt", "x.log", "x.expm1"),
+    ),
+)
+
+WALK = Target(
+    module="reference.step",
+    scopes=("initial_state", "step", "_one", "_split"),
+    # What only an onlooker sees: the bound and diagnosis watch the stages, or force a branch.
+    leave="watch|before = replace|rectify",
+    vocabulary=Vocabulary(
+        kinds=(
+            ("theta", "m", "v", "v_max"),
+            ("state.theta", "state.m", "state.v", "state.v_max"),
+            ('"theta"', '"m"', '"v"', '"v_max"'),
+            ('"optimizer"', '"parameter"'),
+            ("numbers", "zeros"),
+        ),
+        objects=("p",),
+    ),
+)
+
+DIALECTS = Target(
+    module="reference.dialects",
+    scopes=("_MOMENTS", "_TABLE"),
+    vocabulary=Vocabulary(
+        kinds=(
+            ("s.epsilon_hat", "s.paper_epsilon"),
+            ("s.zero_epsilon_is_default", "s.epsilon_as_given"),
+            ("s.decay_theta", "s.decay_direction"),
+            ("s.scatter_rows", "s.gather_rows"),
+            ("s.first_moment", "s.second_moment"),
+        ),
+        keywords={"step_count": ('"optimizer"', '"parameter"')},
+        sequences=("stages", "_MOMENTS"),
+    ),
+)
+
+HINTS: tuple[tuple[str, str], ...] = (
+    ("gather|restore|whole|-lazy", "mxnet2-adam-lazy"),
+    ("mxnet1-adam-lazy", "mxnet1-adam-lazy"),
+    ("mxnet1", "mxnet1-adam"),
+    ("mxnet2|rescale|clip", "mxnet2-adam"),
+    ("rectif|sma|rho|langevin|decay_direction|named_rows|tfa", "tfa-rectified-adam"),
+    ("adaptive|tf-keras", "tf-keras-adam"),
+    ("paper|l2|torch", "torch-adam"),
+    ("default|keras-v2", "keras-v2-adam"),
+)
+
+
+def reached(mutant: Mutant, adapters: Sequence[str]) -> Sequence[str]:
+    """A row of the table is read under its own name alone, and a stage by the rows that it stands in."""
+    scope, _, row = mutant.change.scope.partition(".")
+    if mutant.module == DIALECTS.module:
+        return [name for name in adapters if name == row] or adapters
+    if mutant.module in (STAGES.module, SCALARS.module):
+        return [name for name in adapters if scope in _functions(name)]
+    return adapters
+
+
+@cache
+def _functions(dialect: str) -> frozenset[str]:
+    """Names of the functions that a dialect's stages call, directly or not."""
+    found: dict[str, FunctionType] = {}
+    waiting = [stage for stage in reference.dialect(dialect).stages if isinstance(stage, FunctionType)]
+    while waiting:
+        function = waiting.pop()
+        if function.__name__ not in found:
+            found[function.__name__] = function
+            called = (function.__globals__.get(name) for name in _names(function.__code__))
+            waiting += [f for f in called if isinstance(f, FunctionType)]
+    return frozenset(found)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def effect(dialects: Sequence[str], seed: int) -> Effect:
+    """The largest effect that is found on these dialects as this process imports them."""
+    return search([float32.claim_of(reference.dialect(name)) for name in dialects], seed)
+
+
+REFERENCE = Aim(
+    name="reference",
+    targets=(STAGES, SCALARS, WALK, DIALECTS),
+    adapters=tuple(reference.DIALECTS),
+    load=float32.implementation,
+    checks=tuple(name for name in CHECKS if name != "identity"),  # that a row is another one is to show in numbers
+    hints=HINTS,
+    reached=reached,
+    profiles=("quick",),
+    patience=20,
+    controlled=True,
+    search=effect,
+    proofs=PROOFS,
+)

@@ -1,0 +1,251 @@
+"""The largest effect of a change of the reference: a search made to maximise it.
+
+The effect on one problem is the largest difference, in float64, of the changed reference from the one as it
+is, divided by the bound of the float32 implementation: after every step, of every quantity and element, on
+the trajectory and in the single step. The search draws points at random (hyper-parameters over many
+decades, kinds and sizes of gradients, numbers of steps), then climbs from the best of them, one coordinate at
+a time.
+
+A step count beyond what anybody would run is reached exactly: while no gradient has come but zeros, m = v = 0
+and only t moves.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from random import Random
+from typing import Any
+
+import numpy as np
+
+import reference
+from adapters.contract import Arithmetic, Claim, Hyperparameters, Problem, Rows
+from conformance import oracle
+from conformance.problems import REGIMES, Draft, build
+
+ARITHMETIC = Arithmetic(storage="float32", compute="float32", step_size="float32")
+"""Of `conformance.mutants.tokens.float32`."""
+SHAPES = (((16, 2),), ((8, 2), (3,)))
+RESTARTS = 3
+"""Points that are climbed from."""
+MOST_IDLE = 10**7
+"""Steps."""
+ENOUGH = 100.0
+"""Bounds; what has such an effect is no mistake below the bound, however much higher it may go."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """The largest that was found."""
+
+    fraction: float = 0.0
+    """Of the float32 bound; infinite where the changed one raises or another t comes out."""
+    differs: bool = False
+    """Whether any number was another one at all."""
+    where: str = ""
+    """Dialect and problem."""
+    tried: int = 0
+    """Problems."""
+
+    def or_larger(self, other: Effect) -> Effect:
+        """The larger one, and both counted."""
+        larger = other if (other.fraction, other.differs) > (self.fraction, self.differs) else self
+        return replace(larger, tried=self.tried + other.tried)
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """One coordinate of a point: a value at random, and values near one."""
+
+    draw: Callable[[Random], Any]
+    near: Callable[[Any, Random], Sequence[Any]]
+
+
+Point = Mapping[str, Any]
+
+
+def search(claims: Sequence[Claim], seed: int, *, drawn: int = 240, climbed: int = 160) -> Effect:
+    """Of the `reference` that this process imports now, beside the one that this module was imported with.
+
+    drawn: points at random, of all dialects together; climbed: points per climb.
+    """
+    changed = importlib.import_module("reference")
+    random = Random(seed)
+    best = Effect()
+    found: list[tuple[Effect, Claim, Point]] = []
+    for claim in claims:
+        coordinates = _coordinates(claim)
+        for _ in range(max(1, drawn // len(claims))):
+            point: Point = {name: c.draw(random) for name, c in coordinates.items()}
+            effect = measure(changed, claim.dialect, point)
+            best = best.or_larger(effect)
+            found.append((effect, claim, point))
+    found.sort(key=lambda f: (f[0].fraction, f[0].differs), reverse=True)
+    for effect, claim, start in found[:RESTARTS]:
+        if effect.differs and best.fraction < ENOUGH:
+            best = best.or_larger(_climb(changed, claim, start, effect, random, climbed))
+    return best
+
+
+def _climb(changed: Any, claim: Claim, point: Point, effect: Effect, random: Random, budget: int) -> Effect:
+    """Uphill along one coordinate after the other, until none leads higher or the budget is spent."""
+    coordinates = _coordinates(claim)
+    best = replace(effect, tried=0)
+    while True:
+        before = best.fraction
+        for name in random.sample(list(coordinates), len(coordinates)):
+            for value in coordinates[name].near(point[name], random):
+                if best.tried >= budget or best.fraction >= ENOUGH:
+                    return best
+                neighbour = {**point, name: value}
+                higher = measure(changed, claim.dialect, neighbour)
+                point = neighbour if higher.fraction > best.fraction else point
+                best = best.or_larger(higher)
+        if best.fraction <= before:
+            return best
+
+
+# One point
+
+
+def measure(changed: Any, dialect: str, point: Point) -> Effect:
+    """The effect on one problem; infinite where the changed reference raises."""
+    problem, idle = _problem(point)
+    largest, differs = 0.0, False
+    try:
+        for fraction, other in _fractions(changed, dialect, problem, idle):
+            largest, differs = max(largest, fraction), differs or other
+    except Exception as error:
+        largest, differs = math.inf, True
+        return Effect(fraction=largest, differs=True, where=f"{dialect}: raises {error!r}"[:200], tried=1)
+    where = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in point.items() if v)
+    return Effect(fraction=largest, differs=differs, where=f"{dialect}: {where}", tried=1)
+
+
+def _fractions(changed: Any, dialect: str, problem: Problem, idle: int) -> Iterator[tuple[float, bool]]:
+    """Of every step, on the trajectory and by itself: the largest fraction, and whether anything differs."""
+    d, h = reference.dialect(dialect), oracle.received(problem, ARITHMETIC)
+    other_d, other_h = changed.dialect(dialect), changed.Hyperparameters(**asdict(h))
+    rounding = oracle.rounding(ARITHMETIC)
+    with np.errstate(all="ignore"):
+        state = _after(reference.initial_state(problem.parameters, h), idle)
+        other = _after(changed.initial_state(problem.parameters, other_h), idle)
+        bound = reference.initial_bound(state)
+        for gradients in problem.gradients:
+            given = [(g.indices, g.values) if isinstance(g, Rows) else g for g in gradients]
+            exact = reference.initial_bound(state)
+            _, single = reference.bounded_step(d, h, rounding, state, exact, given)
+            alone = changed.step(other_d, other_h, state, given)
+            state, bound = reference.bounded_step(d, h, rounding, state, bound, given)
+            if single.branch or bound.branch:  # both branches are accepted
+                return
+            other = changed.step(other_d, other_h, other, given)
+            yield _beside(state, alone, single)
+            yield _beside(state, other, bound)
+
+
+def _after(state: Any, idle: int) -> Any:
+    """`idle` steps later, in which every gradient was 0."""
+    return replace(state, t=tuple(t + idle for t in state.t))
+
+
+def _beside(state: reference.State, other: Any, bound: reference.Bound) -> tuple[float, bool]:
+    if state.t != other.t:
+        return math.inf, True
+    largest, differs = 0.0, False
+    for name in ("theta", "m", "v", "v_max"):
+        group = getattr(state, name)
+        if (group is None) != (getattr(other, name) is None):
+            return math.inf, True
+        for a, b, limit in zip(group or (), getattr(other, name) or (), getattr(bound, name) or (), strict=True):
+            if a.shape != b.shape:
+                return math.inf, True
+            if np.array_equal(a, b, equal_nan=True):
+                continue
+            differs = True
+            error = np.where(np.isinf(limit) | (a == b), 0.0, np.abs(a - b) / limit)
+            largest = max(largest, float(np.max(np.nan_to_num(error, nan=np.inf), initial=0.0)))
+    return largest, differs
+
+
+# Coordinates
+
+_OFTEN_ABSENT = 0.4
+
+
+def _choice(*values: Any) -> Coordinate:
+    return Coordinate(lambda r: r.choice(values), lambda at, _: [v for v in values if v != at])
+
+
+def _decades(low: float, high: float, *special: Any, rarely: float = 0.1) -> Coordinate:
+    """10^x for x between `low` and `high`; seldom one of the special values."""
+
+    def draw(r: Random) -> Any:
+        return r.choice(special) if special and r.random() < rarely else 10 ** r.uniform(low, high)
+
+    def near(at: Any, r: Random) -> Sequence[Any]:
+        if not at:
+            return [draw(r), draw(r)]
+        steps = (at * 10 ** (sign * r.choice((1.0, 0.3, 0.03))) for sign in (1, -1))
+        return [*(min(max(value, 10**low), 10**high) for value in steps), *special[:1]]
+
+    return Coordinate(draw, near)
+
+
+def _below_one(low: float, high: float) -> Coordinate:
+    """1 - 10^x, and seldom 0."""
+    from_one = _decades(low, high, None)
+
+    def back(value: Any) -> float:
+        return 0.0 if value is None else 1.0 - float(value)
+
+    return Coordinate(
+        lambda r: back(from_one.draw(r)),
+        lambda at, r: [back(v) for v in from_one.near((1.0 - at) if at else None, r)],
+    )
+
+
+_HYPERPARAMETERS: dict[str, Coordinate] = {
+    "learning_rate": _decades(-6, 1, 0.0, rarely=0.02),
+    "beta_1": _below_one(-5, -0.02),
+    "beta_2": _below_one(-6, -0.02),
+    "epsilon": _decades(-12, 1, 0.0),
+    "adaptive_epsilon": _choice(False, True),
+    "amsgrad": _choice(False, True),
+    "l2": _decades(-6, 1, 0.0, rarely=_OFTEN_ABSENT),
+    "weight_decay": _decades(-6, 0, 0.0, rarely=_OFTEN_ABSENT),
+    "rescale_grad": _decades(-4, 4),
+    "clip_gradient": _decades(-6, 4, None, 0.0, rarely=_OFTEN_ABSENT),
+    "sma_threshold": _decades(math.log10(4.01), 3),
+}
+
+
+def _coordinates(claim: Claim) -> dict[str, Coordinate]:
+    kinds = sorted(kind for kind in claim.gradients if kind != "none")
+    own = {name: c for name, c in _HYPERPARAMETERS.items() if name in claim.hyperparameters}
+    return own | {
+        "rows": _choice(*kinds),
+        "unsorted": _choice(*((False, True) if "unsorted rows" in kinds else (False,))),
+        "mixed": _choice(*((False, True) if len(kinds) > 1 else (False,))),
+        "absent": _choice(False, True),
+        "regime": _choice(*REGIMES),
+        "scale": _decades(-12, 6),
+        "shapes": _choice(*SHAPES),
+        "steps": _choice(1, 2, 3, 5, 8, 12),
+        "idle": _decades(-2, 2, 0.0, rarely=0.5),
+        "arrays": Coordinate(lambda r: r.randrange(10**6), lambda _, r: [r.randrange(10**6), r.randrange(10**6)]),
+    }
+
+
+def _problem(point: Point) -> tuple[Problem, int]:
+    """The problem, and how many steps of zero gradients come first: `idle` times the memory 1 / (1 - beta_2)."""
+    own = {name: value for name, value in point.items() if name in _HYPERPARAMETERS}
+    if own.get("l2"):  # as the problems of the suite: torch has one number for both decays
+        own["weight_decay"] = 0.0
+    names = ("shapes", "steps", "regime", "scale", "rows", "unsorted", "mixed", "absent")
+    draft = Draft(dtype="float32", hyperparameters=Hyperparameters(**own), **{name: point[name] for name in names})
+    idle = min(int(point["idle"] / (1 - own.get("beta_2", 0.0))), MOST_IDLE)
+    return build(draft, point["arrays"], 0), idle

@@ -1,0 +1,84 @@
+"""Wrong torch optimizers are named: the bugs of released ones by their names, others rightly or not at all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import unlisted_torch
+import wrong_torch
+from judging import command, judged
+
+from conformance.verdict import Result, Verdict
+
+HERE = Path(__file__).parent
+NUMERIC = ("one-step", "free-running", "equal-shapes", "step-count")
+
+
+def diagnosed(path: str, only: tuple[str, ...] = NUMERIC) -> tuple[Result, dict[str, Any]]:
+    result = judged("torch-optimizer", path, only=only)
+    assert result.verdict is Verdict.DOES_NOT_CONFORM
+    assert result.diagnosis is not None
+    return result, result.diagnosis
+
+
+@pytest.mark.parametrize("cls", wrong_torch.WRONG, ids=lambda cls: cls.__name__)
+def test_a_bug_of_a_released_optimizer_is_named(cls: type) -> None:
+    only = ("golden",) if cls is wrong_torch.CountSticks else NUMERIC  # which takes more than 256 steps
+    _, told = diagnosed(f"wrong_torch:{cls.__name__}", only)
+    assert told["says"] == wrong_torch.WRONG[cls]
+    best = told["matches"][0]
+    assert best["worst_fraction"] <= 1
+    assert best["told"] > 0.5
+    assert 0 < told["unexplained"] <= told["problems"]
+    first = told["first"]["finding"]
+    assert first["step"] >= 1
+    worst = first["worst"][0]
+    assert abs(float(worst["obtained"]) - float(worst["expected"])) > float(worst["bound"])
+
+
+@pytest.mark.parametrize("cls", unlisted_torch.NAMED, ids=lambda cls: cls.__name__)
+def test_what_is_on_no_list_is_named_where_it_is_an_explanation_that_is_tried(cls: type) -> None:
+    _, told = diagnosed(f"unlisted_torch:{cls.__name__}")
+    assert unlisted_torch.NAMED[cls] in told["says"]
+
+
+@pytest.mark.parametrize("cls", unlisted_torch.NAMELESS, ids=lambda cls: cls.__name__)
+def test_what_is_no_known_explanation_gets_no_name_and_measured_facts(cls: type) -> None:
+    _, told = diagnosed(f"unlisted_torch:{cls.__name__}")
+    assert told["matches"] == []
+    assert told["says"].startswith("matches nothing known")
+    assert any("came out wrong" in fact for fact in told["facts"])
+
+
+def test_what_conforms_is_not_diagnosed() -> None:
+    result = judged("torch-optimizer", "wrong_torch:Plain", problems=5)
+    assert (result.verdict, result.diagnosis) == (Verdict.CONFORMS, None)
+
+
+def test_the_reproducer_runs_by_torch_alone_and_is_satisfied_when_the_optimizer_has_healed(tmp_path: Path) -> None:
+    ended = command("--torch-optimizer", "wrong_torch:EpsilonHat", "--problems", "20", "--report", tmp_path / "out")
+    assert ended.returncode == 1
+    assert "diagnosis: epsilon hat instead of paper epsilon" in " ".join(ended.stderr.split())
+    (file,) = (tmp_path / "out" / "reproducers").iterdir()
+    wrong = _alone(file, HERE / "wrong_torch.py", tmp_path)
+    assert wrong.returncode == 1, wrong.stderr
+    assert ": obtained " in wrong.stdout
+    healed = tmp_path / "healed.py"
+    healed.write_text(file.read_text().replace("EpsilonHat(", "Plain(").replace("import EpsilonHat", "import Plain"))
+    right = _alone(healed, HERE / "wrong_torch.py", tmp_path)
+    assert (right.returncode, right.stderr) == (0, "")
+    assert ": 0 of " in right.stdout
+
+
+def _alone(file: Path, optimizer: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The file in a folder with the optimizer, and nothing of this project on the path."""
+    (folder / optimizer.name).write_text(optimizer.read_text())
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(
+        [sys.executable, "-W", "error", file], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )

@@ -1,0 +1,288 @@
+"""What is wrong gets its name: every mutant that computes something else, as itself or as what is the same."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from suite_cli import ROOT, run
+
+from adapters.contract import Claim, Hyperparameters, Problem
+from conformance.child import Child
+from conformance.diagnosis import diagnose, search
+from conformance.diagnosis.sentences import SENTENCES
+from conformance.diagnosis.trail import trail_of
+from conformance.laws import LAWS
+from conformance.mutants import MUTANTS, TWINS, breaches, formula, rows, state, unlawful
+from conformance.mutants.twin import Twin, TwinRun
+from conformance.observe import observe
+from conformance.process import ChildEnd
+from conformance.subjects import subjects
+from conformance.verdict import Result, Verdict, judge
+
+NUMERIC = ("one-step", "free-running", "equal-shapes", "clip-gradient-zero", "step-count")
+
+NAMED: dict[type[Twin], str] = {
+    formula.PaperEpsilonInKeras: "paper epsilon instead of epsilon hat",
+    formula.EpsilonHatInTorch: "epsilon hat instead of paper epsilon",
+    formula.EpsilonInsideRoot: "epsilon inside the square root, of v",
+    formula.NoEpsilon: "epsilon is not used at all",
+    formula.RectifiedWithoutEpsilon: "epsilon is not used at all",
+    formula.LearningRateTooSmall: "learning rate x 0.999",
+    formula.ZeroLearningRateIsDefault: "learning_rate 0 becomes 0.001",
+    formula.LearningRateAtMostOne: "learning rate above 1 is taken for 1",
+    formula.BetaAsText: "beta_1 passes through a text of 10 digits",
+    formula.BetaOneIgnored: "beta_1 is 0.8, whatever was asked",
+    formula.BiasCorrectionOff: "no bias correction",
+    formula.SignSgd: "only the sign of g is used (sign-SGD)",
+    formula.NoMomentum: "no momentum: the step uses g instead of m",
+    formula.Nesterov: "Nesterov momentum: the step uses beta_1 m + (1 - beta_1) g instead of m",
+    formula.TailDecaysByItself: (
+        "m = beta_1 m m + (1 - beta_1) g, in the elements behind the last full vector of 8 only"
+    ),
+    formula.AmsgradIgnored: "amsgrad is ignored: its maximum is kept, and the step uses v",
+    formula.RectifiesTooLate: "rectifies from sma_threshold + 1 on",
+    formula.ClipsAfterDecay: (
+        "clipped after the L2 term instead of before: clip(rescale_grad g + l2 theta), as MXNet 1 does"
+    ),
+    formula.ZeroClipIgnored: "clip_gradient 0 is taken for no clipping",
+    formula.DecayAfterStep: "decay after the step: the updated parameter decays, not the one before",
+    formula.DecayWithoutLearningRate: "weight_decay is not multiplied by the learning rate",
+    formula.L2AppliedDecoupled: "l2 is applied decoupled (as AdamW's decay) instead of entering the gradient",
+    rows.AllRowsMove: "all rows move, not only those that the gradient names",
+    state.StepCountOffByOne: "step count off by one: t + 1 where t belongs",
+    state.CountSticks: "the step count sticks at 256 (bfloat16's last)",
+    state.CountsPerParameter: "a step count per parameter instead of one for the whole optimizer",
+    state.CountsEveryParameter: "one step count that a step advances by the number of its gradients",
+    state.CountNotReported: "state not saved: t (the step count stays 0)",
+    state.NoneIsZero: "a parameter without gradient takes a step with gradient 0, and its t does not count it",
+    state.AmsgradMaximumNotStored: "the maximum of AMSGrad is used and not stored",
+    state.SharedMoments: "parameters of equal shape share their moments",
+    state.RowsShareMoments: "parameters of equal shape share their moments from their first row-sparse gradient on",
+}
+"""Named by an explanation that knows no mutant."""
+AS_ITSELF: tuple[type[Twin], ...] = (
+    formula.NonFusedMinusEpsilon,
+    formula.AdaptiveEpsilonDenseOnly,
+    formula.PowersInSinglePrecision,
+    formula.DecayMultipliesGradient,
+    rows.DuplicatesSquaredOneByOne,
+    rows.LastDuplicateWins,
+    rows.OnlyNeighboursSummed,
+    rows.RowsTakenForSorted,
+    rows.RowsStick,
+    rows.DuplicatesDecayTwice,
+    rows.UntouchedRowsDecay,
+    state.OnlyRemainderStored,
+    state.OnlyFirstBlockStored,
+    state.SecondVectorTwice,
+    state.ZeroStaysZero,
+)
+"""Named by their own docstring."""
+SENTENCED: dict[type[Twin], str] = {
+    state.GradientsOverwritten: "caller-arrays",
+    state.InitialParametersOverwritten: "caller-arrays",
+    state.LiveViews: "caller-arrays",
+    breaches.AnotherCodePath: "identity",
+    breaches.CoarseArithmetic: "informative",
+    breaches.WrongShape: "contract",
+    breaches.WrongDtype: "contract",
+    breaches.TooFewArrays: "contract",
+    breaches.MaximumNotReturned: "contract",
+    unlawful.NanBecomesZero: "law-nonfinite",
+    unlawful.StepSkippedForInfinity: "law-nonfinite",
+    unlawful.TailInDouble: "law-permutation",
+    unlawful.RoundsDown: "law-sign",
+    unlawful.ScaledTogether: "law-independence",
+    unlawful.Dithered: "law-determinism",
+}
+"""Their numbers are the oracle's: the check that fails says what it shows."""
+
+
+def judged(implementation: type[Twin], only: Sequence[str] = (), problems: int = 40) -> Result:
+    """What a run says, in this process."""
+    adapter = f"{Path(inspect.getfile(implementation))}:{implementation.__name__}"
+    order = {"adapter": adapter, "problems": problems, "seed": 0, "checks": list(only), "only": None}
+    out = io.StringIO()
+    Child(order | {"environments": [], "counterparts": []}, out).run()
+    events = tuple(json.loads(line) for line in out.getvalue().splitlines())
+    return judge(adapter, ChildEnd(events=events, failure=None, output="", seconds=0.0))
+
+
+def told(implementation: type[Twin], only: Sequence[str]) -> dict[str, Any]:
+    result = judged(implementation, only)
+    assert result.verdict is Verdict.DOES_NOT_CONFORM
+    assert result.diagnosis is not None
+    return result.diagnosis
+
+
+def name_of(implementation: type[Twin]) -> str:
+    return implementation.__name__
+
+
+@pytest.mark.parametrize("mutant", NAMED, ids=name_of)
+def test_a_mutant_is_named(mutant: type[Twin]) -> None:
+    only = ("golden",) if mutant is state.CountSticks else NUMERIC
+    assert told(mutant, only)["says"] == NAMED[mutant]
+
+
+@pytest.mark.parametrize("mutant", AS_ITSELF, ids=name_of)
+def test_a_mutant_is_named_as_itself(mutant: type[Twin]) -> None:
+    says = told(mutant, NUMERIC)["says"]
+    assert says == f"{(inspect.getdoc(mutant) or '').splitlines()[0].rstrip('.')} ({mutant.__name__})"
+
+
+@pytest.mark.parametrize("mutant", SENTENCED, ids=name_of)
+def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin]) -> None:
+    check = SENTENCED[mutant]
+    found = told(mutant, (check,))
+    assert found["matches"] == []
+    assert f"{check}: {SENTENCES[check]}" in found["notes"]
+
+
+def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
+    modules = {m.__name__ for m in (formula, rows, state, breaches, unlawful)}
+    assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *SENTENCED}
+
+
+def test_every_law_has_a_sentence() -> None:
+    assert {law.name for law in LAWS} <= SENTENCES.keys()
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=name_of)
+def test_no_explanation_holds_of_what_is_right(twin: type[Twin]) -> None:
+    implementation = twin()
+    drawn = subjects(implementation, "general", 10, 1)
+    trails = [
+        trail_of(implementation, p, observe(implementation, p).states, "general")
+        for p in drawn
+        if isinstance(p, Problem)
+    ]
+    assert len(trails) == 10
+    assert search.search(trails) == ([], True)
+
+
+class FailsLater(formula.LearningRateTooSmall):
+    """Raises from its hundredth start on: while it is diagnosed."""
+
+    name = "fails-later"
+    starts = 0
+
+    def start(self, parameters: Any, hyperparameters: Hyperparameters) -> TwinRun:
+        FailsLater.starts += 1
+        if FailsLater.starts > 10:
+            raise RuntimeError("enough")
+        return super().start(parameters, hyperparameters)
+
+
+def test_another_dialect_is_named_with_all_that_compute_the_same_there() -> None:
+    """Keras' formula with torch's claim, on dense gradients."""
+
+    class KerasForTorch(formula.KerasV2Twin):
+        """Claims what it is not."""
+
+        claim = Claim(
+            dialect="torch-adam",
+            hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad"}),
+            gradients=frozenset({"dense"}),
+        )
+
+    implementation = KerasForTorch()
+    seen = [("general", n, p, True) for n, p in enumerate(subjects(implementation, "general", 40, 0))]
+    words = [match.words for match in diagnose(implementation, seen, [], seed=0).matches]
+    assert "it computes keras-v2-adam" in words
+
+
+def test_what_raises_while_it_is_diagnosed_keeps_its_verdict() -> None:
+    FailsLater.starts = 0
+    implementation = FailsLater()
+    seen = [("general", n, p, True) for n, p in enumerate(subjects(implementation, "general", 20, 0))]
+    found = diagnose(implementation, seen, [], seed=0)
+    assert found.problems == 10
+    assert found.says == "learning rate x 0.999"
+    assert diagnose(implementation, seen, [], seed=0).says == "matches nothing known"
+
+
+def test_a_diagnosis_that_does_not_end_takes_no_verdict_away() -> None:
+    result = {"event": "result", "check": "one-step", "problems": 4, "failing": 1, "outcome": {"findings": []}}
+    events = (result, {"event": "checked"}, {"event": "diagnosing", "trying": "x"})
+    ended = judge("it", ChildEnd(events=events, failure="hung: no progress for 9 s", output="", seconds=9.0))
+    assert (ended.verdict, ended.reason) == (Verdict.DOES_NOT_CONFORM, "one-step")
+    assert ended.diagnosis == {"says": "the diagnosis did not end: hung: no progress for 9 s"}
+    assert judge("it", ChildEnd(events=(result,), failure="hung", output="", seconds=9.0)).verdict is Verdict.CRASHED
+
+
+def test_where_nothing_is_known_the_facts_say_what_was_measured() -> None:
+    class OddStepsHalved(formula.KerasV2Twin):
+        """Every odd element moves half as far, where amsgrad is on."""
+
+        def move(self, w: Any, direction: Any) -> Any:
+            odd = np.arange(w.theta.size).reshape(w.theta.shape) % 2 == 1
+            half = odd & (w.v_max is not None)
+            return w.theta - np.where(half, w.element(0.5) * direction, direction)
+
+    implementation = OddStepsHalved()
+    seen = [("general", n, p, True) for n, p in enumerate(subjects(implementation, "general", 30, 0))]
+    found = diagnose(implementation, seen, [], seed=0)
+    assert found.says == "matches nothing known"
+    assert any("parameters came out wrong; m, v and v_max right" in fact for fact in found.facts)
+    assert any("where amsgrad is on" in fact for fact in found.facts)
+    assert any("update obtained / expected, median: 0.5 at t = 1" in fact for fact in found.facts)
+
+
+# Reports and the reproducer
+
+
+def test_the_report_has_the_diagnosis_and_a_reproducer_that_runs_by_itself(tmp_path: Path) -> None:
+    adapter = "conformance/mutants/formula.py:LearningRateTooSmall"
+    ended = run(adapter, options=("--problems", "20", "--report", tmp_path), diagnosis=True)
+    assert ended.code == 1
+    (record,) = (r for r in ended.records if r["record"] == "diagnosis")
+    assert record["implementation"] == adapter
+    assert record["says"] == "learning rate x 0.999"
+    assert record["first"]["check"] == "one-step"
+    assert {"step", "parameter", "quantity", "worst"} <= record["first"]["finding"].keys()
+    assert "diagnosis: learning rate x 0.999 (holds on all" in (tmp_path / "report.md").read_text()
+    assert "diagnosis: learning rate x 0.999 (holds on all" in ended.text
+    (file,) = (tmp_path / "reproducers").iterdir()
+    alone = _python(file, tmp_path)
+    assert (alone.returncode, alone.stderr) == (1, "")
+    assert "obtained " in alone.stdout
+    healed = tmp_path / "healed.py"
+    healed.write_text(file.read_text().replace("LearningRateTooSmall", "KerasV2Twin"))
+    right = _python(healed, tmp_path)
+    assert (right.returncode, right.stderr) == (0, "")
+
+
+def test_a_declared_deviation_is_not_diagnosed(tmp_path: Path) -> None:
+    adapter = "conformance/mutants/formula.py:ZeroClipIgnored"
+    entry = f"""[[deviation]]
+id = "zero-clip"
+implementation = "{adapter}"
+distribution = "numpy"
+versions = ">=1"
+checks = ["clip-gradient-zero"]
+reason = "planted"
+link = "-"
+effect = "planted"
+"""
+    (tmp_path / "deviations.toml").write_text(entry)
+    ended = run(adapter, options=("--problems", "40", "--deviations", tmp_path / "deviations.toml"), diagnosis=True)
+    assert ended.implementation(adapter)["verdict"] == "deviates as declared"
+    assert not [r for r in ended.records if r["record"] == "diagnosis"]
+
+
+def _python(file: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """With nothing of the suite on the path but what the adapter itself imports."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", file]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
