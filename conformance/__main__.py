@@ -113,7 +113,8 @@ def _matrix(options: argparse.Namespace) -> int:
         console.print(f"wrote {options.markdown}")
     if options.json:
         rows = [dict(zip(table.HEADINGS, table.cells(r), strict=True)) | to_json(r.measures()) for r in merged.results]
-        print(json.dumps({"implementations": rows, "problems": merged.problems, "exit_code": int(merged.code)}))
+        answer = {"implementations": rows, "problems": merged.problems, "slowest": table.slowest(merged.results)}
+        print(json.dumps(answer | {"exit_code": int(merged.code)}))
     return merged.code
 
 
@@ -165,6 +166,9 @@ def _explain(console: Console, results: Sequence[Result], complaints: Sequence[s
             console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
     for complaint in complaints:
         console.print(f"[red]deviations:[/] {escape(complaint)}", soft_wrap=True)
+    slow = table.slowest(results)
+    if slow:
+        console.print(f"the slowest {len(slow)} checks:", *slow, sep="\n  ", soft_wrap=True)
     count = sum(len(result.not_claimed) for result in results)
     if count:
         console.print(f"not claimed: {count} framework arguments, listed in the reports; never a pass")

@@ -96,7 +96,7 @@ def golden(implementation: Implementation, case: Replay) -> Outcome:
     observation = _observed(implementation, case.problem)
     if observation.states:
         for e in replay.compare(implementation, case, observation.states):
-            _judge(e, outcome, str(case))
+            _judge(e, outcome, case)
     outcome.weigh()
     return outcome
 
@@ -125,7 +125,7 @@ def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
             message = f"beside {counterpart.name}, step {k + 1}: t is {a.t}, the counterpart's {b.t}"
             return _one(Finding(message=message, quantity="t", step=k + 1), problem)
     for e in two.compare(implementation, counterpart, problem, mine.states, theirs.states):
-        _judge(e, outcome, describe(problem))
+        _judge(e, outcome, problem)
     outcome.weigh()
     return outcome
 
@@ -213,13 +213,13 @@ def _compare(implementation: Implementation, problem: Problem, observation: Obse
         finding = Finding(message=f"the declared arithmetic does not hold the hyper-parameters: {error}")
         return {name: _one(finding, problem) for name in outcomes}
     for e in oracle.compare(implementation.claim.dialect, arithmetic, problem, observation.states):
-        _judge(e, outcomes[e.comparison], describe(problem))
+        _judge(e, outcomes[e.comparison], problem)
     for outcome in outcomes.values():
         outcome.weigh()
     return outcomes
 
 
-def _judge(e: oracle.Expected, outcome: Outcome, description: str) -> None:
+def _judge(e: oracle.Expected, outcome: Outcome, subject: Problem | Replay) -> None:
     """Compare, measure, and keep the first finding."""
     fraction = _fraction(e.obtained, e.value, e.bound)
     ambiguous = np.isinf(e.bound)
@@ -232,6 +232,7 @@ def _judge(e: oracle.Expected, outcome: Outcome, description: str) -> None:
     worst = float(np.max(fraction, initial=0.0))
     outcome.worst_fraction = max(outcome.worst_fraction, worst)
     if worst > 1 and not outcome.findings:
+        description = describe(subject) if isinstance(subject, Problem) else str(subject)
         outcome.findings.append(_finding(e, fraction, description))
 
 
@@ -239,9 +240,10 @@ def _fraction(obtained: Any, expected: Any, bound: Any) -> Any:
     """Error as a fraction of the bound: 0 where ambiguous or equal, infinite for an error with bound 0 or a NaN."""
     with np.errstate(all="ignore"):
         error = np.abs(obtained - expected)
-        fraction = np.where(error > 0, error / bound, 0.0)
-    fraction = np.where(np.isnan(error), np.inf, fraction)
-    return np.where(np.isinf(bound), 0.0, fraction)
+        fraction = np.divide(error, bound, out=np.zeros(error.shape), where=error > 0)
+    if np.isfinite(error).all():
+        return fraction
+    return np.where(np.isinf(bound), 0.0, np.where(np.isnan(error), np.inf, fraction))
 
 
 def _finding(e: oracle.Expected, fraction: Any, description: str) -> Finding:

@@ -43,13 +43,16 @@ class Tally:
     outcome: Outcome = field(default_factory=Outcome)
     judged: int = 0
     failing: int = 0
+    seconds: float = 0.0
+    """Of wall clock. A run, or an oracle's pass, that several checks share counts for the first of them."""
 
-    def add(self, outcome: Outcome, judged: int, failing: int) -> None:
+    def add(self, outcome: Outcome, judged: int, failing: int, seconds: float = 0.0) -> None:
         """Some more subjects; of all findings `MAX_FINDINGS` are kept."""
         room = outcome.findings[: MAX_FINDINGS - len(self.outcome.findings)]
         self.outcome.add(replace(outcome, findings=room))
         self.judged += judged
         self.failing += failing
+        self.seconds += seconds
 
 
 class Child:
@@ -126,9 +129,10 @@ class Child:
         # Drawn first: whoever cannot be compared is refused before anything has run.
         together = {name: beside(implementation, other, number, seed) for name, other in counterparts.items()}
         if "identity" in wanted:
+            began = time.perf_counter()
             seen = answered(implementation.identity, Identity)
             self.say("identity", identity=seen)
-            self._whole_run("identity", checks.identity(seen))
+            self._whole_run("identity", checks.identity(seen), time.perf_counter() - began)
         tallies: dict[str, Tally] = {}
         for set_name, chosen in self._chosen(implementation, wanted):
             drawn = subjects(implementation, set_name, number, seed)
@@ -178,10 +182,12 @@ class Child:
             self.say("problem", set=set_name, number=number)
             failed = False
             for check in chosen:
+                began = time.perf_counter()
                 outcome = check.judge(implementation, subject)
+                seconds = time.perf_counter() - began
                 again = self._again(f"{options} --check {check.name} --problem {number}")
                 findings = [replace(finding, problem=number, again=again) for finding in outcome.findings]
-                tallies[check.name].add(replace(outcome, findings=findings), 1, bool(findings))
+                tallies[check.name].add(replace(outcome, findings=findings), 1, bool(findings), seconds)
                 failed |= bool(findings)
             self.seen.append((set_name, number, subject, failed))
         self.say("problem", set=set_name, number=len(drawn))
@@ -194,7 +200,7 @@ class Child:
         for name, drawn in together.items():
             options = f" --counterpart {shlex.quote(name)}"
             tally = self._judge_set(implementation, f"{DIRECT}, beside {name}", drawn, chosen, options)[DIRECT]
-            total.add(tally.outcome, tally.judged, tally.failing)
+            total.add(tally.outcome, tally.judged, tally.failing, tally.seconds)
             if tally.outcome.compared and tally.outcome.worst_fraction == 0:
                 direct.refuse_same_bits(implementation.name, name, tally.outcome.compared)
             if self._enough(tally.judged):
@@ -212,8 +218,8 @@ class Child:
         which = self.given.words() if self.given is not None else f"--adapter {shlex.quote(order['adapter'])}"
         return f"python -m conformance run {which}{options} --problems {order['problems']} --seed {order['seed']}"
 
-    def _whole_run(self, check: str, outcome: Outcome) -> None:
-        self._say_result(check, Tally(outcome, failing=len(outcome.findings)))
+    def _whole_run(self, check: str, outcome: Outcome, seconds: float = 0.0) -> None:
+        self._say_result(check, Tally(outcome, failing=len(outcome.findings), seconds=seconds))
 
     def _result(self, check: str, tally: Tally, **more: Any) -> None:
         if tally.judged:
@@ -236,6 +242,7 @@ def _numbers(tally: Tally) -> dict[str, Any]:
         "worst_fraction": outcome.worst_fraction,
         "ambiguous": outcome.ambiguous,
         "compared": outcome.compared,
+        "seconds": round(tally.seconds, 3),
     }
 
 

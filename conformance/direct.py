@@ -113,10 +113,11 @@ def pairs(implementation: Implementation, counterpart: Implementation, number: i
         )
     refuse_same_code(implementation, counterpart)
     drawn = problems.draw(problems.general(claim), number, seed)
-    return [Pair(counterpart=counterpart, problem=_in_float32(problem)) for problem in drawn]
+    return [Pair(counterpart=counterpart, problem=in_float32(problem)) for problem in drawn]
 
 
-def _in_float32(problem: Problem) -> Problem:
+def in_float32(problem: Problem) -> Problem:
+    """The problem with hyper-parameters that float32 holds."""
     h = problem.hyperparameters
     given = {f.name: getattr(h, f.name) for f in fields(h)}
     rounded: dict[str, Any] = {name: float(np.float32(x)) for name, x in given.items() if isinstance(x, float)}

@@ -2,7 +2,7 @@
 
 header: format, version, run_id, time, commit, tree, environment, profile, problems, seed, expected,
         versions, machine
-implementation: one per implementation, with verdict and measures; check: one per check of it;
+implementation: one per implementation, with verdict and measures; check: one per check of it, with its seconds;
 diagnosis: one per implementation with a failing check that no deviation declares, as `conformance.diagnosis` has it
 not claimed: one per framework argument that the adapter does not take yet; complaint: about deviations
 footer: run_id, records, verdicts, exit_code
@@ -28,7 +28,7 @@ VERSION = 1
 
 _KEYS = {
     "header": frozenset({"environment", "tree", "profile", "problems", "seed", "checks", "only", "expected", "run_id"}),
-    "check": frozenset({"implementation", "check", "problems", "failing", "outcome", "informative_share"}),
+    "check": frozenset({"implementation", "check", "problems", "failing", "outcome", "informative_share", "seconds"}),
     "not claimed": frozenset({"implementation", "argument"}),
     "diagnosis": frozenset({"implementation", "says"}),
 }

@@ -55,7 +55,7 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", help="the result for programs on standard output")
         if name in ("run", "adapters"):
             default = min(2, os.cpu_count() or 1)
-            command.add_argument("--jobs", type=_positive, default=default, help="processes at a time (%(default)s)")
+            command.add_argument("--jobs", type=positive, default=default, help="processes at a time (%(default)s)")
     _run_options(added.choices["run"])
     _matrix_options(added.choices["matrix"])
     _explain_options(added.choices["explain"])
@@ -101,10 +101,10 @@ def _run_options(command: argparse.ArgumentParser) -> None:
     help_environment = "all adapters that this tox environment must have; may be repeated"
     command.add_argument("--environment", action="append", choices=ENVIRONMENTS, help=help_environment)
     command.add_argument("--profile", choices=tuple(PROFILES), default="quick", help="how much (%(default)s)")
-    command.add_argument("--problems", type=_positive, metavar="N", help="problems, instead of the profile's number")
-    command.add_argument("--seed", type=_seed, default=0, help="seed of the problems (%(default)s)")
+    command.add_argument("--problems", type=positive, metavar="N", help="problems, instead of the profile's number")
+    command.add_argument("--seed", type=seed, default=0, help="seed of the problems (%(default)s)")
     command.add_argument("--check", action="append", choices=checks.NAMES, help="only this check; may be repeated")
-    command.add_argument("--problem", type=_seed, metavar="K", help="only problem K of each set, to debug a finding")
+    command.add_argument("--problem", type=seed, metavar="K", help="only problem K of each set, to debug a finding")
     command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="without progress (120)")
     command.add_argument(
         "--no-diagnosis", action="store_true", help="do not look for what a failing one computes instead"
@@ -114,7 +114,7 @@ def _run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--write-deviations", type=_writable, metavar="FILE", help=help_write)
     command.add_argument("--force", action="store_true", help="--write-deviations may overwrite")
     command.add_argument(
-        "--report", type=_writable_folder, metavar="DIR", help="write report.md and report.ndjson there"
+        "--report", type=writable_folder, metavar="DIR", help="write report.md and report.ndjson there"
     )
     command.add_argument("--ndjson", type=_writable, metavar="FILE", help="write the report as NDJSON")
 
@@ -132,11 +132,13 @@ def _explain_options(command: argparse.ArgumentParser) -> None:
         command.add_argument(name, choices=tuple(DIALECTS), metavar=name, help=f"a dialect: {', '.join(DIALECTS)}")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Of an option: a whole number from 1 on."""
     return _whole(text, 1)
 
 
-def _seed(text: str) -> int:
+def seed(text: str) -> int:
+    """Of an option: a whole number from 0 on."""
     return _whole(text, 0)
 
 
@@ -183,5 +185,6 @@ def _writable(text: str) -> Path:
     return path
 
 
-def _writable_folder(text: str) -> Path:
+def writable_folder(text: str) -> Path:
+    """Of an option: a folder that can be written."""
     return _writable(str(Path(text) / "report.md")).parent

@@ -7,8 +7,9 @@ trajectory goes on beside the implementation's, error and bound accumulating.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,11 @@ Quantities = Iterator[tuple[str, Array, Array, Array]]
 """Name, obtained, reference's, bound."""
 
 
+OneStep = tuple[reference.State, reference.Bound, tuple[bool | None, ...] | None]
+"""A step from an observed state, its bound, and the branch of each parameter where one is ambiguous."""
+FromObserved = Callable[[], OneStep]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One step of the reference beside the implementation's; the first is number 1."""
@@ -108,17 +114,17 @@ class Step:
     number: int
     observed_before: reference.State
     observed: reference.State
-    one: reference.State
-    """The reference's step from `observed_before`."""
-    one_bound: reference.Bound
     expected_before: reference.State
     expected: reference.State
     """The reference's own trajectory."""
     bound: reference.Bound
+    one: FromObserved
+    """The reference's step from `observed_before`, made when it is asked for: not everybody compares it."""
 
     def from_observed(self, i: int) -> Quantities:
         """The quantities of parameter i after the step from the observed state."""
-        return _quantities(self.one, self.one_bound, self.observed_before, self.observed_before, self.observed, i)
+        one, bound, _ = self.one()
+        return _quantities(one, bound, self.observed_before, self.observed_before, self.observed, i)
 
     def free_running(self, i: int) -> Quantities:
         """The quantities of parameter i on the reference's own trajectory."""
@@ -148,19 +154,17 @@ def walk(
         given = [as_gradient(g) for g in gradients]
         judge = judges[changed[k]] if changed else judge
         observed_before, observed = observed, to_reference(state, counts[k])
-        # The branch is chosen on the step from the observed state, where it shows at once.
-        one, one_bound, branch = judge.step(observed_before, reference.initial_bound(observed_before), given, observed)
+        one = cache(partial(judge.from_observed, observed_before, given, observed))
         expected_before = expected
-        expected, bound, _ = judge.step(expected, bound, given, observed, branch)
+        expected, bound = judge.step(expected, bound, given, one)
         yield Step(
             number=k + 1,
             observed_before=observed_before,
             observed=observed,
-            one=one,
-            one_bound=one_bound,
             expected_before=expected_before,
             expected=expected,
             bound=bound,
+            one=one,
         )
 
 
@@ -173,16 +177,15 @@ def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State
         before = to_reference(states[number - 2], counts[number - 2])
     observed = to_reference(states[number - 1], counts[number - 1])
     given = [as_gradient(g) for g in problem.gradients[number - 1]]
-    one, bound, _ = judge.step(before, reference.initial_bound(before), given, observed)
+    one = judge.from_observed(before, given, observed)
     return Step(
         number=number,
         observed_before=before,
         observed=observed,
-        one=one,
-        one_bound=bound,
         expected_before=before,
-        expected=one,
-        bound=bound,
+        expected=one[0],
+        bound=one[1],
+        one=lambda: one,
     )
 
 
@@ -208,19 +211,27 @@ class _Judge:
         state: reference.State,
         bound: reference.Bound,
         gradients: list[Any],
-        observed: reference.State,
-        rectify: tuple[bool | None, ...] | None = None,
-    ) -> tuple[reference.State, reference.Bound, tuple[bool | None, ...] | None]:
-        """One bounded step; where the branch of a parameter is ambiguous, the one that `observed` is nearer to."""
-        new, new_bound = self._bounded(state, bound, gradients, rectify)
-        if not new_bound.branch or rectify is not None:
-            return new, new_bound, rectify
-        one, other = (self._bounded(state, bound, gradients, branch) for branch in (True, False))
+        one: FromObserved,
+    ) -> tuple[reference.State, reference.Bound]:
+        """One bounded step; where the branch of a parameter is ambiguous, it is the one that `one` has taken."""
+        new, new_bound = self._bounded(state, bound, gradients, None)
+        return self._bounded(state, bound, gradients, one()[2]) if new_bound.branch else (new, new_bound)
+
+    def from_observed(self, before: reference.State, gradients: list[Any], observed: reference.State) -> OneStep:
+        """One bounded step from the observed state, and the branches taken where they are ambiguous.
+
+        Of each parameter it is the one that `observed` is nearer to: from here it shows at once.
+        """
+        exact = reference.initial_bound(before)
+        new, new_bound = self._bounded(before, exact, gradients, None)
+        if not new_bound.branch:
+            return new, new_bound, None
+        one, other = (self._bounded(before, exact, gradients, branch) for branch in (True, False))
         chosen = tuple(
             _distance(*one, observed, i) <= _distance(*other, observed, i) if ambiguous else None
             for i, ambiguous in enumerate(new_bound.branches)
         )
-        return (*self._bounded(state, bound, gradients, chosen), chosen)
+        return (*self._bounded(before, exact, gradients, chosen), chosen)
 
     def _bounded(
         self,

@@ -79,6 +79,9 @@ def markdown(results: Sequence[Result], title: str, notes: Sequence[str] = ()) -
     direct = [f"- {result.adapter}: {text}" for result in results for text in beside(result)]
     if direct:
         lines += ["", "## Compared directly", "", *direct]
+    slow = slowest(results)
+    if slow:
+        lines += ["", "## Slowest checks", "", *(f"- {text}" for text in slow)]
     seen = [(r, r.identity) for r in results if r.identity]
     if seen:
         lines += ["", "## Observed operations", ""]
@@ -97,6 +100,19 @@ def beside(result: Result) -> list[str]:
         f" {_share(float(numbers['informative_share']))} informative,"
         f" {numbers['ambiguous']} of {numbers['compared']} ambiguous"
         for name, numbers in result.counterparts().items()
+    ]
+
+
+def slowest(results: Sequence[Result], number: int = 10) -> list[str]:
+    """The checks that took longest, of one implementation each, and what they took.
+
+    What several checks share, such as a run of the implementation, counts for the first of them.
+    """
+    took = [(float(c["seconds"]), r.adapter, c["check"], c["problems"]) for r in results for c in r.checks]
+    took.sort(key=lambda one: -one[0])
+    return [
+        f"{seconds:.1f} s  {check} of {name}{f', {problems} problems' if problems else ''}"
+        for seconds, name, check, problems in took[:number]
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import catalogue, files, layout
+from golden import catalogue, files, layout, promote
 from golden.case import Case, GoldenError
 from reference import DIALECTS
 
@@ -66,6 +66,9 @@ def _made(folder: Path) -> Iterator[tuple[Path, layout.File]]:
         for made, at_steps in catalogue.files(dialect):
             cases = tuple(with_expected(case, at_steps[case.id]) for case in made.cases)
             yield folder / dialect.name / f"{made.topic}.json", replace(made, cases=cases)
+        promoted = folder / dialect.name / f"{promote.TOPIC}.json"
+        if promoted.exists():
+            yield promoted, promote.again(promoted)
 
 
 def _changes(path: Path, made: layout.File) -> Iterator[str]:

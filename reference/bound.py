@@ -126,11 +126,8 @@ def bounded_step(
             _mark_range(e, new.theta[i], new.m[i], new.v[i], a)
 
     def arrays(name: str) -> tuple[Any, ...]:
-        shapes = (theta.shape for theta in new.theta)
-        pairs = (
-            (e, np.broadcast_to(np.asarray(getattr(e, name)), shape)) for e, shape in zip(errors, shapes, strict=True)
-        )
-        return tuple(np.where(e.out_of_range, np.inf, array) for e, array in pairs)
+        # The mask is of the parameter's shape, which an error of one number takes with it.
+        return tuple(np.where(e.out_of_range, np.inf, getattr(e, name)) for e in errors)
 
     v_max = None if new.v_max is None else arrays("v_max")
     masks = tuple(e.out_of_range for e in errors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -48,7 +49,7 @@ class Rounding:
             if getattr(self, name) not in _FORMATS:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(_FORMATS)}")
 
-    @property
+    @cached_property
     def u(self) -> float:
         """Unit of the element formula, or of what its results are stored in if that is coarser."""
         return max(unit(name) for name in self._elements)
@@ -57,27 +58,27 @@ class Rounding:
     def _elements(self) -> tuple[str, str]:
         return self.compute, self.storage or self.compute
 
-    @property
+    @cached_property
     def u_powers(self) -> float:
         """Unit of beta^t and the bias correction."""
         return unit(self.powers)
 
-    @property
+    @cached_property
     def u_product(self) -> float:
         """Unit of the product of NAdam's momentum schedule."""
         return unit(self.momentum_product)
 
-    @property
+    @cached_property
     def u_step(self) -> float:
         """Unit of the step size: the coarser of its own format and the element formula's."""
         return max(unit(self.step_size), self.u)
 
-    @property
+    @cached_property
     def tiny(self) -> float:
         """Smallest normal number: the largest that flushing a subnormal to zero can lose."""
         return max(float(2.0 ** _FORMATS[name][1]) for name in self._elements)
 
-    @property
+    @cached_property
     def largest(self) -> float:
         """Largest finite number."""
         return min(_largest(name) for name in self._elements)

@@ -53,6 +53,12 @@ class Working:
     whole: Any = None
     """theta, m, v, v_max of all rows, while the others are restricted to the gradient's rows."""
 
+    def snapshot(self) -> Working:
+        """The quantities as they are now; arrays are never written into, so they are shared."""
+        then = object.__new__(Working)  # a step makes one per stage, and `dataclasses.replace` costs five times as much
+        then.__dict__.update(self.__dict__)
+        return then
+
 
 Stage = Callable[[Working, Hyperparameters, Namespace], None]
 

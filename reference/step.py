@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def _one(
     p.rows, values = _split(gradient)
     p.g = x.number(np.asarray(values))
     for stage in d.stages:
-        before = replace(p)
+        before = p.snapshot()
         stage(p, h, x)
         if watch is not None:
             watch(i, stage, before, p)

@@ -1,8 +1,9 @@
 """Implementations that are wrong on purpose, and the right ones that they are planted in.
 
-    TWINS    correct implementations of every dialect in plain NumPy: the suite must accept them (exit 0)
-    MUTANTS  one thing wrong each: the suite must reject them (exit 1)
-    FAKES    crash, hang, shout or cannot be imported: they test the harness, not the laws
+    TWINS        correct implementations of every dialect in plain NumPy: the suite must accept them (exit 0)
+    ARITHMETICS  correct as well, in other arithmetic: the suite must accept them too
+    MUTANTS      one thing wrong each: the suite must reject them (exit 1)
+    FAKES        crash, hang, shout or cannot be imported: they test the harness, not the laws
 
 Each is a class without arguments behind `adapters.contract.Implementation`, and its docstring's first line is
 what is wrong.
@@ -13,6 +14,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from conformance.mutants import (
+    arithmetics,
     breaches,
     directions,
     formula,
@@ -29,7 +31,7 @@ from conformance.mutants import (
 )
 from conformance.mutants.twin import Twin
 
-__all__ = ["FAKES", "MUTANTS", "TWINS"]
+__all__ = ["ARITHMETICS", "FAKES", "MUTANTS", "TWINS"]
 
 TWINS: tuple[type[Twin], ...] = (*twins.TWINS, *twins_torch.TWINS, *twins_optax.TWINS)
 
@@ -48,4 +50,5 @@ MUTANTS: tuple[type[Twin], ...] = tuple(
     for module in (formula, directions, rows, state, breaches, unlawful, memory, low_precision, procedures)
     for mutant in _defined_in(module)
 )
+ARITHMETICS: tuple[type[Twin], ...] = _defined_in(arithmetics)
 FAKES: tuple[type[Twin], ...] = _defined_in(harness)

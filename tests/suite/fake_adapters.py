@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
+import random
+import resource
 import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from adapters.contract import Array, Hyperparameters, Identity
 from adapters.fused_adam_numpy import KerasV2
@@ -85,6 +92,101 @@ class WritesIntoPipes(Fake):
             with contextlib.suppress(OSError):
                 if stat.S_ISFIFO(os.fstat(fd).st_mode):
                     os.write(fd, b"{}\nneither JSON nor UTF-8: \xff\n")
+
+
+class RaisesBaseException(Fake):
+    def act(self) -> None:
+        raise BaseException("neither an Exception nor an exit")
+
+
+class Hoards(Fake):
+    """Takes memory until there is no more, which a limit of its own makes soon."""
+
+    def act(self) -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        kept = []
+        while True:
+            kept.append(np.empty(1 << 27))
+
+
+class SpinsInStart(Fake):
+    """Keeps the interpreter busy, and takes no heed of polite signals."""
+
+    def act(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        while True:
+            pass
+
+
+class HangsInIdentity(Fake):
+    def identity(self) -> Identity:
+        threading.Event().wait()
+        raise AssertionError
+
+
+class HangsInArithmetic(Fake):
+    def arithmetic(self, dtype: str) -> Any:
+        while True:
+            time.sleep(1)
+
+
+# Meddling with the process: the verdict and every number must be those of the twin
+
+
+class ChangesDirectory(Fake):
+    def act(self) -> None:
+        os.chdir("/")
+
+
+class EmptiesEnvironment(Fake):
+    def act(self) -> None:
+        os.environ.clear()
+
+
+class RaisesForFloats(Fake):
+    def act(self) -> None:
+        np.seterr(all="raise")
+
+
+class TurnsWarningsIntoErrors(Fake):
+    def act(self) -> None:
+        warnings.simplefilter("error")
+
+
+class Warns(Fake):
+    def act(self) -> None:
+        warnings.warn("a deprecated optimizer", DeprecationWarning, stacklevel=1)
+        warnings.warn("an optimizer", UserWarning, stacklevel=1)
+
+
+class SeedsRandom(Fake):
+    """In every start, between the draws of the suite as well."""
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TwinRun:
+        random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
+        return super().start(parameters, hyperparameters)
+
+
+class TakesStreams(Fake):
+    def act(self) -> None:
+        sys.stdout = sys.stderr = sys.stdin = None  # type: ignore[assignment]
+
+
+class LeavesThreads(Fake):
+    """One of them keeps the process from ending."""
+
+    def act(self) -> None:
+        for daemon in (True, False):
+            threading.Thread(target=time.sleep, args=(60,), daemon=daemon).start()
+
+
+class PrintsOtherwise(Fake):
+    def act(self) -> None:
+        np.set_printoptions(legacy="1.13", precision=1)
+        sys.setrecursionlimit(200)
+        gc.disable()
 
 
 # Other processes
@@ -199,6 +301,31 @@ class StepIsMissing(Fake):
 class StateIsNone(Fake):
     def state(self, slots: Sequence[Slot], h: Hyperparameters) -> Any:
         return None
+
+
+class ReturnsCallersArrays(Fake):
+    """Moves the arrays that it was given, and returns them."""
+
+    def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
+        return [
+            replace(slot, theta=given) for slot, given in zip(super().slots(parameters, h), parameters, strict=True)
+        ]
+
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> Any:
+        return replace(super().state(slots, h), parameters=tuple(slot.theta for slot in slots))
+
+
+class AnswersInDouble(Fake):
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> Any:
+        state = super().state(slots, h)
+        return replace(state, parameters=tuple(p.astype(np.float64) for p in state.parameters))
+
+
+class LiesAboutKernels(Fake):
+    """Says that a kernel ran which no step calls."""
+
+    def identity(self) -> Identity:
+        return replace(super().identity(), required=frozenset({"fused_kernel"}))
 
 
 class Float16(Fake):

@@ -80,6 +80,11 @@ IN_AN_IMPLEMENTATION = {
     "ArithmeticIsNone": "arithmetic",
     "IdentityRaises": "raised before the first problem: RuntimeError: no profiler",
     "IdentityIsNone": "identity",
+    "RaisesBaseException": "raised on problem 3 of set general: BaseException: neither an Exception nor an exit",
+    "Hoards": "MemoryError",
+    "SpinsInStart": "hung: no progress for 4 s on problem 3 of set general",
+    "HangsInIdentity": "hung: no progress for 4 s before the first problem",
+    "HangsInArithmetic": "hung: no progress for 4 s before the first problem",
     "StepIsMissing": "AttributeError: 'object' object has no attribute 'step'",
 }
 
@@ -109,6 +114,55 @@ def test_the_rest_of_the_run_goes_on() -> None:
 def test_noise_and_processes_left_behind_do_not_disturb_the_verdict(name: str) -> None:
     ended = whole(name)
     assert (ended.implementation(name)["verdict"], ended.code) == ("conforms", 0)
+
+
+MEDDLERS = (
+    "ChangesDirectory",
+    "EmptiesEnvironment",
+    "RaisesForFloats",
+    "TurnsWarningsIntoErrors",
+    "Warns",
+    "SeedsRandom",
+    "TakesStreams",
+    "LeavesThreads",
+    "PrintsOtherwise",
+)
+
+
+def test_meddling_with_the_process_changes_neither_a_verdict_nor_a_number() -> None:
+    adapters = [f"{OWN}:{name}" for name in ("Fake", *MEDDLERS)]
+    ended = whole(*adapters)
+    assert {name: ended.implementation(name)["verdict"] for name in adapters} == dict.fromkeys(adapters, "conforms")
+    assert ended.code == 0
+    of = {
+        name: [r for r in ended.records if r["record"] == "check" and r["implementation"] == name] for name in adapters
+    }
+    numbers = {name: [(r["check"], r["problems"], r["outcome"]) for r in records] for name, records in of.items()}
+    assert [name for name in adapters if numbers[name] != numbers[adapters[0]]] == []
+    assert len(numbers[adapters[0]]) > 10
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("ReturnsCallersArrays", "caller-arrays"),
+        ("AnswersInDouble", "contract"),
+        ("LiesAboutKernels", "identity"),
+    ],
+)
+def test_what_is_answered_wrongly_does_not_conform(name: str, check: str) -> None:
+    ended = whole(f"{OWN}:{name}")
+    assert (ended.implementation(f"{OWN}:{name}")["verdict"], ended.code) == ("does not conform", 1)
+    assert check in ended.failing(f"{OWN}:{name}")
+
+
+def test_an_import_that_hangs_is_a_crash_and_the_run_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "hangs.py"
+    file.write_text("import threading\nthreading.Event().wait()\n")
+    ended = whole(f"{file}:Adam", TWIN)
+    assert ended.implementation(f"{file}:Adam")["verdict"] == "crashed"
+    assert "hung: no progress for 4 s before the first problem" in ended.implementation(f"{file}:Adam")["reason"]
+    assert (ended.implementation(TWIN)["verdict"], ended.code) == ("conforms", 1)
 
 
 def test_a_state_that_is_none_does_not_conform() -> None:

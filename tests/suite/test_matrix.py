@@ -38,6 +38,14 @@ def test_good_reports_of_all_environments_conform(tmp_path: Path) -> None:
         assert not entry.environments or entry.name in ended.out
 
 
+def test_the_slowest_ten_checks_are_printed(tmp_path: Path) -> None:
+    ended = merged("--json", "--markdown", tmp_path / "m.md", *all_reports(tmp_path))
+    slowest = json.loads(ended.out)["slowest"]
+    assert len(slowest) == 10
+    assert f"the slowest 10 checks: {' '.join(slowest[0].split())}" in ended.text
+    assert f"## Slowest checks\n\n- {slowest[0]}\n- {slowest[1]}\n" in (tmp_path / "m.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_report_that_is_not_given_is_missed(tmp_path: Path, environment: str) -> None:
     ended = merged(*(path for path in all_reports(tmp_path) if path.stem != environment))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from suite_cli import TWIN, run
 from suite_reports import records_of, report, results, rewrite
 
 from adapters.registry import of_environment
@@ -209,3 +211,39 @@ def test_a_write_makes_folders_and_a_file_that_others_may_read(tmp_path: Path) -
     assert path.read_text() == "new\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert list(path.parent.iterdir()) == [path]
+
+
+# What takes long
+
+
+def test_the_slowest_ten_checks_are_printed_and_in_the_reports(tmp_path: Path) -> None:
+    ended = run(TWIN, options=("--profile", "smoke", "--report", tmp_path))
+    took = {r["check"]: r["seconds"] for r in ended.records if r["record"] == "check"}
+    assert all(seconds >= 0 for seconds in took.values())
+    assert 0 < sum(took.values()) <= ended.implementation(TWIN)["seconds"]
+    slowest = sorted(took, key=lambda check: -took[check])[:10]
+    assert len(slowest) == 10
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    listed = re.findall(rf"^- [0-9.]+ s  (\S+) of {re.escape(TWIN)}", text, re.MULTILINE)
+    assert listed == slowest
+    assert f"the slowest 10 checks: {took[slowest[0]]:.1f} s {slowest[0]} of {TWIN}" in ended.text
+
+
+def test_a_check_that_sleeps_is_the_slowest(tmp_path: Path) -> None:
+    """Golden cases alone have this many steps."""
+    file = tmp_path / "slow.py"
+    file.write_text(
+        "import time\n"
+        "from conformance.mutants.twins import TorchTwin\n"
+        "class Slow(TorchTwin):\n"
+        "    name = 'slow'\n"
+        "    def update(self, slot, gradient, h):\n"
+        "        if slot.t == 500:\n"
+        "            time.sleep(0.5)\n"
+        "        TorchTwin.update(self, slot, gradient, h)\n"
+    )
+    ended = run(f"{file}:Slow")
+    assert ended.code == 0
+    slowest = max((r for r in ended.records if r["record"] == "check"), key=lambda r: r["seconds"])
+    assert slowest["check"] == "golden"
+    assert slowest["seconds"] >= 0.5
