@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.ma import MaskedArray  # NumPy imports it late: in a forked child perhaps under a lock that nobody releases
 
 from fused_adam.errors import refused
 
@@ -13,7 +14,7 @@ _DTYPES = ("float32", "float64")
 
 def is_array(a: Any) -> bool:
     """A masked array is none here: the step would read and write what lies under the mask."""
-    return isinstance(a, np.ndarray) and not isinstance(a, np.ma.MaskedArray)
+    return isinstance(a, np.ndarray) and not isinstance(a, MaskedArray)
 
 
 def check_parameter(name: str, theta: Any) -> None:
