@@ -7,7 +7,6 @@ import hashlib
 import os
 import platform
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,31 +16,20 @@ import numba
 import numpy as np
 
 from fused_adam import cpu_kernels, layout
+from fused_adam.forks import COMPILING
 
 
 def compiled(signature: Any, source: Callable[..., Any]) -> Any:
     """`source`, of `cpu_kernels`, as a C function; a broken cache costs time and nothing else."""
-    folder = cache_folder()
-    if folder is not None:
-        try:
-            with _numba_cache(folder):
-                return numba.cfunc(signature, cache=True, **cpu_kernels.OPTIONS)(source)
-        except Exception:  # whatever is wrong with the folder or its files
-            pass
-    return numba.cfunc(signature, cache=False, **cpu_kernels.OPTIONS)(source)
-
-
-_lock = threading.RLock()
-"""Held while Numba's configuration is changed."""
-
-
-def _after_fork() -> None:
-    global _lock  # another thread may have held it
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    with COMPILING:  # Numba's configuration is changed, too
+        folder = cache_folder()
+        if folder is not None:
+            try:
+                with _numba_cache(folder):
+                    return numba.cfunc(signature, cache=True, **cpu_kernels.OPTIONS)(source)
+            except Exception:  # whatever is wrong with the folder or its files
+                pass
+        return numba.cfunc(signature, cache=False, **cpu_kernels.OPTIONS)(source)
 
 
 def source_hash() -> str:
@@ -73,10 +61,9 @@ def cache_folder() -> Path | None:
 @contextlib.contextmanager
 def _numba_cache(folder: Path) -> Iterator[None]:
     """Numba reads its cache folder where a function is decorated."""
-    with _lock:
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(folder)
-        try:
-            yield
-        finally:
-            numba.config.CACHE_DIR = before
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before

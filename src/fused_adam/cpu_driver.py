@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from fused_adam import openmp
 from fused_adam.errors import missing
+from fused_adam.forks import COMPILING
 from fused_adam.layout import CHUNK, Variant
 from fused_adam.planner import Plan, Step, parts
 
@@ -31,8 +31,6 @@ class CpuDriver:
     chunk = CHUNK
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        """Held while compiling."""
         self._kernels: dict[Variant, Any] = {}
         self._walk: Any = None
         self._step: Any = None
@@ -46,7 +44,7 @@ class CpuDriver:
         """Address of the compiled kernel of `variant`."""
         kernel = self._kernels.get(variant)
         if kernel is None:
-            with self._lock:
+            with COMPILING:
                 kernel = self._kernels.get(variant) or compiled(
                     cpu_kernels.KERNEL_SIGNATURE, cpu_kernels.kernel_source(variant)
                 )
@@ -72,15 +70,14 @@ class CpuDriver:
 
     def _compile_step(self) -> None:
         if self._step is None:
-            with self._lock:
+            with COMPILING:
                 self.runtime = openmp.find()
                 self._walk = compiled(cpu_kernels.WORK_SIGNATURE, cpu_kernels.walk)
                 step = compiled(cpu_kernels.WORK_SIGNATURE, cpu_kernels.step)
                 self._call, self._step = step.ctypes, step
 
     def after_fork(self) -> None:
-        """In the child: a lock that another thread held is gone, and so are the threads of the runtime."""
-        self._lock = threading.RLock()
+        """In the child: the threads of the runtime are gone."""
         self._alone = True
 
 

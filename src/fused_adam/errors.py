@@ -13,3 +13,9 @@ def refused(argument: str, value: object, accepted: str, kind: type[Exception] =
 def missing(package: str, purpose: str, error: ImportError) -> ImportError:
     """What to raise where `package` cannot be imported."""
     return ImportError(f"{purpose} needs {package}, which cannot be imported here: {error}", name=package)
+
+
+def no_copy() -> Exception:
+    """What to raise where a shallow copy of an optimizer would share the moments and not t."""
+    accepted = "copy.deepcopy(optimizer), or a new optimizer and load_state_dict"
+    return TypeError(f"copy.copy(optimizer) would share its moments and not its step counts; accepted: {accepted}")

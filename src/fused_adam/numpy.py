@@ -16,11 +16,21 @@ except ImportError as _error:
 from fused_adam import options as opts
 from fused_adam.drivers import driver_of
 from fused_adam.engine import Driver, Engine, Tensor
-from fused_adam.errors import refused
+from fused_adam.errors import no_copy, refused
 from fused_adam.interrupts import uninterrupted
+from fused_adam.numpy_arrays import (
+    address,
+    byte_bounds,
+    check_parameter,
+    is_array,
+    is_dense,
+    relaid,
+    signature,
+    words,
+    zeros,
+)
 from fused_adam.planner import refuse_overlap
 
-_DTYPES = ("float32", "float64")
 _LAST_STEP = 2**53
 """Up to here a step count is the same number in float64."""
 
@@ -70,16 +80,12 @@ class Adam:
         if isinstance(parameters, np.ndarray) or not hasattr(parameters, "__iter__"):
             raise refused("parameters", type(parameters).__name__, "a list of arrays", TypeError)
         self.parameters: tuple[Any, ...] = tuple(parameters)
-        for i, theta in enumerate(self.parameters):
-            _check_parameter(f"parameters[{i}]", theta)
-        bounds = [_byte_bounds(a) for a in self.parameters]
-        names = [f"parameters[{i}]" for i in range(len(self.parameters))]
-        refuse_overlap(names, [low for low, _ in bounds], [high - low for low, high in bounds])
+        _check_parameters(self.parameters)
         # Where the elements of an array do not lie densely in memory, a copy does the work.
-        self._work = tuple(a if _is_dense(a) else np.empty(a.shape, a.dtype) for a in self.parameters)
-        self._m = tuple(_zeros(a) for a in self._work)
-        self._v = tuple(_zeros(a) for a in self._work)
-        self._v_max = tuple(_zeros(a) for a in self._work) if self._options.amsgrad else None
+        self._work = tuple(a if is_dense(a) else np.empty(a.shape, a.dtype) for a in self.parameters)
+        self._m = tuple(zeros(a) for a in self._work)
+        self._v = tuple(zeros(a) for a in self._work)
+        self._v_max = tuple(zeros(a) for a in self._work) if self._options.amsgrad else None
         self._counts = [0] * len(self.parameters)
         self._engine: Engine | None = None
         self._torn = False
@@ -176,7 +182,7 @@ class Adam:
         pairs = [("m", self._m), ("v", self._v)] + ([("v_max", self._v_max)] if self._v_max is not None else [])
         for name, mine in pairs:
             for i, (a, b) in enumerate(zip(mine, _listed(f"state[{name!r}]", state[name], len(mine)), strict=True)):
-                if not _is_array(b) or a.shape != b.shape or a.dtype != b.dtype:
+                if not is_array(b) or a.shape != b.shape or a.dtype != b.dtype:
                     found = f"{getattr(b, 'dtype', type(b).__name__)} {getattr(b, 'shape', '')}"
                     raise refused(f"state[{name!r}][{i}]", found, f"{a.dtype} {a.shape}")
         counts = _listed("state['t']", state["t"], len(self._m))
@@ -191,19 +197,25 @@ class Adam:
         self._counts = [int(t) for t in counts]
         self._engine = None
 
+    def __copy__(self) -> NoReturn:
+        """Refused: a shallow copy would share the moments and count its steps for itself."""
+        raise no_copy()
+
     def __getstate__(self) -> dict[str, Any]:
         values = dict(self.__dict__)
         values.update(_engine=None, _counts=list(self.t), _dialect=self._dialect.name, _options=None)
         return values
 
     def __setstate__(self, values: dict[str, Any]) -> None:
+        # Arrays that pickle has put into a caller's buffers (protocol 5) may be read-only, or share memory.
+        _check_parameters(values["parameters"])
         self.__dict__.update(values)
         self._dialect = opts.dialect(values["_dialect"])
         self._options = opts.make(self._dialect, self._given)
         # A copied array is dense; what was dense before shares its memory with the parameters again.
-        self._work = tuple(a if _is_dense(a) else np.empty(a.shape, a.dtype) for a in self.parameters)
-        self._m, self._v = (tuple(map(_relaid, s, self._work)) for s in (self._m, self._v))
-        self._v_max = None if self._v_max is None else tuple(map(_relaid, self._v_max, self._work))
+        self._work = tuple(a if is_dense(a) else np.empty(a.shape, a.dtype) for a in self.parameters)
+        self._m, self._v = (tuple(map(relaid, s, self._work)) for s in (self._m, self._v))
+        self._v_max = None if self._v_max is None else tuple(map(relaid, self._v_max, self._work))
         self._remember()
 
     # Steps
@@ -216,7 +228,7 @@ class Adam:
         gradients = _listed("gradients", gradients, len(self.parameters), ", one per parameter")
         self._refuse_changes()
         laid = [None if g is None else self._gradient(f"gradients[{i}]", g, i) for i, g in enumerate(gradients)]
-        engine_addresses = [0 if g is None else (_address(g) or 1) for g in laid]
+        engine_addresses = [0 if g is None else (address(g) or 1) for g in laid]
         staged = [
             (theta, work)
             for theta, work, g in zip(self.parameters, self._work, laid, strict=True)
@@ -248,22 +260,22 @@ class Adam:
     def _remember(self) -> None:
         """Note where the arrays lie: the engine keeps their addresses."""
         arrays = self._arrays()
-        self._seen = [_signature(a) for a in arrays]
-        bounds = sorted(_byte_bounds(a) for a in arrays if a.size)
+        self._seen = [signature(a) for a in arrays]
+        bounds = sorted(byte_bounds(a) for a in arrays if a.size)
         self._lows, self._highs = [low for low, _ in bounds], [high for _, high in bounds]
 
     def _refuse_changes(self) -> None:
         """ValueError if an array is not what, or where, it was when its address was taken."""
         arrays = self._arrays()
-        if [_signature(a) for a in arrays] == self._seen:
+        if [signature(a) for a in arrays] == self._seen:
             return
         n = len(self._m)
         names = [f"{name}[{i}]" for name in ("parameters", "m", "v", "v_max") for i in range(n)]
         for name, a, seen in zip(names[: len(self._seen)], arrays, self._seen, strict=True):
             if not a.flags.writeable:
                 raise refused(f"{name}.flags.writeable", False, "True, it is updated in place")
-            if _signature(a) != seen:
-                raise refused(name, _words(a), "the array that was given, neither resized nor re-typed nor moved")
+            if signature(a) != seen:
+                raise refused(name, words(a), "the array that was given, neither resized nor re-typed nor moved")
 
     def _driver(self) -> Driver:
         return driver_of("cpu")
@@ -274,7 +286,7 @@ class Adam:
             self._counts = list(self.t)
             v_max = self._v_max or (None,) * len(self._m)
             tensors = [
-                Tensor(_address(p), _address(m), _address(v), 0 if x is None else _address(x), p.size, p.dtype.name, 0)
+                Tensor(address(p), address(m), address(v), 0 if x is None else address(x), p.size, p.dtype.name, 0)
                 for p, m, v, x in zip(self._work, self._m, self._v, v_max, strict=True)
             ]
             together = self._dialect.step_count == "optimizer"
@@ -284,7 +296,7 @@ class Adam:
     def _gradient(self, name: str, g: Any, i: int) -> Any:
         """`g`, or a copy that lies in memory as the parameter does and that the step does not write to."""
         theta, work = self.parameters[i], self._work[i]
-        if not _is_array(g):
+        if not is_array(g):
             accepted = f"an array of {theta.dtype} {theta.shape}, not masked, or None"
             note = "row-sparse gradients are not implemented yet"
             raise refused(name, type(g).__name__, f"{accepted}; {note}", TypeError)
@@ -301,9 +313,18 @@ class Adam:
 
     def _is_written(self, g: Any) -> bool:
         """Whether a step may write into the memory of `g`. The arrays it writes do not overlap one another."""
-        low, high = _byte_bounds(g)
+        low, high = byte_bounds(g)
         k = bisect_right(self._highs, low)
         return k < len(self._lows) and self._lows[k] < high
+
+
+def _check_parameters(parameters: Sequence[Any]) -> None:
+    """TypeError or ValueError unless all of them can be trained together."""
+    names = [f"parameters[{i}]" for i in range(len(parameters))]
+    for name, theta in zip(names, parameters, strict=True):
+        check_parameter(name, theta)
+    bounds = [byte_bounds(a) for a in parameters]
+    refuse_overlap(names, [low for low, _ in bounds], [high - low for low, high in bounds])
 
 
 def _without_none(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -318,84 +339,3 @@ def _listed(name: str, values: Any, n: int, note: str = "") -> list[Any]:
     if len(values) != n:
         raise refused(f"len({name})", len(values), f"{n}{note}")
     return list(values)
-
-
-def _is_array(a: Any) -> bool:
-    """A masked array is none here: the step would read and write what lies under the mask."""
-    return isinstance(a, np.ndarray) and not isinstance(a, np.ma.MaskedArray)
-
-
-def _check_parameter(name: str, theta: Any) -> None:
-    def no(what: str, value: object, accepted: str) -> NoReturn:
-        raise refused(f"{name}{what}", value, accepted, TypeError if what in ("", ".dtype") else ValueError)
-
-    if not _is_array(theta):
-        no("", type(theta).__name__, "a NumPy array, not masked")
-    if theta.dtype.name not in _DTYPES or not theta.dtype.isnative:
-        no(".dtype", str(theta.dtype), f"{' or '.join(_DTYPES)} in native byte order; others are not implemented yet")
-    if not theta.flags.writeable:
-        no(".flags.writeable", False, "True, it is updated in place")
-    if not theta.flags.aligned:
-        no(".flags.aligned", False, "True")
-    if _overlaps_itself(theta):
-        no(".strides", theta.strides, "strides under which no two elements share memory")
-
-
-def _relaid(state: Any, like: Any) -> Any:
-    """`state` in the memory layout of `like`."""
-    if state.strides == like.strides:
-        return state
-    laid = np.empty_like(like)
-    laid[...] = state
-    return laid
-
-
-def _zeros(like: Any) -> Any:
-    return np.zeros_like(like, subok=False)
-
-
-def _address(a: Any) -> int:
-    return int(a.__array_interface__["data"][0])
-
-
-def _byte_bounds(a: Any) -> tuple[int, int]:
-    """First address of an array's elements, and the one behind the last; (0, 0) for an empty one."""
-    if not a.size:
-        return 0, 0
-    low = high = _address(a)
-    if a.flags.c_contiguous:
-        return low, high + a.nbytes
-    spans = [(n - 1) * stride for n, stride in zip(a.shape, a.strides, strict=True)]
-    return low + sum(s for s in spans if s < 0), high + sum(s for s in spans if s > 0) + a.itemsize
-
-
-def _signature(a: Any) -> tuple[Any, ...]:
-    return a.__array_interface__["data"], a.shape, a.strides, a.dtype
-
-
-def _words(a: Any) -> str:
-    return f"{a.dtype} {a.shape} at {_address(a):#x}"
-
-
-def _is_dense(a: Any) -> bool:
-    """Whether the elements fill their memory without a hole, in whatever order of axes."""
-    if a.flags.c_contiguous or a.flags.f_contiguous:
-        return True
-    expected = a.itemsize
-    for stride, length in sorted((s, n) for s, n in zip(a.strides, a.shape, strict=True) if n != 1):
-        if stride != expected:
-            return False
-        expected *= length
-    return True
-
-
-def _overlaps_itself(a: Any) -> bool:
-    if a.size < 2:
-        return False
-    axes = sorted((abs(s), n) for s, n in zip(a.strides, a.shape, strict=True) if n != 1)
-    reach = 0
-    for stride, length in axes:
-        if stride <= reach:
-            return True
-        reach += stride * (length - 1)
-    return bool(axes[0][0] < a.itemsize)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch.autograd.graph import increment_version
 
@@ -16,7 +17,7 @@ from fused_adam.errors import refused
 from fused_adam.interrupts import uninterrupted
 from fused_adam.options import Options
 from fused_adam.torch_addresses import Addresses, objects
-from fused_adam.torch_tensors import DTYPES, check_gradient, gradient_of, guard, is_dense
+from fused_adam.torch_tensors import DTYPES, check_gradient, gradient_of, guard, is_dense, span
 
 
 class Binding:
@@ -61,14 +62,18 @@ class Binding:
         """The state of each parameter that has one."""
         self._moments: list[Any] = []
         """Keeps alive what the engine has the addresses of."""
-        self._moment_objects: Any = []
-        self._moment_addresses = Addresses(0)
-        self._moment_addresses.read([])
+        self._moment_objects: Any
+        self._moment_addresses: Addresses
         self._staged = [i for i, (p, w) in enumerate(zip(params, self.work, strict=True)) if p is not w]
         self._empty = [i for i, p in enumerate(params) if p.numel() == 0]
         self._objects = objects(params, len(params))
         self._addresses = Addresses(len(params))
         self._addresses.read(self._objects)
+        self._bytes = np.array([w.numel() * w.element_size() for w in self.work], dtype=np.int64)
+        """Of each gradient that is not copied."""
+        self._written: tuple[Any, Any]
+        """First addresses of what a step writes, and the ones behind the last; each sorted."""
+        self.remember()
         self._same = guard(params)
         self._gradients_same: Any = None
         """Whether gradients lie as the last ones did, none of which had to be copied; None: one had to be."""
@@ -101,7 +106,7 @@ class Binding:
             self._look_at(gradients)
         elif self._pointers.read(gradients):
             self._fresh = True
-            if int((self._pointers.values == 0).sum()) != len(self._absent):
+            if int((self._pointers.values == 0).sum()) != len(self._absent) or self._in_written(self._pointers.values):
                 self._look_at(gradients)
 
     def _as_before(self, gradients: Any) -> bool:
@@ -117,7 +122,10 @@ class Binding:
         self._gradients_same = None
         self._fresh = True
         self._copies = []
-        self._pointers.write([self._gradient(i, g) for i, g in enumerate(gradients)])
+        addresses = [self._gradient(i, g) for i, g in enumerate(gradients)]
+        for i in self._in_written(addresses):
+            addresses[i] = self._copied(i, gradients[i])
+        self._pointers.write(addresses)
         if not self._copies:
             self._absent = [i for i, g in enumerate(gradients) if g is None]
             self._gradients_same = guard([g for g in gradients if g is not None])
@@ -132,13 +140,25 @@ class Binding:
             return 1  # nothing is read there, but the parameter has a gradient
         plain = g.is_contiguous() and work.is_contiguous()
         if (not plain and g.stride() != work.stride()) or g.is_neg():
-            with torch.no_grad():
-                g = torch.empty_like(work).copy_(g)
-            self._copies.append(g)
+            return self._copied(i, g)
         address = int(g.data_ptr())
         if not address:
             raise refused(f"gradient of {self.names[i]}: data_ptr()", 0, "a tensor with memory of its own")
         return address
+
+    def _copied(self, i: int, g: Any) -> int:
+        """Address of a copy of gradient `i` that lies as the parameter does."""
+        with torch.no_grad():
+            copy = torch.empty_like(self.work[i]).copy_(g)
+        self._copies.append(copy)
+        return int(copy.data_ptr())
+
+    def _in_written(self, addresses: Any) -> list[int]:
+        """Gradients, by their addresses, in memory that the step writes: what they say would depend on its order."""
+        low = np.asarray(addresses, dtype=np.int64)
+        lows, highs = self._written
+        shared = np.searchsorted(lows, low + self._bytes) > np.searchsorted(highs, low, side="right")
+        return [int(i) for i in shared.nonzero()[0]]
 
     def wanted(self) -> list[int]:
         """Parameters that have a gradient and no state yet."""
@@ -152,10 +172,13 @@ class Binding:
         self.waiting.remove(i)
 
     def remember(self) -> None:
-        """Where the moments lie that have been placed."""
+        """Where the moments lie that have been placed, and all that a step writes."""
         self._moment_objects = objects(self._moments, len(self._moments))
         self._moment_addresses = Addresses(len(self._moments))
         self._moment_addresses.read(self._moment_objects)
+        lows = np.concatenate([self._addresses.values, self._moment_addresses.values])
+        sizes = np.array([span(t) for t in (*self.params, *self._moments)], dtype=np.int64)
+        self._written = np.sort(lows[sizes > 0]), np.sort((lows + sizes)[sizes > 0])
 
     def prepare(self, options: Sequence[Options]) -> None:
         """All of a step that can fail; nothing is written. Group k under options[k]."""

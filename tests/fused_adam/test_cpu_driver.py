@@ -202,6 +202,47 @@ print(theirs == work()[0])
     assert script(text) == "True"
 
 
+def test_a_fork_waits_while_another_thread_compiles() -> None:
+    """Numba's lock would stay locked in the child for ever; there is a listener in which it is held."""
+    text = """
+import os, signal, threading, time
+import numpy as np
+import fused_adam.cpu_driver
+from fused_adam.numpy import Adam
+from numba.core import compiler_lock, event
+compiling = threading.Event()
+class Pause(event.Listener):
+    def on_start(self, event):
+        if compiler_lock.global_compiler_lock.is_locked() and not compiling.is_set():
+            compiling.set()
+            time.sleep(1)
+    def on_end(self, event):
+        pass
+event.register("numba:compiler_lock", Pause())
+def work():
+    theta = np.ones(3)
+    Adam([theta], learning_rate=0.1).step([np.ones(3)])
+    return np.allclose(theta, 0.9)
+thread = threading.Thread(target=work)
+thread.start()
+assert compiling.wait(60)
+pid = os.fork()
+if pid == 0:
+    signal.alarm(30)
+    os._exit(0 if work() else 3)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+thread.join(60)
+"""
+    assert script(text) == "0"
+
+
+def test_a_fork_out_of_the_compiling_thread_does_not_wait_for_itself() -> None:
+    text = WORK + "from fused_adam.forks import COMPILING\nexpected = b''\nwith COMPILING:\n    pid = os.fork()\n"
+    text += "if pid == 0: os._exit(0 if len(work()[0]) == 800_000 else 3)\n"
+    text += "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
+    assert script(text) == "0"
+
+
 LIBRARIES = "sorted({l.split()[-1] for l in open('/proc/self/maps') if 'libgomp' in l})"
 
 
