@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 import reference
-from adapters.contract import Array, Claim, Identity, Implementation, Problem, State
+from adapters.contract import HYPERPARAMETERS, Array, Claim, Identity, Implementation, Problem, State
 from adapters.registry import ADAPTERS, Entry
 from conformance import oracle, problems
 from conformance.load import CannotTest, Missing, load
@@ -113,13 +113,13 @@ def pairs(implementation: Implementation, counterpart: Implementation, number: i
         )
     refuse_same_code(implementation, counterpart)
     drawn = problems.draw(problems.general(claim), number, seed)
-    return [Pair(counterpart=counterpart, problem=in_float32(problem)) for problem in drawn]
+    return [Pair(counterpart=counterpart, problem=in_float32(problem, claim.hyperparameters)) for problem in drawn]
 
 
-def in_float32(problem: Problem) -> Problem:
-    """The problem with hyper-parameters that float32 holds."""
+def in_float32(problem: Problem, names: frozenset[str] = frozenset(HYPERPARAMETERS)) -> Problem:
+    """The problem with hyper-parameters that float32 holds, out of `names`: a default is absent elsewhere."""
     h = problem.hyperparameters
-    given = {f.name: getattr(h, f.name) for f in fields(h)}
+    given = {name: getattr(h, name) for name in names}
     rounded: dict[str, Any] = {name: float(np.float32(x)) for name, x in given.items() if isinstance(x, float)}
     return replace(problem, hyperparameters=replace(h, **rounded))
 
