@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,12 +113,13 @@ def pairs(implementation: Implementation, counterpart: Implementation, number: i
         )
     refuse_same_code(implementation, counterpart)
     drawn = problems.draw(problems.general(claim), number, seed)
-    return [Pair(counterpart=counterpart, problem=_in_float32(problem)) for problem in drawn]
+    return [Pair(counterpart=counterpart, problem=_in_float32(problem, claim)) for problem in drawn]
 
 
-def _in_float32(problem: Problem) -> Problem:
+def _in_float32(problem: Problem, claim: Claim) -> Problem:
+    """Those of the claim alone: the default of any other means "absent", rounded or not."""
     h = problem.hyperparameters
-    given = {f.name: getattr(h, f.name) for f in fields(h)}
+    given = {name: getattr(h, name) for name in claim.hyperparameters}
     rounded: dict[str, Any] = {name: float(np.float32(x)) for name, x in given.items() if isinstance(x, float)}
     return replace(problem, hyperparameters=replace(h, **rounded))
 
