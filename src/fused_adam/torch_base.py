@@ -39,8 +39,11 @@ _SPELLING = MappingProxyType(
         "epsilon": "eps",
         "l2": "weight_decay with decoupled_weight_decay=False",
         "weight_decay": "weight_decay with decoupled_weight_decay=True",
+        "min_lr": "warmup_min_lr",
     }
 )
+_OPTION = MappingProxyType({"warmup_min_lr": "min_lr"})
+"""A group key that is not called as the option is, because torch's schedulers write one of that name."""
 
 
 class Fused(Optimizer):
@@ -115,7 +118,7 @@ class Fused(Optimizer):
             "amsgrad": group.get("amsgrad", False),
             "weight_decay" if group["decoupled_weight_decay"] else "l2": _scalar("weight_decay", group["weight_decay"]),
         }
-        given.update({name: group[name] for name in self._EXTRA if name != "dialect"})
+        given.update({_OPTION.get(name, name): group[name] for name in self._EXTRA if name != "dialect"})
         return opts.make(self._dialect, given, _SPELLING)
 
     # Steps
