@@ -27,7 +27,7 @@ def with_steps(optimizer: str, dialect: str, own: bool, state: Mapping[str, Any]
     """
     state = {key: value for key, value in state.items() if key != "step"}
     if own:
-        return {"step": torch.tensor(float(t), dtype=_step_dtype()), **state}
+        return {"step": torch.tensor(float(t), dtype=_step_dtype(), device="cpu"), **state}
     # torch's classes take float() of a step that is no tensor, and show what could not be converted.
     text = (
         f"this state is of dialect {dialect}, with which torch.optim.{optimizer} would train wrongly; "
