@@ -235,7 +235,7 @@ class Fused(Optimizer):
                 tensor = slots.get(name)
                 if tensor is None:
                     slots.put(name, zeros_like(work))
-                elif tensor.stride() != work.stride() or tensor.device != work.device:
+                elif tensor.stride() != work.stride() or tensor.device != work.device or tensor.is_neg():
                     slots.put(name, torch.empty_like(work).copy_(tensor))
             binding.place(i, slots, [slots[name] for name in names])
         if wanted:
