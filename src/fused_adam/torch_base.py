@@ -23,7 +23,15 @@ from fused_adam.options import Dialect, Options
 from fused_adam.planner import refuse_overlap
 from fused_adam.torch_binding import Binding
 from fused_adam.torch_slots import Slots, State, Watch
-from fused_adam.torch_state import check_fits, checked_state, moments, step_count, whole_number, with_steps
+from fused_adam.torch_state import (
+    check_entries,
+    check_fits,
+    checked_state,
+    moments,
+    step_count,
+    whole_number,
+    with_steps,
+)
 from fused_adam.torch_tensors import check_parameter, span, zeros_like
 
 _params_of = operator.itemgetter("params")
@@ -308,10 +316,19 @@ class Fused(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a state of this class or of torch's class of this name. All of it is checked first.
 
-        Unlike in torch, the moments are copied, so that two optimizers never share them.
+        What torch's pre-hooks make of it is what is checked. Unlike in torch, the moments are copied, so that two
+        optimizers never share them.
+
+        Raises:
+            ValueError, TypeError: naming the entry, its value and what is accepted; nothing has been written then.
         """
-        state_dict = self._checked(state_dict)
-        super().load_state_dict(state_dict)
+        if not isinstance(state_dict, Mapping):
+            raise refused("state_dict", type(state_dict).__name__, "what state_dict() returned", TypeError)
+        last = self.register_load_state_dict_pre_hook(_checked)
+        try:
+            super().load_state_dict(dict(state_dict))
+        finally:
+            last.remove()
 
     def _checked(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
         """`state_dict` completed by what torch leaves out, its tensors copied; ValueError if it does not fit."""
@@ -343,6 +360,13 @@ class Fused(Optimizer):
             else:
                 states.pop(number, None)
         return {**state_dict, "param_groups": groups, "state": states}
+
+
+def _checked(optimizer: Any, state_dict: Any) -> dict[str, Any]:
+    """Pre hook of `load_state_dict`, the last one."""
+    check_entries(state_dict)
+    checked: dict[str, Any] = optimizer._checked(state_dict)
+    return checked
 
 
 def _as_torch_state(optimizer: Any, state_dict: dict[str, Any]) -> dict[str, Any]:
