@@ -163,11 +163,12 @@ def _plain(value: object) -> object:
 
 
 def _number(value: object) -> float | None:
-    """A finite Python or NumPy scalar as a number; None for anything else, tensors and arrays included."""
-    kind = type(value)
-    if isinstance(value, bool) or (kind.__module__ == "numpy" and getattr(value, "shape", None) != ()):
-        return None
-    if not isinstance(value, int | float) and kind.__module__ != "numpy":
+    """A finite real number of Python or NumPy (also in an array of no dimension); None for anything else."""
+    if type(value).__module__ == "numpy":  # text, truth values, complex numbers and objects have a float() too
+        kind = getattr(getattr(value, "dtype", None), "kind", "none")
+        if getattr(value, "shape", None) != () or kind not in "iuf":
+            return None
+    elif isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         number = float(value)  # type: ignore[arg-type]

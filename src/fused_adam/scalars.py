@@ -113,6 +113,10 @@ def _coth_minus_inverse(y: float) -> tuple[float, float]:
 def rectification(rho: float, beta_2: float) -> float:
     """r_t = sqrt((rho - 4)(rho - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho)) (Liu et al., Algorithm 2)."""
     limit = (1 + beta_2) / (1 - beta_2)
+    if rho >= limit:
+        # Only rounding brings rho_t to its limit, where r_t is 1 (in TF-Addons, too: its sma_t - sma_inf becomes 0 as
+        # beta_2^t does), but 0 / 0 or the root of a negative number where beta_2 is 0.6 and the limit 4.
+        return 1.0
     return math.sqrt((rho - 4) / (limit - 4) * ((rho - 2) / (limit - 2)) * (limit / rho))
 
 

@@ -65,7 +65,7 @@ def _native() -> tuple[Any, int]:
     code = compiled(cpu_kernels.COLLECT_SIGNATURE, cpu_kernels.collect)
     collect: Any = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(code.address)
     collect.code = code  # lives as long as its address is used
-    sample = np.fromiter((torch.zeros(3)[1:], None), dtype=object, count=2)
+    sample = np.fromiter((torch.zeros(3, device="cpu")[1:], None), dtype=object, count=2)
     found = np.zeros(2, dtype=np.int64)
     collect(function, id(None), sample.ctypes.data, 2, found.ctypes.data)
     return (collect, function) if found.tolist() == [_data_ptr(sample[0]), 0] else (None, 0)

@@ -23,7 +23,15 @@ from fused_adam.options import Dialect, Options
 from fused_adam.planner import refuse_overlap
 from fused_adam.torch_binding import Binding
 from fused_adam.torch_slots import Slots, State, Watch
-from fused_adam.torch_state import check_fits, checked_state, moments, step_count, whole_number, with_steps
+from fused_adam.torch_state import (
+    check_entries,
+    check_fits,
+    checked_state,
+    moments,
+    step_count,
+    whole_number,
+    with_steps,
+)
 from fused_adam.torch_tensors import check_parameter, span, zeros_like
 
 _params_of = operator.itemgetter("params")
@@ -39,8 +47,11 @@ _SPELLING = MappingProxyType(
         "epsilon": "eps",
         "l2": "weight_decay with decoupled_weight_decay=False",
         "weight_decay": "weight_decay with decoupled_weight_decay=True",
+        "min_lr": "warmup_min_lr",
     }
 )
+_OPTION = MappingProxyType({"warmup_min_lr": "min_lr"})
+"""A group key that is not called as the option is, because torch's schedulers write one of that name."""
 
 
 class Fused(Optimizer):
@@ -115,7 +126,7 @@ class Fused(Optimizer):
             "amsgrad": group.get("amsgrad", False),
             "weight_decay" if group["decoupled_weight_decay"] else "l2": _scalar("weight_decay", group["weight_decay"]),
         }
-        given.update({name: group[name] for name in self._EXTRA if name != "dialect"})
+        given.update({_OPTION.get(name, name): group[name] for name in self._EXTRA if name != "dialect"})
         return opts.make(self._dialect, given, _SPELLING)
 
     # Steps
@@ -232,7 +243,7 @@ class Fused(Optimizer):
                 tensor = slots.get(name)
                 if tensor is None:
                     slots.put(name, zeros_like(work))
-                elif tensor.stride() != work.stride() or tensor.device != work.device:
+                elif tensor.stride() != work.stride() or tensor.device != work.device or tensor.is_neg():
                     slots.put(name, torch.empty_like(work).copy_(tensor))
             binding.place(i, slots, [slots[name] for name in names])
         if wanted:
@@ -305,10 +316,19 @@ class Fused(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a state of this class or of torch's class of this name. All of it is checked first.
 
-        Unlike in torch, the moments are copied, so that two optimizers never share them.
+        What torch's pre-hooks make of it is what is checked. Unlike in torch, the moments are copied, so that two
+        optimizers never share them.
+
+        Raises:
+            ValueError, TypeError: naming the entry, its value and what is accepted; nothing has been written then.
         """
-        state_dict = self._checked(state_dict)
-        super().load_state_dict(state_dict)
+        if not isinstance(state_dict, Mapping):
+            raise refused("state_dict", type(state_dict).__name__, "what state_dict() returned", TypeError)
+        last = self.register_load_state_dict_pre_hook(_checked)
+        try:
+            super().load_state_dict(dict(state_dict))
+        finally:
+            last.remove()
 
     def _checked(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
         """`state_dict` completed by what torch leaves out, its tensors copied; ValueError if it does not fit."""
@@ -340,6 +360,13 @@ class Fused(Optimizer):
             else:
                 states.pop(number, None)
         return {**state_dict, "param_groups": groups, "state": states}
+
+
+def _checked(optimizer: Any, state_dict: Any) -> dict[str, Any]:
+    """Pre hook of `load_state_dict`, the last one."""
+    check_entries(state_dict)
+    checked: dict[str, Any] = optimizer._checked(state_dict)
+    return checked
 
 
 def _as_torch_state(optimizer: Any, state_dict: dict[str, Any]) -> dict[str, Any]:

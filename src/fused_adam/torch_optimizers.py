@@ -142,13 +142,14 @@ class RAdam(Fused):
 
     Both rectify from a length of the moving average of sma_threshold on. torch: eps beside sqrt(v), > 5, one t per
     parameter. TF-Addons: eps beside sqrt(v / (1 - beta_2^t)), >=, one t for all, weight decay inside the update
-    (decoupled_weight_decay=True), and a warm-up over total_steps.
+    (decoupled_weight_decay=True), and a warm-up over total_steps, whose min_lr is called warmup_min_lr here, because
+    torch's schedulers keep a "min_lr" of their own in the groups.
 
     Args, errors and state as for `Adam`.
     """
 
     _TORCH_DIALECT = "torch-radam"
-    _EXTRA = ("amsgrad", "dialect", "sma_threshold", "total_steps", "warmup_proportion", "min_lr")
+    _EXTRA = ("amsgrad", "dialect", "sma_threshold", "total_steps", "warmup_proportion", "warmup_min_lr")
 
     def __init__(
         self,
@@ -168,7 +169,7 @@ class RAdam(Fused):
         sma_threshold: float = 5.0,
         total_steps: int = 0,
         warmup_proportion: float = 0.1,
-        min_lr: float = 0.0,
+        warmup_min_lr: float = 0.0,
     ) -> None:
         chosen = opts.dialect(dialect)
         if not chosen.rectified:
@@ -188,6 +189,6 @@ class RAdam(Fused):
             "sma_threshold": sma_threshold,
             "total_steps": total_steps,
             "warmup_proportion": warmup_proportion,
-            "min_lr": min_lr,
+            "warmup_min_lr": warmup_min_lr,
         }
         super().__init__(params, defaults)

@@ -27,7 +27,7 @@ def with_steps(optimizer: str, dialect: str, own: bool, state: Mapping[str, Any]
     """
     state = {key: value for key, value in state.items() if key != "step"}
     if own:
-        return {"step": torch.tensor(float(t), dtype=_step_dtype()), **state}
+        return {"step": torch.tensor(float(t), dtype=_step_dtype(), device="cpu"), **state}
     # torch's classes take float() of a step that is no tensor, and show what could not be converted.
     text = (
         f"this state is of dialect {dialect}, with which torch.optim.{optimizer} would train wrongly; "
@@ -54,15 +54,54 @@ def whole_number(name: str, step: Any) -> int:
     return int(number)
 
 
+def check_entries(state_dict: Any) -> None:
+    """TypeError or ValueError unless `state_dict` is built as `state_dict()` builds one."""
+    if not isinstance(state_dict, Mapping):
+        raise refused("state_dict", type(state_dict).__name__, "what state_dict() returned", TypeError)
+    for key in ("state", "param_groups"):
+        if key not in state_dict:
+            raise refused(f"state_dict[{key!r}]", "missing", "all entries that state_dict() returned")
+    if not isinstance(state_dict["state"], Mapping):
+        found = type(state_dict["state"]).__name__
+        raise refused("state_dict['state']", found, "a dict of the parameters' states", TypeError)
+    groups = state_dict["param_groups"]
+    if not isinstance(groups, list | tuple):
+        raise refused("state_dict['param_groups']", type(groups).__name__, "a list of groups", TypeError)
+    for k, group in enumerate(groups):
+        if not isinstance(group, Mapping) or not isinstance(group.get("params"), list | tuple):
+            raise refused(f"state_dict['param_groups'][{k}]", group, "a dict with a list 'params'", TypeError)
+    for number, state in state_dict["state"].items():
+        if isinstance(number, int) and not isinstance(state, Mapping):
+            raise refused(f"state_dict['state'][{number}]", type(state).__name__, "a dict", TypeError)
+
+
+def _is_moment(tensor: Any) -> bool:
+    return (
+        isinstance(tensor, torch.Tensor)
+        and not tensor.is_nested
+        and tensor.layout is torch.strided
+        and tensor.is_floating_point()
+        and not tensor.is_meta
+    )
+
+
+def _words(tensor: Any) -> str:
+    """What was found instead of a moment."""
+    if not isinstance(tensor, torch.Tensor):
+        return type(tensor).__name__
+    shape = "nested" if tensor.is_nested else tuple(tensor.shape)
+    return f"{tensor.dtype} {shape}, {tensor.layout}, on {tensor.device}"
+
+
 def checked_state(name: str, p: Any, state: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
     """Copies of the moments, the step count of `p` and what else is there; ValueError if they do not fit `p`."""
     checked = {key: value for key, value in state.items() if key not in (*MOMENTS, "step", "t")}
     names = moments(group) if any(key in state for key in MOMENTS) else ()
     for key in names:
         tensor = state.get(key)
-        if not isinstance(tensor, torch.Tensor) or tensor.shape != p.shape:
-            found = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(tensor).__name__
-            raise refused(f"{name}[{key!r}]", found, f"a tensor of shape {tuple(p.shape)}")
+        if not _is_moment(tensor) or tensor.shape != p.shape:
+            accepted = f"a dense tensor of floating point of shape {tuple(p.shape)}"
+            raise refused(f"{name}[{key!r}]", _words(tensor), accepted)
         checked[key] = tensor.detach().clone()
     return {"step": whole_number(f"{name}['step']", step_count(state)), **checked}
 

@@ -93,7 +93,9 @@ def _facts(t: Any) -> tuple[Any, ...]:
 
 
 def is_dense(p: Any) -> bool:
-    """Whether the elements fill their memory without a hole, in whatever order of axes."""
+    """Whether the elements fill their memory without a hole, in whatever order of axes, and are what lies there."""
+    if p.is_neg():
+        return False
     if p.is_contiguous():
         return True
     expected = 1

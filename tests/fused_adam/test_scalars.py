@@ -39,6 +39,18 @@ def test_rectification() -> None:
         assert relative(scalars.rectification(rho, 0.999), expected) < 1e-15
 
 
+@pytest.mark.parametrize("beta_2", [math.nextafter(0.6, 0), 0.6, math.nextafter(0.6, 1)])
+def test_rectification_at_its_limit(beta_2: float) -> None:
+    """The limit is 4 for beta_2 = 0.6, where the formula is 0 / 0, and on one side of it the root of less than 0."""
+    limit = (1 + beta_2) / (1 - beta_2)
+    assert [scalars.rectification(rho, beta_2) for rho in (limit, max(limit, 4.0), 4.5)] == [1, 1, 1]
+    o = options.make(options.dialect("tfa-rectified-adam"), {"beta_2": beta_2, "sma_threshold": 4})
+    for t in range(60, 200):
+        divide, row = scalars.row(o, "float64", t)
+        assert 0 <= row[3] <= 1e-3 / (1 - 0.9**t)
+        assert divide is (scalars.sma(beta_2, t) >= 4)
+
+
 def test_warm_up_is_linear_twice_and_constant_after() -> None:
     o = options.make(
         options.dialect("tfa-rectified-adam"),

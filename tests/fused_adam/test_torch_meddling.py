@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -175,6 +176,18 @@ def test_a_step_count_that_is_none_is_refused(t: Any) -> None:
     state["state"][0]["step"] = torch.tensor(t) if t is not True else t
     with pytest.raises(ValueError, match=r"\['step'\] is .*; accepted: a whole number from 0 to"):
         optimizer.load_state_dict(state)
+
+
+def test_step_counts_lie_on_the_cpu_whatever_the_default_device_is() -> None:
+    p = torch.nn.Parameter(torch.ones(2))
+    optimizer = fused_adam.Adam([p])
+    p.grad = torch.ones(2)
+    optimizer.step()
+    with torch.device("meta"):
+        state = optimizer.state_dict()
+        again = copy.deepcopy(optimizer)
+    assert state["state"][0]["step"].item() == 1
+    assert again.state_dict()["state"][0]["step"].item() == 1
 
 
 def test_a_state_that_was_only_looked_at_is_none() -> None:

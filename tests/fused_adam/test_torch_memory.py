@@ -1,4 +1,4 @@
-"""Gradients of the torch face in memory that the step itself writes: their values before the step count."""
+"""Memory of the torch face: gradients where the step itself writes (their values before it count), the negative bit."""
 
 from __future__ import annotations
 
@@ -66,3 +66,24 @@ def test_a_gradient_beside_what_is_written_is_not_copied(monkeypatch: pytest.Mon
     for k in (2, 0):
         p.grad = base[k * N : (k + 1) * N]
         optimizer.step()
+
+
+def _conjugate_imaginary() -> Any:
+    return torch.complex(torch.zeros(1), -torch.ones(1)).conj().imag
+
+
+@pytest.mark.parametrize("make", [lambda: torch._neg_view(-torch.ones(3)), _conjugate_imaginary])
+def test_what_lies_in_memory_may_be_the_negative(make: Any) -> None:
+    """Also where somebody puts such a moment into the state."""
+    p, q = make(), make().clone()
+    assert (p.is_neg(), q.is_neg()) == (True, False)
+    optimizers = fused_adam.Adam([p], lr=0.1), fused_adam.Adam([q], lr=0.1)
+    for k in range(4):
+        for optimizer, x in zip(optimizers, (p, q), strict=True):
+            x.grad = torch.full_like(q, k - 1.0)
+            optimizer.step()
+            if k == 1:
+                m = optimizer.state[x]["exp_avg"]
+                optimizer.state[x]["exp_avg"] = torch._neg_view(-m) if x is p else m.clone()
+    assert torch.equal(p, q)
+    assert (q != 1).all()
