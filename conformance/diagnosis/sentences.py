@@ -43,6 +43,20 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
         "law-late-group": "a group that is added late does not begin as the dialect says",
         "law-late-load": "loaded after many steps it goes on otherwise: the count was stored in a narrow format",
+        "law-reversed": "a reversed view does not give what a plain array gives: negative strides are not followed",
+        "law-misaligned": "an array at an odd address does not give what a plain one gives",
+        "law-transposed": "a transposed array does not give what a plain one gives: it is taken for row-major",
+        "law-strided": "an array with gaps does not give what a plain one gives: strides are not followed",
+        "law-channels-last": "a channels-last array does not give what a plain one gives",
+        "law-expanded": "an expanded gradient does not give what a plain one gives: strides of 0 are not followed",
+        "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
+        "law-row-split": "a parameter cut between its rows does not move as the whole",
+        "law-row-permutation": "permuted rows do not give the permuted trajectory",
+        "law-epsilon-survives": "epsilon is lost in the parameter's own format",
+        "law-low-precision": "in a narrow format the steps are not the dialect's",
+        "law-betas": "betas next to 1 do not give what the dialect says",
+        "law-many-steps": "after many steps the state is not the dialect's: the count, or its powers, have stopped",
+        "law-rectified-scale": "scaled gradients do not give the scaled trajectory of a rectified dialect",
     }
 )
 """By the name of the check; one that is not here is told by its own message."""

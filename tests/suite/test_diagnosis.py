@@ -35,6 +35,7 @@ NAMED: dict[type[Twin], str] = {
     formula.PaperEpsilonInKeras: "paper epsilon instead of epsilon hat",
     formula.EpsilonHatInTorch: "epsilon hat instead of paper epsilon",
     formula.EpsilonInsideRoot: "epsilon inside the square root, of v",
+    formula.RectifiedEpsilonInsideRoot: "epsilon inside the square root, of v / (1 - beta_2^t)",
     formula.NoEpsilon: "epsilon is not used at all",
     formula.RectifiedWithoutEpsilon: "epsilon is not used at all",
     formula.LearningRateTooSmall: "learning rate x 0.999",
