@@ -34,7 +34,7 @@ _CHECKS = tuple(check.name for check in checks.CHECKS if check.problems in ("gen
 def case_of(implementation: Implementation, problem: Problem, name: str, why: str) -> Case:
     """The case of a problem, its numbers rounded to float32. Raises `GoldenError` where that is not finite."""
     dialect = reference.dialect(implementation.claim.dialect)
-    exact = in_float32(problem)
+    exact = in_float32(problem, implementation.claim.hyperparameters)
 
     def rounded(array: Array) -> Array:
         with np.errstate(over="ignore"):
