@@ -18,7 +18,7 @@ from golden.verify import verify
 
 _EXIT_CODES = """exit codes:
   0  everything is as it should be, and nothing was changed
-  1  a value, hash or id is wrong; or regenerate has changed, or refused to change, something
+  1  a value, hash or id is wrong, or a case is missing; or regenerate has changed, or refused to change, something
   2  something cannot be read or found, a package is missing, or the command line is wrong
   3  golden itself failed"""
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    report = verify(options.folder)
+    report = verify(options.folder, partial=options.partial)
     code = max((c.kind for c in report.complaints), default=0, key=lambda kind: {0: 0, 2: 1, 1: 2}[kind])
     if options.json:
         print(json.dumps(asdict(report) | {"exit_code": int(code)}))
@@ -94,7 +94,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _files(folder: Path) -> Iterator[tuple[File, dict[str, list[object]]]]:
-    paths, complaints = files.entries(folder)
+    paths, complaints = files.stored(folder)
     for complaint in complaints:
         raise GoldenError(complaint)
     for path in paths:
@@ -134,6 +134,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", help="the result for programs on standard output")
         command.add_argument("--folder", type=Path, default=files.CASES, metavar="DIR", help="instead of golden/cases")
     commands.choices["show"].add_argument("id", metavar="ID", help="a case, as `list` names it")
+    partial = "a folder that need not have every case of the catalogue"
+    commands.choices["verify"].add_argument("--partial", action="store_true", help=partial)
     allow = "change what stored ids stand for; without it such files are left as they are"
     commands.choices["regenerate"].add_argument("--allow-change", action="store_true", help=allow)
     return parser

@@ -74,6 +74,14 @@ def entries(folder: Path) -> tuple[list[Path], list[str]]:
     return found, complaints
 
 
+def stored(folder: Path) -> tuple[list[Path], list[str]]:
+    """As `entries`; `GoldenError` where there is no file."""
+    found, complaints = entries(folder)
+    if not found:
+        raise GoldenError(f"{folder} has no golden file; accepted: DIALECT/TOPIC.json")
+    return found, complaints
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The content of a regular file of at most `MAX_BYTES`, links not followed; `GoldenError` otherwise."""
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from golden import files, floats, layout
+from golden import catalogue, files, floats, layout
 from golden.case import Case, Expected, GoldenError
 from golden.trajectory import bounds, trajectory
-from reference import Bound, Rounding, State
+from reference import DIALECTS, Bound, Rounding, State
 
 SCHEMA = Path(__file__).resolve().parent / "schema.json"
 DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
@@ -62,20 +62,34 @@ class Report:
     complaints: list[Complaint] = field(default_factory=list)
 
 
-def verify(folder: Path = files.CASES, say: Callable[[str], None] = lambda _: None) -> Report:
-    """Look at every file of a folder. Raises `GoldenError` if there is no such folder, or no file in it."""
+def verify(folder: Path = files.CASES, say: Callable[[str], None] = lambda _: None, *, partial: bool = False) -> Report:
+    """Look at every file of a folder. Raises `GoldenError` if there is no such folder, or no file in it.
+
+    partial: it need not have every case of the catalogue.
+    """
     report = Report()
     _validator()  # where it is missing, nothing can be said of any file
-    paths, strays = files.entries(folder)
+    paths, strays = files.stored(folder)
     report.complaints += [Complaint(kind=Kind.UNUSABLE, message=text) for text in strays]
-    if not paths:
-        raise GoldenError(f"{folder} has no golden file; accepted: DIALECT/TOPIC.json")
     seen: dict[str, Path] = {}
     for path in paths:
         report.files += 1
         say(f"{path.parent.name}/{path.name}")
         report.complaints += _file(path, seen, report)
+    if not partial:
+        report.complaints += _missing(folder, seen, {Path(c.file) for c in report.complaints})
     return report
+
+
+def _missing(folder: Path, seen: Mapping[str, Path], wrong: Collection[Path]) -> Iterator[Complaint]:
+    """Cases of the catalogue that no file has. Of a file about which there are complaints, those say enough."""
+    for dialect in DIALECTS.values():
+        for made, _ in catalogue.files(dialect):
+            path = folder / dialect.name / f"{made.topic}.json"
+            absent = [case.id for case in made.cases if case.id not in seen]
+            if absent and path not in wrong:
+                text = f"{path}: missing {', '.join(absent)}; accepted: every case of the catalogue"
+                yield Complaint(kind=Kind.WRONG, file=str(path), id=absent[0], message=text)
 
 
 def _file(path: Path, seen: dict[str, Path], report: Report) -> Iterator[Complaint]:

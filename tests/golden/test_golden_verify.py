@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from golden import CASES, GoldenError, cases_of, layout
 from golden.files import MAX_BYTES, entries, read_json
 from golden.trajectory import trajectory
-from golden.verify import DOUBLE, SCHEMA, verify
+from golden.verify import DOUBLE, SCHEMA, Kind, verify
 from reference import DIALECTS
 
 Change = Callable[[dict[str, Any]], None]
@@ -76,7 +77,7 @@ def test_a_flipped_digit_anywhere_is_found(tmp_path: Path, capsys: pytest.Captur
     for at in random.Random(0).sample(digits_of(text), 20):
         flipped = text[:at] + ("1" if text[at] != "1" else "2") + text[at + 1 :]
         (folder / FIRST).write_text(flipped)
-        code, out, _ = golden(capsys, "verify", "--folder", folder)
+        code, out, _ = golden(capsys, "verify", "--partial", "--folder", folder)
         assert code in (1, 2)
         assert str(folder / FIRST) in out
         with pytest.raises(GoldenError):  # the gate does not take it either
@@ -100,13 +101,13 @@ def test_a_wrong_value_is_named(
         expected[quantity][0][1] = layout.floats.to_hex(wrong)
 
     edit(folder / file, change)
-    code, out, _ = golden(capsys, "verify", "--folder", folder)
+    code, out, _ = golden(capsys, "verify", "--partial", "--folder", folder)
     assert code == 1
     assert f"torch-adam/spike/amsgrad, step {number}: {quantity} of parameter 0, element [1], is 0x" in out.replace(
         "is -0x", "is 0x"
     )
     assert "; accepted: " in out
-    code, out, _ = golden(capsys, "verify", "--json", "--folder", folder)
+    code, out, _ = golden(capsys, "verify", "--json", "--partial", "--folder", folder)
     (complaint,) = json.loads(out)["complaints"]
     named = [complaint[key] for key in ("kind", "id", "step", "quantity", "parameter", "element")]
     assert named == [1, "torch-adam/spike/amsgrad", number, quantity, 0, [1]]
@@ -174,7 +175,7 @@ def test_a_spoiled_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     code, change, message = SPOILED[name]
     folder = copied(tmp_path)
     edit(folder / FIRST, change)
-    got, out, err = golden(capsys, "verify", "--folder", folder)
+    got, out, err = golden(capsys, "verify", "--partial", "--folder", folder)
     assert (got, err) == (code, "")
     assert message in out
     assert all(len(line) < 700 for line in out.splitlines())
@@ -183,7 +184,7 @@ def test_a_spoiled_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_hand_edit_is_told_from_a_wrong_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = copied(tmp_path)
     edit(folder / FIRST, _set(*CASE, "description", to="nicer words"), rehash=False)
-    code, out, _ = golden(capsys, "verify", "--folder", folder)
+    code, out, _ = golden(capsys, "verify", "--partial", "--folder", folder)
     assert code == 1
     assert "that of the content (a hand edit?)" in out
     with pytest.raises(GoldenError, match="content_hash is not that of the content"):
@@ -210,7 +211,7 @@ def test_what_is_no_golden_file_is_refused(
 ) -> None:
     folder = copied(tmp_path)
     (folder / FIRST).write_bytes(content)
-    code, out, err = golden(capsys, "verify", "--folder", folder)
+    code, out, err = golden(capsys, "verify", "--partial", "--folder", folder)
     assert (code, err) == (2, "")
     assert why in out
 
@@ -231,7 +232,7 @@ def test_links_and_strays_are_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     os.mkfifo(folder / "torch-adam" / "pipe.json")
     (folder / "torch-adam" / ".first-steps.json.abc.tmp").write_text("")
     (folder / "README").write_text("")
-    code, out, _ = golden(capsys, "verify", "--folder", folder)
+    code, out, _ = golden(capsys, "verify", "--partial", "--folder", folder)
     assert code == 2
     assert "link.json is a link; accepted: regular files TOPIC.json" in out
     assert "linked-adam is a link; accepted: folders named as dialects" in out
@@ -242,12 +243,40 @@ def test_links_and_strays_are_refused(tmp_path: Path, capsys: pytest.CaptureFixt
         read_json(folder / "torch-adam" / "link.json")
 
 
+@pytest.mark.parametrize("command", ["verify", "list"])
 @pytest.mark.parametrize("what", ["absent", "empty"])
-def test_a_folder_without_files_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str) -> None:
+def test_a_folder_without_files_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, command: str
+) -> None:
     folder = tmp_path if what == "empty" else tmp_path / "absent"
-    code, _, err = golden(capsys, "verify", "--folder", folder)
+    code, _, err = golden(capsys, command, "--folder", folder)
     assert code == 2
     assert str(folder) in err
+
+
+def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file, the folder of a dialect, one case of a file; what cannot be read is not missing besides."""
+    folder = shutil.copytree(CASES, tmp_path / "cases")
+    for path in folder.glob("*/thousand-steps.json"):  # what takes long
+        path.unlink()
+    (folder / "torch-adam" / "spike.json").unlink()
+    shutil.rmtree(folder / "mxnet2-adam")
+    (folder / "torch-adam" / "large-epsilon.json").write_text("{")
+    path = folder / "keras-v2-adam" / "first-steps.json"
+    one = json.loads(path.read_text())["cases"][2]["id"]
+    edit(path, lambda data: data["cases"].pop(2))
+    report = verify(folder)
+    stored = {case["id"] for path in CASES.rglob("*.json") for case in json.loads(path.read_text())["cases"]}
+    gone = {i for i in stored if "thousand-steps" in i or i.startswith(("torch-adam/spike", "mxnet2-adam/"))}
+    gone.add(one)
+    complaints = [c for c in report.complaints if ": missing " in c.message]
+    assert {word for c in complaints for word in c.message.replace(",", " ").replace(";", " ").split()} >= gone
+    assert {c.kind for c in complaints} == {Kind.WRONG}
+    (other,) = (c for c in report.complaints if c not in complaints)
+    assert "large-epsilon.json is not JSON" in other.message
+    code, out, _ = golden(capsys, "verify", "--folder", folder)
+    assert code == 1
+    assert "torch-adam/spike.json: missing torch-adam/spike/" in out
 
 
 def _places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
