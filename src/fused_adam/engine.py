@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from fused_adam import planner, scalars
+from fused_adam.errors import refused
 from fused_adam.layout import ROW_WIDTH, Variant
-from fused_adam.options import Options
+from fused_adam.options import LAST_STEP, Options
 
 _ROW = struct.Struct("9d")
 _ROW_BYTES = 8 * ROW_WIDTH
@@ -104,6 +105,8 @@ class Engine:
         gradients None: the addresses are those of the last step.
         """
         step = self._step
+        if step.counts.max(initial=0) >= LAST_STEP:
+            raise refused("t", int(step.counts.max()), f"a number below {LAST_STEP} before a step")
         if gradients is not None:
             self._take(gradients)
         for r, (group, dtype, member) in enumerate(self._classes):

@@ -31,9 +31,6 @@ from fused_adam.numpy_arrays import (
 )
 from fused_adam.planner import refuse_overlap
 
-_LAST_STEP = 2**53
-"""Up to here a step count is the same number in float64."""
-
 
 class Adam:
     r"""Adam over NumPy arrays, which it updates in place.
@@ -171,29 +168,38 @@ class Adam:
             if key not in state and (key != "v_max" or self._v_max is not None):
                 raise refused(f"state[{key!r}]", "missing", "all entries that state_dict() returned")
         self._refuse_changes()
-        if state["dialect"] != self.dialect:
+        if not isinstance(state["dialect"], str) or state["dialect"] != self.dialect:
             raise refused("state['dialect']", state["dialect"], self.dialect)
         if not isinstance(state["hyperparameters"], Mapping):
             raise refused("state['hyperparameters']", state["hyperparameters"], "names and values", TypeError)
-        given = _without_none(state["hyperparameters"])
-        options = opts.make(self._dialect, given)
+        hyperparameters = _without_none(state["hyperparameters"])
+        options = opts.make(self._dialect, hyperparameters)
         if options.amsgrad != self._options.amsgrad:
             raise refused("state['hyperparameters']['amsgrad']", options.amsgrad, str(self._options.amsgrad))
         pairs = [("m", self._m), ("v", self._v)] + ([("v_max", self._v_max)] if self._v_max is not None else [])
         for name, mine in pairs:
             for i, (a, b) in enumerate(zip(mine, _listed(f"state[{name!r}]", state[name], len(mine)), strict=True)):
                 if not is_array(b) or a.shape != b.shape or a.dtype != b.dtype:
-                    found = f"{getattr(b, 'dtype', type(b).__name__)} {getattr(b, 'shape', '')}"
-                    raise refused(f"state[{name!r}][{i}]", found, f"{a.dtype} {a.shape}")
+                    found = f"{b.dtype} {b.shape}" if is_array(b) else type(b).__name__
+                    raise refused(f"state[{name!r}][{i}]", found, f"an array of {a.dtype} {a.shape}, not masked")
         counts = _listed("state['t']", state["t"], len(self._m))
         for i, t in enumerate(counts):
-            if isinstance(t, bool) or not isinstance(t, int | np.integer) or not 0 <= t <= _LAST_STEP:
-                raise refused(f"state['t'][{i}]", t, f"a whole number from 0 to {_LAST_STEP}")
-        for name, mine in pairs:
-            for a, b in zip(mine, state[name], strict=True):
-                a[...] = b
+            if isinstance(t, bool) or not isinstance(t, int | np.integer) or not 0 <= t <= opts.LAST_STEP:
+                raise refused(f"state['t'][{i}]", t, f"a whole number from 0 to {opts.LAST_STEP}")
+        if self._dialect.step_count == "optimizer" and len(set(map(int, counts))) > 1:
+            raise refused(
+                "state['t']", counts, f"one number, as often as there are parameters; {self.dialect} has one t"
+            )
+        # The caller may have put our own moments into another order.
+        copies = [
+            (a, b.copy() if self._is_written(b) else b)
+            for name, mine in pairs
+            for a, b in zip(mine, state[name], strict=True)
+        ]
+        for a, b in copies:
+            a[...] = b
         self._options = options
-        self._given = given
+        self._given = hyperparameters
         self._counts = [int(t) for t in counts]
         self._engine = None
 

@@ -97,6 +97,9 @@ _TABLE = (
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({d.name: d for d in _TABLE})
 
+LAST_STEP = 2**53
+"""Up to here a step count is the same number in float64."""
+
 _LATER = ("mxnet2-adam-lazy", "mxnet1-adam-lazy")
 
 

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch.optim import Optimizer
@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from fused_adam import options as opts
 from fused_adam.drivers import driver_of
 from fused_adam.engine import Driver
-from fused_adam.errors import refused
+from fused_adam.errors import no_copy, refused
 from fused_adam.options import Dialect, Options
 from fused_adam.planner import refuse_overlap
 from fused_adam.torch_binding import Binding
@@ -288,6 +288,10 @@ class Fused(Optimizer):
     def _with_steps(self, state: Mapping[str, Any], t: int) -> dict[str, Any]:
         return with_steps(type(self).__name__, self._dialect.name, self._is_torch, state, t)
 
+    def __copy__(self) -> NoReturn:
+        """Refused: a shallow copy would share the moments and count its steps for itself."""
+        raise no_copy()
+
     def __getstate__(self) -> dict[str, Any]:
         counts = self._counts()
         state = {p: self._with_steps(s, counts[p]) if p in counts else s for p, s in self.state.items()}
@@ -359,6 +363,9 @@ class Fused(Optimizer):
                 states[number] = checked_state(f"state_dict['state'][{number}]", p, states[number], group)
             else:
                 states.pop(number, None)
+        counts = [states[number]["step"] for number, _, _ in places if number in states]
+        if self._dialect.step_count == "optimizer" and len(set(counts)) > 1:
+            raise refused("step counts of the state", counts, f"one number; {self._dialect.name} has one t")
         return {**state_dict, "param_groups": groups, "state": states}
 
 

@@ -8,11 +8,10 @@ from typing import Any
 import torch
 
 from fused_adam.errors import refused
+from fused_adam.options import LAST_STEP
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 """torch's names of m, v and v_max."""
-LARGEST_T = 2**53
-"""Up to which a double counts."""
 
 
 def moments(group: Mapping[str, Any]) -> tuple[str, ...]:
@@ -47,10 +46,10 @@ def whole_number(name: str, step: Any) -> int:
     if (
         isinstance(number, bool)
         or not isinstance(number, int | float)
-        or not 0 <= number <= LARGEST_T
+        or not 0 <= number <= LAST_STEP
         or number != int(number)
     ):
-        raise refused(name, step, f"a whole number from 0 to {LARGEST_T}")
+        raise refused(name, step, f"a whole number from 0 to {LAST_STEP}")
     return int(number)
 
 

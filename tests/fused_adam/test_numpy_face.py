@@ -366,54 +366,6 @@ def test_epsilon_none_is_the_default_of_the_dialect() -> None:
     assert optimizer.hyperparameters["learning_rate"] == 0.1
 
 
-BAD_STATES: list[tuple[dict[str, Any], str]] = [
-    ({"dialect": "keras-v2-adam"}, r"state\['dialect'\] is 'keras-v2-adam'"),
-    ({"m": []}, r"len\(state\['m'\]\) is 0; accepted: 1"),
-    ({"m": None}, r"state\['m'\] is 'NoneType'; accepted: a list of 1"),
-    ({"m": [np.ma.ones(3)]}, r"state\['m'\]\[0\]"),
-    ({"v": [np.ones(4)]}, r"state\['v'\]\[0\]"),
-    ({"t": []}, r"len\(state\['t'\]\) is 0; accepted: 1"),
-    ({"t": 3}, r"state\['t'\] is 'int'; accepted: a list of 1"),
-    *[
-        ({"t": [t]}, r"state\['t'\]\[0\] is .*; accepted: a whole number from 0 to 9007199254740992")
-        for t in (-1, 1.5, True, "1", 2**53 + 1, 2**63 - 1, 10**30, np.int64(-1), np.uint64(2**64 - 1), np.bool_(True))
-    ],
-    ({"hyperparameters": None}, r"state\['hyperparameters'\] is None"),
-]
-
-
-@pytest.mark.parametrize(("change", "message"), BAD_STATES, ids=range(len(BAD_STATES)))
-def test_bad_states_change_nothing(change: dict[str, Any], message: str) -> None:
-    optimizer = Adam([np.ones(3)])
-    optimizer.step([np.ones(3)])
-    good = optimizer.state_dict()
-    other = {**good, "m": [np.zeros(3)]}
-    with pytest.raises((ValueError, TypeError), match=message):
-        optimizer.load_state_dict({**other, **change})
-    assert pickle.dumps(optimizer.state_dict()) == pickle.dumps(good)
-
-
-def test_a_state_without_an_entry_is_refused() -> None:
-    optimizer = Adam([np.ones(3)], amsgrad=True)
-    good = optimizer.state_dict()
-    for name in good:
-        state = {key: value for key, value in good.items() if key != name}
-        with pytest.raises(ValueError, match=rf"state\['{name}'\] is 'missing'; accepted: all entries"):
-            optimizer.load_state_dict(state)
-    with pytest.raises(ValueError, match=r"state\['dialect'\] is 'missing'"):
-        optimizer.load_state_dict({})
-    with pytest.raises(TypeError, match="state is 'list'; accepted: what state_dict"):
-        optimizer.load_state_dict([])  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("t", [0, 2**53, np.int32(7), np.uint64(2**53)])
-def test_step_counts_that_a_state_may_have(t: Any) -> None:
-    optimizer = Adam([np.ones(3)])
-    optimizer.load_state_dict({**optimizer.state_dict(), "t": np.array([t]) if isinstance(t, np.integer) else [t]})
-    optimizer.step([np.ones(3)])
-    assert optimizer.t == (int(t) + 1,)
-
-
 @pytest.mark.parametrize("absent", ["torch", "numba", "numpy"])
 def test_the_error_names_the_package_that_is_missing(absent: str) -> None:
     text = f"""

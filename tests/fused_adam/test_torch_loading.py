@@ -80,3 +80,36 @@ def test_a_hook_may_mend_a_state(cls: Any) -> None:
     assert torch.equal(moments["exp_avg"], good["state"][0]["exp_avg"])
     assert moments["exp_avg"].data_ptr() != good["state"][0]["exp_avg"].data_ptr()
     assert optimizer.param_groups[0]["decoupled_weight_decay"] is (cls is fused_adam.AdamW)
+
+
+@pytest.mark.parametrize("cls", [fused_adam.Adam, fused_adam.RAdam])
+def test_a_shallow_copy_is_refused(cls: Any) -> None:
+    """It would share the moments and count its steps for itself."""
+    with pytest.raises(TypeError, match=r"copy.copy\(optimizer\).*; accepted: copy.deepcopy\(optimizer\)"):
+        copy.copy(cls([torch.ones(3)]))
+
+
+def test_where_there_is_one_t_a_state_has_one() -> None:
+    params = [torch.ones(3), torch.ones(2)]
+    optimizer = fused_adam.Adam(params, dialect="keras-v2-adam")
+    for p in params:
+        p.grad = torch.ones_like(p)
+    optimizer.step()
+    state = optimizer.state_dict()
+    state["state"][1]["t"] = 7
+    with pytest.raises(ValueError, match=r"step counts of the state is \[1, 7\]; accepted: one number"):
+        optimizer.load_state_dict(state)
+    assert optimizer._counts() == {params[0]: 1, params[1]: 1}
+
+
+def test_at_the_last_step_nothing_is_written() -> None:
+    optimizer = stepped()
+    state = optimizer.state_dict()
+    state["state"][0]["step"] = torch.tensor(2.0**53)
+    optimizer.load_state_dict(state)
+    p = optimizer.param_groups[0]["params"][0]
+    p.grad, kept = torch.ones(3), p.detach().clone()
+    with pytest.raises(ValueError, match="t is 9007199254740992; accepted: a number below"):
+        optimizer.step()
+    assert torch.equal(p, kept)
+    optimizer.load_state_dict(optimizer.state_dict())
