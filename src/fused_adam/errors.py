@@ -5,13 +5,18 @@ from __future__ import annotations
 
 def refused(argument: str, value: object, accepted: str, kind: type[Exception] = ValueError) -> Exception:
     """An exception to raise; the value is cut where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # of an int with thousands of digits
+        text = f"{type(value).__name__} too long to be shown"
     text = text if len(text) <= 120 else f"{text[:117]}..."
     return kind(f"{argument} is {text}; accepted: {accepted}")
 
 
 def missing(package: str, purpose: str, error: ImportError) -> ImportError:
-    """What to raise where `package` cannot be imported."""
+    """What to raise where `package`, or what it stands on, cannot be imported."""
+    culprit = (error.name or package).partition(".")[0]
+    package = package if culprit == __package__ else culprit
     return ImportError(f"{purpose} needs {package}, which cannot be imported here: {error}", name=package)
 
 

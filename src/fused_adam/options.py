@@ -207,7 +207,7 @@ def _is_bound(value: object) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LAST_STEP
 
 
 _not_negative = _at_least(0)
@@ -229,7 +229,7 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
         _at_least(4),
         "a finite number >= 4; the rectification is not a number where sma_t is between 2 and 4",
     ),
-    "total_steps": (_is_count, "an int >= 0"),
+    "total_steps": (_is_count, f"an int from 0 to {LAST_STEP}"),
     "warmup_proportion": (_is_share, "a number in [0, 1]"),
     "min_lr": _NUMBER,
 }

@@ -97,7 +97,7 @@ def checked_state(name: str, p: Any, state: Mapping[str, Any], group: Mapping[st
     checked = {key: value for key, value in state.items() if key not in (*MOMENTS, "step", "t")}
     names = moments(group) if any(key in state for key in MOMENTS) else ()
     for key in names:
-        tensor = state.get(key)
+        tensor: Any = state.get(key)
         if not _is_moment(tensor) or tensor.shape != p.shape:
             accepted = f"a dense tensor of floating point of shape {tuple(p.shape)}"
             raise refused(f"{name}[{key!r}]", _words(tensor), accepted)

@@ -25,6 +25,8 @@ gradient_of = operator.attrgetter("grad")
 
 def check_parameter(name: str, p: Any) -> None:
     """TypeError or ValueError unless `p` can be trained."""
+    if p.is_nested:
+        raise refused(name, "a nested tensor", "a strided tensor with memory of its own", TypeError)
     if p.layout is not torch.strided:
         raise refused(f"{name}: layout", p.layout, "torch.strided", TypeError)
     if p.device.type not in DEVICES:
@@ -43,6 +45,8 @@ def check_parameter(name: str, p: Any) -> None:
 
 def check_gradient(name: str, g: Any, p: Any) -> None:
     """ValueError unless `g` can be the gradient of `p`."""
+    if g.is_nested:
+        raise refused(name, "a nested tensor", f"a strided tensor of shape {tuple(p.shape)}")
     if g.layout is not torch.strided:
         raise refused(f"{name}: layout", g.layout, "torch.strided; row-sparse gradients are not implemented yet")
     if g.dtype != p.dtype:

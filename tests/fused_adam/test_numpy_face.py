@@ -366,8 +366,11 @@ def test_epsilon_none_is_the_default_of_the_dialect() -> None:
     assert optimizer.hyperparameters["learning_rate"] == 0.1
 
 
-@pytest.mark.parametrize("absent", ["torch", "numba", "numpy"])
-def test_the_error_names_the_package_that_is_missing(absent: str) -> None:
+@pytest.mark.parametrize(
+    ("absent", "use"),
+    [("torch", "torch"), ("numba", "numba"), ("llvmlite", "numba"), ("numpy", "numpy"), ("numpy", "torch")],
+)
+def test_the_error_names_the_package_that_is_missing(absent: str, use: str) -> None:
     text = f"""
 import sys
 sys.modules[{absent!r}] = None
@@ -377,7 +380,7 @@ use = {{
     "torch": lambda: fused_adam.Adam,
     "numba": lambda: fused_adam.numpy.Adam([__import__("numpy").ones(2)]).step([__import__("numpy").ones(2)]),
     "numpy": lambda: fused_adam.numpy.Adam,
-}}[{absent!r}]
+}}[{use!r}]
 try:
     use()
 except ImportError as error:

@@ -56,3 +56,12 @@ def test_what_is_no_number_is_refused(name: str, value: Any) -> None:
         warnings.simplefilter("error")
         with pytest.raises(ValueError, match=f"{name} is .*; accepted: a"):
             options.make(TORCH, {name: value})
+
+
+@pytest.mark.parametrize("value", [10**400, 10**5000, -(10**5000)], ids=["400", "5000", "negative"])
+@pytest.mark.parametrize("name", ["learning_rate", "total_steps"])
+def test_numbers_beyond_double_are_refused(name: str, value: int) -> None:
+    """Python itself refuses to print the long ones."""
+    with pytest.raises(ValueError, match=f"^{name} is (-?10*...|int too long to be shown); accepted: an? ") as caught:
+        options.make(options.dialect("tfa-rectified-adam"), {name: value})
+    assert len(str(caught.value)) < 250

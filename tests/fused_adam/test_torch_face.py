@@ -311,6 +311,11 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     ([torch.ones(2, device="meta", requires_grad=True)], {}, "device is 'meta'; accepted: cpu or cuda"),
     ([torch.ones(1, requires_grad=True).detach().expand(3).requires_grad_()], {}, "no two elements share memory"),
     ([ONE[0], torch.nn.Parameter(ONE[0].data)], {}, "does not overlap"),
+    (
+        [torch.nested.nested_tensor([torch.ones(2)], layout=torch.jagged)],
+        {},
+        r"\[0\] is 'a nested tensor'; accepted: a",
+    ),
     ([{"params": ONE, "lr": -2.0}], {}, "lr is -2.0"),
 ]
 
