@@ -128,3 +128,10 @@ class TfaRectified(_Cuda, fused_adam_numpy.TfaRectified):
 
     name = "fused-adam-cuda-tfa-rectified"
     face = "RAdam"
+
+
+class TorchRadam(_Cuda, fused_adam_numpy.TorchRadam):
+    """``dialect="torch-radam"``."""
+
+    name = "fused-adam-cuda-torch-radam"
+    face = "RAdam"

@@ -224,3 +224,12 @@ class Torch(_Adam):
     claim = _claim("torch-adam", _ADAM | {"amsgrad", "l2", "weight_decay"}, "maximize")
     probe = Hyperparameters(amsgrad=True, l2=0.1)
     variant = "_l2_amsgrad"
+
+
+class TorchRadam(_Adam):
+    """``dialect="torch-radam"``."""
+
+    name = "fused-adam-torch-radam"
+    claim = _claim("torch-radam", _ADAM | {"l2", "weight_decay"}, "maximize")
+    probe = Hyperparameters(l2=0.1, weight_decay=0.1)
+    variant = "_l2_decay_before_undivided"

@@ -1,4 +1,4 @@
-"""The production optimizer's torch face behind the contract: ``fused_adam.Adam``, dialect "torch-adam".
+"""The production optimizer's torch face behind the contract: ``fused_adam.Adam`` and ``RAdam`` in torch's dialects.
 
 What ran is read from the engine, and from PyTorch's dispatcher, which must not see torch's own Adam.
 """
@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 
 from adapters.contract import CONTRACT_VERSION, Arithmetic, Claim, Hyperparameters, Identity, Precision
-from adapters.torch_optim import CLAIM, FOREACH, FUSED, LOOP, TorchAdapter, TorchRun, observe
-
-_PROBES = (Hyperparameters(), Hyperparameters(amsgrad=True, l2=0.1), Hyperparameters(weight_decay=0.1))
+from adapters.torch_optim import CLAIM, FOREACH, FUSED, LOOP, TorchAdapter, TorchRun, observe, procedures
 
 
 class _Run(TorchRun):
@@ -35,6 +33,14 @@ class TorchFace(TorchAdapter):
         CLAIM, dtypes=("float32", "float64"), not_claimed=(*CLAIM.not_claimed, "float16 and bfloat16 parameters")
     )
     run = _Run
+    face = "Adam"
+    probes: tuple[Hyperparameters, ...] = (
+        Hyperparameters(),
+        Hyperparameters(amsgrad=True, l2=0.1),
+        Hyperparameters(weight_decay=0.1),
+    )
+    """What `variants` are seen with."""
+    variants = frozenset({"float32", "float32_l2_amsgrad", "float32_decay_before"})
 
     def __init__(self) -> None:
         import torch
@@ -46,17 +52,18 @@ class TorchFace(TorchAdapter):
         self._torch = torch
 
     def identity(self) -> Identity:
-        """One step each of Adam, AMSGrad with an L2 term, and decoupled decay, under ``TorchDispatchMode``."""
+        """Eight steps with every probe, after which RAdam rectifies, under ``TorchDispatchMode``."""
         theta = np.ones(3, np.float32)
         observed: set[str] = set()
-        for hyperparameters in _PROBES:
+        for hyperparameters in self.probes:
             run = self.start([theta], hyperparameters)
-            observe(partial(run.step, [theta]), observed)
+            for _ in range(8):
+                observe(partial(run.step, [theta]), observed)
             observed |= run.optimizer.ran
         return Identity(
             framework="adam-conformance",
             version=self._fused_adam.__version__,
-            required=frozenset({"cpu-numba serial", "float32", "float32_l2_amsgrad", "float32_decay_before"}),
+            required=self.variants | {"cpu-numba serial"},
             excluded=LOOP | FOREACH | FUSED,
             observed=frozenset(observed),
         )
@@ -66,5 +73,20 @@ class TorchFace(TorchAdapter):
         return Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp")
 
     def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
-        """``fused_adam.Adam``; `ContractError` where both l2 and weight_decay are asked for."""
-        return self._fused_adam.Adam(params, **self.settings(hyperparameters))
+        """The class; `ContractError` where both l2 and weight_decay are asked for."""
+        return getattr(self._fused_adam, self.face)(params, **self.settings(hyperparameters))
+
+
+_RADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "weight_decay"})
+
+
+class TorchFaceRadam(TorchFace):
+    """``fused_adam.RAdam`` on CPU tensors."""
+
+    name = "fused-adam-torch-face-radam"
+    claim = replace(TorchFace.claim, dialect="torch-radam", hyperparameters=_RADAM, procedures=procedures(_RADAM))
+    face = "RAdam"
+    probes = (Hyperparameters(l2=0.1), Hyperparameters(weight_decay=0.1))
+    variants = frozenset(
+        {"float32_l2", "float32_l2_undivided", "float32_decay_before", "float32_decay_before_undivided"}
+    )

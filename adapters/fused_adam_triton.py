@@ -68,3 +68,9 @@ class Torch(_Interpreted, fused_adam_numpy.Torch):
     """``dialect="torch-adam"``."""
 
     name = "fused-adam-triton-torch"
+
+
+class TorchRadam(_Interpreted, fused_adam_numpy.TorchRadam):
+    """``dialect="torch-radam"``."""
+
+    name = "fused-adam-triton-torch-radam"

@@ -66,18 +66,22 @@ _TABLE = (
     Entry("fused-adam-mxnet1", "adapters.fused_adam_numpy", "Mxnet1", (*_EVERY, "mxnet1"), "adam-conformance"),
     Entry("fused-adam-torch-face", "adapters.fused_adam_torch", "TorchFace", ("torch",), "adam-conformance"),
     Entry("fused-adam-torch", "adapters.fused_adam_numpy", "Torch", _EVERY, "adam-conformance"),
+    Entry("fused-adam-torch-face-radam", "adapters.fused_adam_torch", "TorchFaceRadam", ("torch",), "adam-conformance"),
+    Entry("fused-adam-torch-radam", "adapters.fused_adam_numpy", "TorchRadam", ("torch",), "adam-conformance"),
     Entry("fused-adam-triton-keras-v2", "adapters.fused_adam_triton", "KerasV2", _TRITON, "adam-conformance"),
     Entry("fused-adam-triton-tf-keras", "adapters.fused_adam_triton", "TfKeras", _TRITON, "adam-conformance"),
     Entry("fused-adam-triton-tfa-rectified", "adapters.fused_adam_triton", "TfaRectified", _TRITON, "adam-conformance"),
     Entry("fused-adam-triton-mxnet2", "adapters.fused_adam_triton", "Mxnet2", _TRITON, "adam-conformance"),
     Entry("fused-adam-triton-mxnet1", "adapters.fused_adam_triton", "Mxnet1", _TRITON, "adam-conformance"),
     Entry("fused-adam-triton-torch", "adapters.fused_adam_triton", "Torch", _TRITON, "adam-conformance"),
+    Entry("fused-adam-triton-torch-radam", "adapters.fused_adam_triton", "TorchRadam", _TRITON, "adam-conformance"),
     Entry("fused-adam-cuda", "adapters.fused_adam_cuda", "Torch", _NONE, "adam-conformance"),
     Entry("fused-adam-cuda-keras-v2", "adapters.fused_adam_cuda", "KerasV2", _NONE, "adam-conformance"),
     Entry("fused-adam-cuda-tf-keras", "adapters.fused_adam_cuda", "TfKeras", _NONE, "adam-conformance"),
     Entry("fused-adam-cuda-tfa-rectified", "adapters.fused_adam_cuda", "TfaRectified", _NONE, "adam-conformance"),
     Entry("fused-adam-cuda-mxnet2", "adapters.fused_adam_cuda", "Mxnet2", _NONE, "adam-conformance"),
     Entry("fused-adam-cuda-mxnet1", "adapters.fused_adam_cuda", "Mxnet1", _NONE, "adam-conformance"),
+    Entry("fused-adam-cuda-torch-radam", "adapters.fused_adam_cuda", "TorchRadam", _NONE, "adam-conformance"),
 )
 
 

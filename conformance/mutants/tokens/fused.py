@@ -181,7 +181,7 @@ TESTS: tuple[str, ...] = tuple(
         "test_torch_face.py",
     )
 )
-"""For what the contract cannot say: warm-up, defaults, NaN, the dialect that has no adapter (torch-radam)."""
+"""For what the contract cannot say: warm-up, defaults, NaN."""
 
 TARGETS: tuple[Target, ...] = (FORMULA, SCALARS, COLUMNS, DIALECTS)
 
