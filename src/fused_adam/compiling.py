@@ -20,7 +20,11 @@ from fused_adam.forks import COMPILING
 
 
 def compiled(signature: Any, source: Callable[..., Any]) -> Any:
-    """`source`, of `cpu_kernels`, as a C function; a broken cache costs time and nothing else."""
+    """`source`, of `cpu_kernels`, as a C function.
+
+    A cache that cannot be used costs time. What is read from it is run as it is: it holds no checksum, so that machine
+    code in which bytes have changed may end the process.
+    """
     with COMPILING:  # Numba's configuration is changed, too
         folder = cache_folder()
         if folder is not None:
