@@ -14,6 +14,7 @@ import torch
 from adapters import torch_optim
 from adapters import torch_variants as variants
 from adapters.contract import Arithmetic, Array, ContractError, Hyperparameters, Implementation, Precision, Rows, State
+from adapters.fused_adam_torch import TorchFaceRadam
 from conformance import checks
 from conformance.subjects import subjects
 
@@ -211,3 +212,10 @@ def test_sparse_adam_sums_duplicates_leaves_other_rows_and_counts_an_empty_gradi
     )
     np.testing.assert_array_equal(rows.indices, kept[0])
     np.testing.assert_array_equal(rows.values, kept[1])
+
+
+def test_fused_adams_radam_is_recognised_and_its_adam_is_not() -> None:
+    right = TorchFaceRadam().identity()
+    assert right.required <= right.observed
+    wrong = type("Wrong", (TorchFaceRadam,), {"face": "Adam"})().identity()
+    assert wrong.required - wrong.observed == {"float32_l2_undivided", "float32_decay_before_undivided"}
