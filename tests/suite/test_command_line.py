@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from suite_cli import ROOT, TWIN, Ended, conformance, run
 
-from adapters.registry import ADAPTERS, ENVIRONMENTS, KINDS
+from adapters.registry import ADAPTERS, ENVIRONMENTS, KINDS, of_environment
 from conformance import checks, ndjson
 from conformance.__main__ import main
 from conformance.problems import PROFILES
@@ -164,7 +164,8 @@ def test_a_run_in_which_nothing_can_be_imported_is_not_a_pass(tmp_path: Path) ->
 def test_an_environment_that_was_named_must_be_there(tmp_path: Path) -> None:
     ended = conformance("run", "--environment", "torch", variables=without_frameworks(tmp_path))
     assert ended.code == 2
-    assert ended.text.count("could not be tested: torch-") == 3
+    live = [name for name in of_environment("torch") if name.startswith("torch-")]
+    assert all(f"{name}: could not be tested: {name} needs what is not here" in ended.text for name in live)
 
 
 @pytest.mark.parametrize("option", KINDS)
@@ -198,7 +199,7 @@ def test_adapters_lists_all_and_says_why_one_is_missing(tmp_path: Path) -> None:
         if len(row["environments"]) > 1:  # needs no framework
             continue
         assert row["state"] == "missing"
-        assert "is hidden by the test" in row["why"]
+        assert "is hidden by the test" in row["why"] or "No module named" in row["why"]
         assert f"{row['adapter']} " in ended.err
 
 

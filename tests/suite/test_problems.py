@@ -138,6 +138,8 @@ def test_problems_stay_inside_the_claim(name: str, set_name: str) -> None:
     claim, defaults = CLAIMS[name], Hyperparameters()
     if set_name == "clip-gradient-zero" and "clip_gradient" not in claim.hyperparameters:
         claim = replace(claim, hyperparameters=claim.hyperparameters | {"clip_gradient"})
+    if set_name == "epsilon-zero":
+        claim = replace(claim, hyperparameters=claim.hyperparameters | {"epsilon"})
     strategy, _ = problems.SETS[set_name]
     for problem in problems.draw(strategy(claim), 100, 1):
         assert problem.dtype in claim.dtypes
