@@ -39,16 +39,24 @@ def bounds(implementation: Implementation, problem: Problem, run: Sequence[State
     return oracle.walk(implementation.claim.dialect, arithmetic, problem, run)
 
 
-def agree(implementation: Implementation, problem: Problem, run: Sequence[State]) -> Outcome:
-    """Agreement with the oracle within the bound: t, every step from the state observed before it, and the free run."""
-    found = Comparison(problem)
-    if not run:
-        return found.outcome
+def not_held(implementation: Implementation, problem: Problem) -> Outcome | None:
+    """The finding that the declared arithmetic rounds a hyper-parameter out of its range, a beta to 1; None: it holds."""
     try:
         oracle.received(problem, implementation.arithmetic(problem.dtype))
     except ValueError as error:
         message = f"the declared arithmetic does not hold the hyper-parameters: {error}"
         return Outcome([Finding(message=message, description=describe(problem))])
+    return None
+
+
+def agree(implementation: Implementation, problem: Problem, run: Sequence[State]) -> Outcome:
+    """Agreement with the oracle within the bound: t, every step from the state observed before it, and the free run."""
+    found = Comparison(problem)
+    if not run:
+        return found.outcome
+    refused = not_held(implementation, problem)
+    if refused is not None:
+        return refused
     counts = oracle.step_counts(implementation.claim.dialect, problem)
     for s in bounds(implementation, problem, run):
         for i, t in enumerate(counts[s.number - 1]):

@@ -40,9 +40,13 @@ LEGACY = "keras.optimizers.legacy:Adam"
     ],
     ids=str,
 )
-def test_a_right_one_conforms(path: str, about: dict[str, Any], dialect: str, distribution: str) -> None:
+def test_a_right_one_conforms_but_for_what_is_known(
+    path: str, about: dict[str, Any], dialect: str, distribution: str
+) -> None:
     result = judged(path, **about)
-    assert result.verdict is Verdict.CONFORMS, result.reason
+    failing = {check["check"] for check in result.checks if check["failing"]}
+    # A decay that RectifiedAdam was built without stays off, whatever is assigned or loaded: docs/findings.
+    assert failing == ({"law-switched-on"} if distribution == "tensorflow-addons" else set()), result.reason
     assert result.dialect == dialect
     assert result.identity is not None
     assert result.identity["framework"] == distribution
