@@ -40,7 +40,7 @@ def bounds(implementation: Implementation, problem: Problem, run: Sequence[State
 
 
 def not_held(implementation: Implementation, problem: Problem) -> Outcome | None:
-    """The finding that the declared arithmetic rounds a hyper-parameter out of its range, a beta to 1; None: it holds."""
+    """The finding that the declared arithmetic rounds a hyper-parameter out of its range, as a beta to 1; or None."""
     try:
         oracle.received(problem, implementation.arithmetic(problem.dtype))
     except ValueError as error:
