@@ -312,6 +312,7 @@ def _interrupted(optimizer: Any, line: int) -> bool:
         return True
     finally:
         sys.settrace(before)
+        torch.set_grad_enabled(True)  # Python leaves out __exit__ where it is interrupted on its way there (bpo-29988)
     return False
 
 
