@@ -120,7 +120,7 @@ def _command(options: argparse.Namespace) -> int:
         changes = [record for target, group in verdicts.items() for record in report.records(target, group)]
         content = {"survived": len(survivors), "outdated": outdated, "changes": changes}
         options.json.write_text(json.dumps(to_json(content), indent=1, allow_nan=False) + "\n")
-        out.print(f"wrote {options.json}")
+        out.print(escape(f"wrote {options.json}"))
     return ExitCode.SURVIVED if survivors or outdated else ExitCode.CAUGHT
 
 
