@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -16,9 +17,10 @@ from suite_cli import ROOT
 
 import reference
 from conformance.checks import CHECKS
-from conformance.mutants.tokens import float32, overlay, pool, search
+from conformance.mutants.tokens import float32, order, overlay, pool, search
 from conformance.mutants.tokens import reference as aim
 from conformance.mutants.tokens.changes import Vocabulary, changes
+from conformance.mutants.tokens.fields import UNKNOWN, Fields, functions_of, of_function
 from conformance.mutants.tokens.gate import Outcome, every
 from conformance.mutants.tokens.mutant import Class, Mutant, Verdict, mutants_of, stale
 from conformance.mutants.tokens.proofs import Proof
@@ -96,6 +98,50 @@ def test_the_order_of_what_is_done_to_fields_is_changed() -> None:
     }
 
 
+HANDED_ON = """\
+def root(p):
+    return p.v if p.v_max is None else p.v_max
+
+def scale(q, h):
+    q.size *= h
+    grow(q)
+
+def grow(p):
+    p.other, p.m = 1, 2
+
+def step(p, h):
+    p.size = h.a
+    p.denominator = root(p)
+    p.v_max = h.b
+    scale(p, h)
+    p.other = 3
+"""
+
+
+def test_what_a_function_of_the_module_does_to_an_object_is_known() -> None:
+    """root(p) reads v and v_max and writes nothing; scale(p, h) reads size and writes size, other and m."""
+    found = {c.before for c in changes(HANDED_ON, ("step",), Vocabulary(objects=("p",))) if c.rule == "order"}
+    assert found == {"p.denominator = root(p) p.v_max = h.b", "scale(p, h) p.other = 3"}
+
+
+def test_the_fields_of_a_stage() -> None:
+    known = functions_of(ast.parse(overlay.source_of("reference.stages").read_text()))
+    assert of_function("second_moment", known) == Fields(frozenset({"g", "square", "v"}), frozenset({"v"}))
+    assert of_function("gather_rows", known).writes == {"whole", "theta", "m", "v", "v_max"}
+    assert of_function("rectified", known) == UNKNOWN, "what it is handed as a function is not looked up"
+
+
+def test_stages_that_share_nothing_may_stand_in_either_order_and_no_others() -> None:
+    proved = {(p.scope, before) for p in order.proofs(mutants_of(aim.REFERENCE.targets)) for before, _ in p.changes}
+    assert ("_TABLE.torch-radam", "s.first_moment, s.second_moment,") in proved
+    assert ("_TABLE.mxnet1-adam-lazy", "s.gather_rows, s.rescale,") in proved
+    assert ("_MOMENTS", "_MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)") in proved
+    together = [{*before.rstrip(",").split(", ")} for scope, before in proved if scope != "_MOMENTS"]
+    assert {"s.rescale", "s.clip"} not in together
+    assert {"s.decay_theta", "s.l2"} not in together
+    assert {"s.epsilon_as_given", "s.epsilon_hat"} not in together
+
+
 @pytest.mark.parametrize("last", ["*c", "*c,"])
 def test_each_element_of_a_sequence_is_left_out(last: str) -> None:
     source = f"make(stages=(a, b, {last}), others=(a, b))\nname = make(stages=(a, b, {last}))\n"
@@ -119,10 +165,13 @@ def test_a_module_that_its_package_imports_by_itself_is_replaced_too(tmp_path: P
 
 
 def test_every_reason_belongs_to_a_change() -> None:
-    known = {m.key for m in mutants_of(aim.REFERENCE.targets)}
+    made = mutants_of(aim.REFERENCE.targets)
+    known = {m.key for m in made}
     listed = [key for proof in PROOFS for key in proof.keyed()]
     assert [key for key in listed if key not in known] == []
     assert len(set(listed)) == len(listed)
+    derived = {key for proof in aim.REFERENCE.derived(made) for key in proof.keyed()}
+    assert derived.isdisjoint(listed), "what is proved need not be listed"
 
 
 # The search
