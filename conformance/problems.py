@@ -343,10 +343,11 @@ def with_clip_gradient_zero(claim: Claim) -> st.SearchStrategy[Draft]:
 
 
 def with_epsilon_zero(claim: Claim) -> st.SearchStrategy[Draft]:
-    """Epsilon 0, and gradients that are zero at first."""
+    """Epsilon 0, and gradients that are zero at first and then so small, for so long, that any epsilon shows."""
 
     def changed(d: Draft) -> Draft:
-        return replace(d, regime="late", hyperparameters=replace(d.hyperparameters, epsilon=0.0, l2=0.0))
+        h = replace(d.hyperparameters, epsilon=0.0, l2=0.0)
+        return replace(d, regime="late", scale=min(d.scale, 1e-4), steps=max(d.steps, 10), hyperparameters=h)
 
     return drafts(claim).map(changed)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import fields
@@ -17,10 +18,11 @@ from suite_cli import ROOT
 
 import reference
 from conformance.checks import CHECKS
+from conformance.mutants.partly import Partly
 from conformance.mutants.tokens import float32, order, overlay, pool, search
 from conformance.mutants.tokens import reference as aim
 from conformance.mutants.tokens.changes import Vocabulary, changes
-from conformance.mutants.tokens.fields import UNKNOWN, Fields, functions_of, of_function
+from conformance.mutants.tokens.fields import Fields, functions_of, of_function
 from conformance.mutants.tokens.gate import Outcome, every
 from conformance.mutants.tokens.mutant import Class, Mutant, Verdict, mutants_of, stale
 from conformance.mutants.tokens.proofs import Proof
@@ -128,7 +130,9 @@ def test_the_fields_of_a_stage() -> None:
     known = functions_of(ast.parse(overlay.source_of("reference.stages").read_text()))
     assert of_function("second_moment", known) == Fields(frozenset({"g", "square", "v"}), frozenset({"v"}))
     assert of_function("gather_rows", known).writes == {"whole", "theta", "m", "v", "v_max"}
-    assert of_function("rectified", known) == UNKNOWN, "what it is handed as a function is not looked up"
+    anything = Fields(reads=frozenset({"anything"}))
+    assert of_function("rectified", known).meet(anything), "what it is handed as a function is not looked into"
+    assert not of_function("second_moment", known).meet(anything)
 
 
 def test_stages_that_share_nothing_may_stand_in_either_order_and_no_others() -> None:
@@ -248,6 +252,46 @@ def test_classes_are_rejected_in_float32(tmp_path: Path) -> None:
         "RoundsDown": "law-sign",
     }
     assert all(c["needed"] > 0 for c in found.values())
+    assert not any("float" in c["where"] for c in found.values())
+
+
+def test_a_class_that_is_wrong_in_a_narrow_format_alone_is_rejected_there(tmp_path: Path) -> None:
+    options = ("--target", "classes", "--only", "CountReportedRightly|GapsDecay|MaximumNotSaved", "--profile", "smoke")
+    code, said = command(*options, "--json", tmp_path / "found.json")
+    assert code == 0, said
+    found = {c["scope"]: (c["killed"], c["where"].partition(", in ")[2]) for c in changes_in(tmp_path / "found.json")}
+    assert found == {
+        "CountReportedRightly": ("law-many-steps", "float16"),
+        "GapsDecay": ("law-strided", ""),
+        "MaximumNotSaved": ("law-load-into-other", ""),
+    }
+
+
+def test_a_run_that_is_ended_leaves_what_it_had_found(tmp_path: Path) -> None:
+    """The second of two changes is never found: the first one's verdict is in the file, and that it is not all."""
+    made = mutants_of(aim.REFERENCE.targets)[:2]
+    partly = Partly(tmp_path / "found.json")
+    partly.begin("reference", [Verdict(m, Outcome(), None) for m in made])
+    partly.found(0, Outcome(killed="one-step", kind="check"))
+    partly.write()
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert (found["complete"], [c["class"] for c in found["changes"]]) == (False, ["killed"])
+    partly.found(1, Outcome())
+    partly.write(survived=1)
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert (found["complete"], [c["class"] for c in found["changes"]]) == (True, ["killed", "survived"])
+
+
+def test_a_terminated_run_says_where_its_findings_are(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "conformance.mutants", *FEW, "--json", str(tmp_path / "found.json")]
+    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
+        assert running.stderr is not None
+        while "smoke problems: " not in (line := running.stderr.readline()) and line:
+            pass
+        running.terminate()
+        running.communicate(timeout=60)
+    assert running.returncode == 128 + signal.SIGTERM
+    assert json.loads((tmp_path / "found.json").read_text())["complete"] is False
 
 
 def test_a_class_that_no_check_sees_fails_the_command() -> None:

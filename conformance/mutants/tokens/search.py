@@ -32,7 +32,8 @@ SHAPES = (((16, 2),), ((8, 2), (3,)))
 RESTARTS = 3
 """Points that are climbed from."""
 MOST_IDLE = 10**7
-"""Steps."""
+"""Steps; fewer where every step adds a factor to the product of the momenta."""
+MOST_FACTORS = 10**3
 ENOUGH = 100.0
 """Bounds; what has such an effect is no mistake below the bound, however much higher it may go."""
 
@@ -220,6 +221,8 @@ _HYPERPARAMETERS: dict[str, Coordinate] = {
     "rescale_grad": _decades(-4, 4),
     "clip_gradient": _decades(-6, 4, None, 0.0, rarely=_OFTEN_ABSENT),
     "sma_threshold": _decades(-1, 3),
+    "epsilon_root": _decades(-12, 1, 0.0, rarely=_OFTEN_ABSENT),
+    "momentum_decay": _decades(-4, 1, 0.0),
 }
 
 
@@ -247,5 +250,6 @@ def _problem(point: Point) -> tuple[Problem, int]:
         own["sma_threshold"] = max(own["sma_threshold"], 1.0025 * least_threshold(own["beta_2"]))
     names = ("shapes", "steps", "regime", "scale", "rows", "unsorted", "mixed", "absent")
     draft = Draft(dtype="float32", hyperparameters=Hyperparameters(**own), **{name: point[name] for name in names})
-    idle = min(int(point["idle"] / (1 - own.get("beta_2", 0.0))), MOST_IDLE)
+    idle = int(point["idle"] / (1 - own.get("beta_2", 0.0)))
+    idle = min(idle, MOST_FACTORS if "momentum_decay" in own else MOST_IDLE)
     return build(draft, point["arrays"], 0), idle
