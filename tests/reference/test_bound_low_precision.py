@@ -63,8 +63,8 @@ def in_float64(state: State) -> State:
     def arrays(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(array.astype(float) for array in values)
 
-    v_max = None if state.v_max is None else arrays(state.v_max)
-    return State(arrays(state.theta), arrays(state.m), arrays(state.v), v_max, state.t)
+    v_max, slow = (None if group is None else arrays(group) for group in (state.v_max, state.slow))
+    return State(arrays(state.theta), arrays(state.m), arrays(state.v), v_max, state.t, slow)
 
 
 def low_precision(problem: Problem, dtype: str) -> dict[str, float]:
