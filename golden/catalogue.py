@@ -178,6 +178,7 @@ def first_steps(d: Dialect, topic: str) -> Made:
     theta = _wave((3,), 1.0), _wave((11,), 0.25)
     dense = [(_wave((3,), 0.5, k), _wave((11,), 2.0**-k, 2 * k)) for k in range(STEPS)]
     yield _case(d, topic, "plain", "dense gradients of two parameters", ("bias-correction", "tail"), theta, dense)
+    flags: tuple[str, ...]
     if "momentum_decay" in d.hyperparameters:
         text, h = "a momentum schedule that changes within a few steps", {"momentum_decay": 2.0}
         yield _case(d, topic, "momentum-decay", text, ("momentum-schedule", "momentum"), theta, dense, h)
@@ -185,9 +186,13 @@ def first_steps(d: Dialect, topic: str) -> Made:
     if d.looks_ahead:
         text, h = "every step synchronises", {"sync_period": 1, "slow_step_size": 0.75}
         yield _case(d, topic, "every-step", text, ("slow-weights",), theta, dense, h)
+        text = "one parameter without gradient in step 3, the other in step 6, which synchronise"
+        late = [(a if k != 2 else None, b if k != 5 else None) for k, (a, b) in enumerate(dense)]
+        flags = ("slow-weights", "absent-gradient")
+        yield _case(d, topic, "absent-at-sync", text, flags, theta, late, at=(2, 3, 6, STEPS))
 
     absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
-    flags: tuple[str, ...] = ("absent-gradient", "step-count")
+    flags = ("absent-gradient", "step-count")
     yield _case(d, topic, "absent-gradients", "no gradient in steps 1 and 4, or in step 2", flags, theta, absent)
 
     if "l2" in d.hyperparameters:
