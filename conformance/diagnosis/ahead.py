@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 import reference
-from conformance.diagnosis.candidate import Variant, swapped
+from conformance.diagnosis.candidate import Candidate, Prediction, Variant, swapped
+from conformance.diagnosis.trail import Trail
 from reference import stages as s
 from reference.bound import C, Errors
 from reference.hyperparameters import Hyperparameters
@@ -46,10 +50,27 @@ def _rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rou
     e.theta = e.theta if after.theta is before.theta else error
 
 
-def candidates(d: reference.Dialect) -> Iterator[Variant]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FromZeros:
+    """Slow weights that are 0 before the first step."""
+
+    words: str = "the slow weights begin at 0"
+
+    def steps(self, trail: Trail) -> Iterator[Prediction]:
+        """The dialect's own, from there."""
+        for k, gradients in enumerate(trail.gradients):
+            before = trail.states[k]
+            if not k:
+                before = replace(before, slow=tuple(np.zeros(theta.shape) for theta in before.theta))
+            exact = reference.initial_bound(before)
+            yield reference.bounded_step(trail.dialect, trail.h, trail.rounding, before, exact, gradients)
+
+
+def candidates(d: reference.Dialect) -> Iterator[Candidate]:
     """All of them, the simplest first; none where the dialect does not look ahead."""
     if not d.looks_ahead:
         return
+    yield FromZeros()
     for words, stage in (
         ("Lookahead never synchronises", meeting(when=lambda t, period: False)),
         ("Lookahead synchronises in every step", meeting(when=lambda t, period: True)),

@@ -9,11 +9,11 @@ import numpy as np
 
 from adapters.contract import Array, Gradient, Hyperparameters, Rows
 from conformance.mutants.twin import Slot, write
-from conformance.mutants.twins import RectifiedTwin
+from conformance.mutants.twins import KerasV2Twin
 from conformance.mutants.twins_lookahead import LookaheadKerasV2Twin, LookaheadRectifiedTwin
 
 
-class SynchronisesOneStepLate(LookaheadKerasV2Twin):
+class SynchronisesOneStepLate(LookaheadRectifiedTwin):
     """Synchronises in steps k + 1, 2 k + 1, ..., where iterations are taken for t.
 
     Exposed by any sync_period above 1.
@@ -25,7 +25,7 @@ class SynchronisesOneStepLate(LookaheadKerasV2Twin):
         return t > 1 and (t - 1) % period == 0
 
 
-class SlowFromZeros(LookaheadKerasV2Twin):
+class SlowFromZeros(LookaheadRectifiedTwin):
     """The slow weights begin at 0, as moments do.
 
     A slot whose initializer was forgotten. Exposed by the slow weights of the first step.
@@ -34,13 +34,13 @@ class SlowFromZeros(LookaheadKerasV2Twin):
     name = "mutant-slow-from-zeros"
 
     def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
-        slots = LookaheadKerasV2Twin.slots(self, parameters, h)
+        slots = LookaheadRectifiedTwin.slots(self, parameters, h)
         for slot in slots:
             slot.slow = None if slot.slow is None else np.zeros_like(slot.slow)
         return slots
 
 
-class SlowFromFirstStep(LookaheadRectifiedTwin):
+class SlowFromFirstStep(LookaheadKerasV2Twin):
     """The slow weights begin at the parameters as the first step has left them.
 
     A slot that is made where it is first read. Exposed by the slow weights of the first step.
@@ -49,7 +49,7 @@ class SlowFromFirstStep(LookaheadRectifiedTwin):
     name = "mutant-slow-from-first-step"
 
     def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
-        RectifiedTwin.update(self, slot, gradient, h)
+        KerasV2Twin.update(self, slot, gradient, h)
         if gradient is None or slot.slow is None or h.sync_period is None:
             return
         if "begun" not in vars(slot):
@@ -59,7 +59,7 @@ class SlowFromFirstStep(LookaheadRectifiedTwin):
             self.synchronise(slot, gradient, h)
 
 
-class FastNotReset(LookaheadKerasV2Twin):
+class FastNotReset(LookaheadRectifiedTwin):
     """The slow weights move, and theta does not go back to them.
 
     An average beside the training. Exposed by theta in any step that synchronises.
@@ -84,7 +84,7 @@ class SlowNotMoved(LookaheadRectifiedTwin):
         write(slot.theta, self.between(slot, h))
 
 
-class SlowShareExchanged(LookaheadKerasV2Twin):
+class SlowShareExchanged(LookaheadRectifiedTwin):
     """slow_step_size is the share that the slow weights keep.
 
     An exponential average's momentum. Exposed by any slow_step_size but 1/2.
@@ -96,7 +96,7 @@ class SlowShareExchanged(LookaheadKerasV2Twin):
         return slot.theta.dtype.type(1) - slot.theta.dtype.type(h.slow_step_size)
 
 
-class SynchronisesNamedRowsAlone(LookaheadRectifiedTwin):
+class SynchronisesNamedRowsAlone(LookaheadKerasV2Twin):
     """A row-sparse gradient synchronises the rows that it names.
 
     Exposed by rows in a step that synchronises.
@@ -126,7 +126,7 @@ class SynchronisesWithoutGradient(LookaheadKerasV2Twin):
             self.synchronise(slot, gradient, h)
 
 
-class SlowNotSaved(LookaheadKerasV2Twin):
+class SlowNotSaved(LookaheadRectifiedTwin):
     """The slow weights are not written: after a load they begin at the parameters.
 
     Exposed by a save between two steps that synchronise.
@@ -136,4 +136,4 @@ class SlowNotSaved(LookaheadKerasV2Twin):
 
     def saved(self, slot: Slot) -> dict[str, Any]:
         slow = None if slot.slow is None else np.array(slot.theta)
-        return {**LookaheadKerasV2Twin.saved(self, slot), "slow": slow}
+        return {**LookaheadRectifiedTwin.saved(self, slot), "slow": slow}
