@@ -50,7 +50,7 @@ _CLOSED = "return 1 + 2 / x.expm1(2 * y) - 1 / y"
 _REST = "return 1 / y - 2 / x.expm1(2 * y)"
 _FRACTION = "for odd in range(39, 1, -2):"
 _IS_LARGE = "if y >= 1:"
-_INITIAL = "return State(numbers, zeros, zeros, zeros if h.amsgrad else None, (0,) * len(numbers))"
+_INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _MOMENTS = "_MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)"
 _SHORT = (
