@@ -126,7 +126,8 @@ def _low(claim: Claim) -> tuple[Precision, ...]:
 
 def _one(claim: Claim, **wanted: Any) -> Hyperparameters:
     """Hyper-parameters that float32 holds exactly; of those wanted, the ones that are claimed."""
-    values = {"learning_rate": 0.125, "beta_1": 0.875, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-10} | wanted
+    usual = {"learning_rate": 0.125, "beta_1": 0.875, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-10, "sync_period": 2}
+    values: dict[str, Any] = usual | wanted
     values = {name: value for name, value in values.items() if name in claim.hyperparameters}
     return Hyperparameters(**with_allowed_decays(claim, values))
 

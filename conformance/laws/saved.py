@@ -25,9 +25,9 @@ from conformance.laws.related import each, related
 def load_continues(implementation: Implementation, problem: Problem) -> Outcome:
     """Saved in the middle and loaded into another object, the trajectory goes on bit for bit; so does the saved run.
 
-    theta, m, v, v_max and t are all that a step reads beside hyper-parameters and gradients, so that equal state
-    gives equal bits. The new object is built over other parameters, and with other hyper-parameters of those that a
-    load brings back. Gradients are smaller afterwards, so that a maximum that is lost shows.
+    theta, m, v, v_max, slow weights and t are all that a step reads beside hyper-parameters and gradients, so that
+    equal state gives equal bits. The new object is built over other parameters, and with others of the hyper-parameters
+    that a load brings back. Gradients are smaller afterwards, so that a maximum that is lost shows.
     """
     problem = of_length(problem, 4)
     k = len(problem.gradients) // 2

@@ -13,7 +13,7 @@ from conformance import direct
 from conformance.check import Check
 from conformance.laws import LAWS, PLACE
 from conformance.laws.related import Comparison
-from conformance.mutants import TWINS, formula, low_precision, memory, procedures, rows, state, unlawful
+from conformance.mutants import TWINS, formula, lookahead, low_precision, memory, procedures, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.subjects import subjects
 
@@ -74,6 +74,7 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     memory.GradientTakenForRowMajor: {"law-transposed", "law-channels-last", "law-strided", "law-expanded"},
     procedures.CountNotSaved: {"law-save-load", "law-load-into-other", "law-late-load"},
     procedures.MaximumNotSaved: {"law-load-into-other"},
+    lookahead.SlowNotSaved: {"law-save-load", "law-load-into-other", "law-late-load"},
     procedures.CountCastOnLoad: {"law-late-load"},
     procedures.PowersLostOnLoad: {"law-save-load"},
     procedures.LoadedInReverse: {"law-save-load", "law-load-into-other", "law-switched-on"},

@@ -49,7 +49,7 @@ _CLOSED = "return 1 + 2 / x.expm1(2 * y) - 1 / y"
 _REST = "return 1 / y - 2 / x.expm1(2 * y)"
 _FRACTION = "for odd in range(39, 1, -2):"
 _IS_LARGE = "if y >= 1:"
-_INITIAL = "return State(numbers, zeros, zeros, zeros if h.amsgrad else None, (0,) * len(numbers))"
+_INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _SHORT = (
     "half of -log beta_2 is 1 or more up to beta_2 = e^-2, where rho_t is below 4 and no sma_threshold from 4 on is met"
