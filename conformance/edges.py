@@ -119,6 +119,20 @@ def many_steps(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
+FADED = 1 - 2.0**-17
+"""beta_2 that has forgotten half of the first step after 100 000."""
+
+
+def large_count(claim: Claim, number: int) -> list[Draft]:
+    """Few steps, for what begins with many behind it. By rows where nothing else is claimed."""
+    rows = "dense" if "dense" in claim.gradients else "rows"
+    settings = _one(claim, learning_rate=1.0, beta_2=FADED, amsgrad=True)
+    return [
+        _draft(dtype, ((5,), (3, 2)), settings, 4, regime="alternating", rows=rows)
+        for dtype in (*wide(claim), *_low(claim))
+    ]
+
+
 def _low(claim: Claim) -> tuple[Precision, ...]:
     return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
@@ -126,6 +140,7 @@ def _low(claim: Claim) -> tuple[Precision, ...]:
 def _one(claim: Claim, **wanted: Any) -> Hyperparameters:
     """Hyper-parameters that float32 holds exactly; of those wanted, the ones that are claimed. One decay at most."""
     values = {"learning_rate": 0.125, "beta_1": 0.875, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-10} | wanted
+    values |= dict.fromkeys(claim.nonzero & {"amsgrad"}, True)
     values = {name: value for name, value in values.items() if name in claim.hyperparameters}
     if values.get("l2"):
         values.pop("weight_decay", None)
@@ -145,5 +160,6 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "betas": betas,
     "low-precision": low_precision,
     "many-steps": many_steps,
+    "large-count": large_count,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

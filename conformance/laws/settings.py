@@ -13,8 +13,10 @@ from conformance.findings import Finding, Outcome
 from conformance.laws.procedures import (
     OFF,
     Steps,
+    after_default,
     ask,
     ask_bytes,
+    changeable,
     copies,
     of_length,
     other,
@@ -23,7 +25,6 @@ from conformance.laws.procedures import (
     value,
 )
 from conformance.laws.related import on_values, related, with_gradients
-from reference import dialect, stages
 
 
 def configuration(implementation: Implementation, problem: Problem) -> Outcome:
@@ -56,16 +57,11 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
     beta^t as a product is given the same betas throughout. Where a constructor takes epsilon 0 for its default, which
     an assignment need not, epsilon is not 0.
     """
-    problem = of_length(problem, 6)
-    names = reach(implementation, "change")
-    if implementation.arithmetic(problem.dtype).power_form == "product":
-        names -= {"beta_1", "beta_2"}
+    problem = of_length(after_default(implementation, problem), 6)
     h = problem.hyperparameters
-    if not h.epsilon and stages.zero_epsilon_is_default in dialect(implementation.claim.dialect).stages:
-        h = replace(h, epsilon=value("epsilon", 0.0))
-        problem = replace(problem, hyperparameters=h)
+    new = other(h, changeable(implementation, problem))
     n = len(problem.gradients)
-    return _with_changes(implementation, problem, {0: h, n // 3: other(h, names), 2 * n // 3: h})
+    return _with_changes(implementation, problem, {0: h, n // 3: new, 2 * n // 3: h})
 
 
 def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
