@@ -143,7 +143,7 @@ class OptaxFactory:
         fields = self._probe()
         always = frozenset({"amsgrad"} if "nu_max" in fields else ())
         procedures = {"save": Procedure(how=SAVE)}
-        if fields <= {"count", "mu", "nu", "nu_max"}:
+        if "count" in fields <= {"count", "mu", "nu", "nu_max"}:
             procedures["state"] = Procedure(how=PUT)
         if always - spoken:
             accepted = f"{', '.join(d for d in _SPOKEN if 'amsgrad' in _SPOKEN[d])}: its state has nu_max"
@@ -182,7 +182,7 @@ class OptaxFactory:
         if adam is None:
             accepted = f"a factory whose state holds count, mu and nu (it holds {_held(state)}); by --adapter otherwise"
             raise ContractError(OPTION, self.name, accepted)
-        return frozenset(adam._fields if hasattr(adam, "_fields") else vars(adam))
+        return frozenset(getattr(adam, "_fields", {"nu_max"} if hasattr(adam, "nu_max") else ()))
 
 
 def _place_of(update: Any) -> set[str]:

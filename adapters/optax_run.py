@@ -27,7 +27,7 @@ NOT_CLAIMED = (
     "other devices than the CPU",
 )
 SAVE = "the leaves of parameters and state, jax.tree.leaves and jax.tree.unflatten"
-PUT = "optax.tree_utils.tree_set"
+PUT = "count, mu, nu and nu_max replaced in the state's NamedTuple"
 Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
@@ -74,9 +74,9 @@ class OptaxRun:
             self.parameters, self.state = self._jax.tree.unflatten(structure, leaves)
 
     def put(self, state: State) -> None:
-        """``optax.tree_utils.tree_set``, which sets every count that there is."""
-        import optax
-
+        """Other arrays in Adam's part of the state: ``optax.tree_utils.tree_set`` does not reach it in that of
+        ``inject_hyperparams`` (docs/findings).
+        """
         with self._jax.enable_x64(self.double):
             self.parameters, mu, nu, *nu_max = (
                 [self._jax.numpy.array(array) for array in arrays]
@@ -85,7 +85,7 @@ class OptaxRun:
             )
             maximum = {"nu_max": nu_max[0]} if nu_max else {}
             count = self._jax.numpy.array(state.t[0], np.int32)
-            self.state = optax.tree_utils.tree_set(self.state, count=count, mu=mu, nu=nu, **maximum)
+            self.state = _replaced(self.state, {"count": count, "mu": mu, "nu": nu, **maximum})
 
     def inject(self, given: Mapping[str, float]) -> None:
         """The hyper-parameters that ``optax.inject_hyperparams`` keeps in the state, by their names there."""
@@ -113,6 +113,16 @@ def adam_state(state: Any) -> Any:
         return state
     parts = state if isinstance(state, tuple) else ()
     return next((found for part in parts if (found := adam_state(part)) is not None), None)
+
+
+def _replaced(state: Any, values: Mapping[str, Any]) -> Any:
+    """The state with other values in its Adam's."""
+    if state is adam_state(state):
+        return state._replace(**values)
+    if not isinstance(state, tuple):
+        return state
+    parts = [_replaced(part, values) for part in state]
+    return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
 
 
 def compiled_step(jax: Any, optax: Any, transformation: Any) -> Step:

@@ -133,6 +133,12 @@ def large_count(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
+def momenta(claim: Claim, number: int) -> list[Draft]:
+    """A momentum schedule whose product is still far from 0 after some steps."""
+    settings = _one(claim, beta_1=1 - 2.0**-7, momentum_decay=0.125)
+    return [_draft(dtype, ((5,), (3, 2)), settings, 8) for dtype in wide(claim)]
+
+
 def _low(claim: Claim) -> tuple[Precision, ...]:
     return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
@@ -161,5 +167,6 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "low-precision": low_precision,
     "many-steps": many_steps,
     "large-count": large_count,
+    "momenta": momenta,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

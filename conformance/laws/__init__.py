@@ -65,7 +65,6 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-determinism", problems=ANY, judge=company.determinism),
     Check(name="law-sign", problems=ANY, judge=elements.sign),
     Check(name="law-independence", problems=ANY, judge=company.independence),
-    Check(name="law-absent", problems=ANY, judge=company.absent, applies=lambda claim: "none" in claim.gradients),
     Check(name="law-nonfinite", problems=ANY, judge=company.nonfinite),
     Check(name="law-scale", problems=ANY, judge=elements.scale),
     Check(name="law-zero-rate", problems=ANY, judge=elements.learning_rate_zero, applies=_stands_still),
@@ -113,6 +112,7 @@ LAWS: tuple[Check, ...] = (
     ),
     Check(name="law-save-load", problems=FEW, judge=saved.load_continues, applies=claims("save")),
     Check(name="law-load-into-other", problems=FEW, judge=saved.load_keeps_its_word, applies=claims("save")),
+    Check(name="law-absent", problems=FEW, judge=company.absent, applies=lambda claim: "none" in claim.gradients),
     Check(
         name="law-late-parameter",
         problems=FEW,
@@ -132,6 +132,12 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-groups", problems=FEW, judge=groups.groups_are_independent, applies=claims("groups")),
     Check(name="law-late-group", problems=FEW, judge=groups.late_group_begins_anew, applies=groups.has_late_groups),
     Check(name="law-saved-groups", problems=FEW, judge=groups.saved_groups_continue, applies=claims("saved groups")),
+    Check(
+        name="law-saved-momenta",
+        problems="momenta",
+        judge=saved.momenta_continue,
+        applies=lambda claim: "save" in claim.procedures and "momentum_decay" in claim.hyperparameters,
+    ),
     Check(name="law-large-count", problems="large-count", judge=far.large_count, applies=claims("state")),
     Check(name="law-late-load", problems=LONG, judge=saved.late_load_continues, applies=claims("save")),
 )

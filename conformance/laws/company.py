@@ -65,7 +65,7 @@ def absent(implementation: Implementation, problem: Problem) -> Outcome:
     without None. Where t is the parameter's own, the steps of None are none to it: it has the bits of a run by itself
     that leaves them out. The first and the last parameter lack every third gradient in turn, wherever another has one.
     """
-    problem = of_length(problem, 4)
+    problem = of_length(problem, 4, 6)
     found = Comparison(problem)
     n = len(problem.parameters)
     expected = related(implementation, problem) if n > 1 else ()

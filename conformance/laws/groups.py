@@ -10,7 +10,18 @@ import numpy as np
 from adapters.contract import Claim, Hyperparameters, Implementation, Problem, State
 from conformance import oracle
 from conformance.findings import Outcome
-from conformance.laws.procedures import Steps, ask, ask_bytes, copies, of_length, other, quieter_from, reach
+from conformance.laws.procedures import (
+    Steps,
+    ask,
+    ask_bytes,
+    casts_momenta,
+    copies,
+    exact,
+    of_length,
+    other,
+    quieter_from,
+    reach,
+)
 from conformance.laws.related import each, related
 
 
@@ -80,12 +91,13 @@ def saved_groups_continue(implementation: Implementation, problem: Problem) -> O
     second one does, so that its parameters have other counts than the first one's. The new object is built over other
     parameters, and with the two groups' hyper-parameters in each other's place, of those that a load brings back.
     """
-    problem = of_length(problem, 4)
+    problem = of_length(exact(implementation, problem), 4)
     n = len(problem.parameters)
     j, k = (n + 1) // 2, len(problem.gradients) // 2
     problem = quieter_from(problem, k)
     h = problem.hyperparameters
-    second = other(h, reach(implementation, "groups"))
+    kept = {"beta_1"} if casts_momenta(implementation, problem) else set()
+    second = other(h, reach(implementation, "groups") - kept)
     late = has_late_groups(implementation.claim)
     if late:
         problem = replace(problem, gradients=((*problem.gradients[0][:j], *(None,) * (n - j)), *problem.gradients[1:]))

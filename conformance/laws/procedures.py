@@ -77,6 +77,22 @@ def after_default(implementation: Implementation, problem: Problem) -> Problem:
     return replace(problem, hyperparameters=replace(h, epsilon=value("epsilon", 0.0)))
 
 
+def exact(implementation: Implementation, problem: Problem) -> Problem:
+    """The problem with beta_1 = 0 where a product of momenta is carried in another precision than the parameters'.
+
+    A load may cast that product, which `saved.momenta_continue` alone is for.
+    """
+    if not casts_momenta(implementation, problem):
+        return problem
+    return replace(problem, hyperparameters=replace(problem.hyperparameters, beta_1=0.0))
+
+
+def casts_momenta(implementation: Implementation, problem: Problem) -> bool:
+    """Whether a product of momenta is carried in another precision than the parameters'."""
+    carried = implementation.arithmetic(problem.dtype).momentum_product
+    return "momentum_decay" in implementation.claim.hyperparameters and carried != problem.dtype
+
+
 def of_length(problem: Problem, least: int, most: int = LONGEST) -> Problem:
     """The problem with its gradients again and again, so that it has at least so many steps, and at most."""
     times = -(-least // len(problem.gradients))

@@ -15,6 +15,7 @@ from conformance.laws.procedures import (
     ask_bytes,
     changeable,
     copies,
+    exact,
     of_length,
     other,
     quieter_from,
@@ -34,6 +35,18 @@ def load_continues(implementation: Implementation, problem: Problem) -> Outcome:
     gives equal bits. The new object is built over other parameters, and with other hyper-parameters of those that a
     load brings back. Gradients are smaller afterwards, so that a maximum that is lost shows.
     """
+    return _continues(implementation, exact(implementation, problem))
+
+
+def momenta_continue(implementation: Implementation, problem: Problem) -> Outcome:
+    """As `load_continues`, where a product of momenta is carried as state, in whatever precision.
+
+    mu_1 mu_2 ... mu_t is read by the next step as t is, and cast to a narrower format it is another number.
+    """
+    return _continues(implementation, problem)
+
+
+def _continues(implementation: Implementation, problem: Problem) -> Outcome:
     problem, k = _halved(problem)
     found = Steps(implementation, problem)
     h = other(problem.hyperparameters, reach(implementation, "save"))
@@ -52,6 +65,7 @@ def late_load_continues(implementation: Implementation, problem: Problem) -> Out
     Whole numbers are exact up to 2^8 in bfloat16 and up to 2^11 in float16, and t + 1 = t from there on: a count that
     is cast to the parameters' dtype when it is loaded sticks, and with it 1 - beta^t. The problem has that many steps.
     """
+    problem = exact(implementation, problem)
     k = len(problem.gradients) - 2
     found = Steps(implementation, problem)
     run = started(implementation, problem)

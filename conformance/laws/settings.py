@@ -18,6 +18,7 @@ from conformance.laws.procedures import (
     ask_bytes,
     changeable,
     copies,
+    exact,
     of_length,
     other,
     reach,
@@ -80,7 +81,7 @@ def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
             built_off = replace(problem, hyperparameters=off)
             outcome.add(_with_changes(implementation, built_off, {0: off, k: on}))
         if "save" in implementation.claim.procedures and name in reach(implementation, "save"):
-            found = Steps(implementation, replace(problem, hyperparameters=on))
+            found = Steps(implementation, exact(implementation, replace(problem, hyperparameters=on)))
             run = started(implementation, found.problem)
             found.take(run, 0, problem.gradients[:k])
             resumed = ask(implementation, "resume", copies(problem.parameters), off, ask_bytes(run, "save"))

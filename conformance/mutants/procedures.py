@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from adapters.contract import Gradient, Hyperparameters
 from adapters.procedures import Group
 from conformance.mutants.twin import Scalar, Slot, Twin, TwinRun, Work
 from conformance.mutants.twins import KerasV2Twin, Mxnet2Twin, RectifiedTwin, TfKerasTwin, TorchTwin
+from conformance.mutants.twins_torch import TorchNadamTwin
 
 # Save and load
 
@@ -160,6 +162,29 @@ class LoadedRateComesBack(KerasV2Twin):
 
 class _Restored(Hyperparameters):
     """What a load has brought back."""
+
+
+class MomentaCastOnLoad(TorchNadamTwin):
+    """The product of momenta is cast to float16 when it is loaded.
+
+    torch's NAdam, whose load_state_dict casts it to the parameter's dtype. Exposed by comparing bits.
+    """
+
+    name = "mutant-momenta-cast-on-load"
+    since = 0
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        self.since = vars(slot).get("since", 0)
+        TorchNadamTwin.update(self, slot, gradient, h)
+
+    def momentum_product(self, w: Work, t: int) -> float:
+        loaded = float(np.float16(math.prod(self.momentum(w, k) for k in range(1, self.since + 1))))
+        return loaded * math.prod(self.momentum(w, k) for k in range(self.since + 1, t + 1))
+
+    def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
+        TorchNadamTwin.load(self, slots, saved)
+        for slot in slots:
+            vars(slot)["since"] = slot.t
 
 
 class LoadedInReverse(Mxnet2Twin):
