@@ -1,20 +1,28 @@
 """Scalars of one step: 1 - beta^t, the rectification of Liu et al., the momentum schedule of Dozat.
 
-Written so that nothing cancels: as the papers print them, 1 - beta^t loses 52 000 ulp at
-beta = 0.999999, and sma_t nearly all digits.
+In float64, as the papers print them, 1 - beta^t loses 52 000 ulp at beta = 0.999999, sma_t nearly all digits, r_t
+all of them next to rho_t = 4, and a product of t factors one ulp per factor. 1 - beta^t is therefore written with
+expm1. The others are formed as printed with 120 decimal digits, of which fewer than 60 cancel, and rounded once.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from typing import Any
 
 from reference.namespace import Namespace, quotient
 
+_DIGITS = Context(prec=120)
+
 
 def one_minus_power(beta: Any, t: int, x: Namespace) -> Any:
     """1 - beta^t (Kingma & Ba, Algorithm 1), as -expm1(t log beta)."""
     return -x.expm1(t * x.log(beta))
+
+
+# Rectification
 
 
 def sma_inf(beta_2: Any) -> Any:
@@ -23,54 +31,91 @@ def sma_inf(beta_2: Any) -> Any:
 
 
 def sma(beta_2: Any, t: int, x: Namespace) -> Any:
-    """rho_t = rho_inf - 2 t beta_2^t / (1 - beta_2^t) (Liu et al., Algorithm 2).
-
-    With beta_2 = exp(-l) this is coth(l/2) - t coth(t l/2) + t. Written with Langevin's function
-    L(y) = coth(y) - 1/y, the two large terms are gone: rho_t = L(l/2) + t (1 - L(t l/2)).
-    """
-    half = -x.log(beta_2) / 2
-    return _langevin(half, x) + t * _one_minus_langevin(t * half, x)
+    """rho_t = rho_inf - 2 t beta_2^t / (1 - beta_2^t) (Liu et al., Algorithm 2)."""
+    with localcontext(_DIGITS):
+        return _rounded(_sma(_exact(beta_2), t), x)
 
 
-def rectification(rho_t: Any, rho_inf: Any, x: Namespace) -> Any:
-    """r_t = sqrt((rho_t - 4)(rho_t - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho_t)); NaN between 2 and 4."""
-    return x.sqrt(quotient(rho_t - 4, rho_inf - 4) * quotient(rho_t - 2, rho_inf - 2) * (rho_inf / rho_t))
+def rectification(beta_2: Any, t: int, x: Namespace) -> Any:
+    """r_t of rho_t and rho_inf (Liu et al., Algorithm 2); NaN where its square is negative, as between 2 and 4."""
+    with localcontext(_DIGITS):
+        beta = _exact(beta_2)
+        square = _rounded(squared_rectification(_sma(beta, t), sma_inf(beta)), x)
+    return x.sqrt(square)
 
 
-def _langevin(y: Any, x: Namespace) -> Any:
-    if y >= 1:
-        return 1 + 2 / x.expm1(2 * y) - 1 / y
-    # Continued fraction y / (3 + y^2 / (5 + y^2 / (7 + ...))); this depth is exact to 50 digits for y < 1.
-    denominator = x.number(41)
-    for odd in range(39, 1, -2):
-        denominator = odd + y * y / denominator
-    return y / denominator
+def squared_rectification(rho_t: Any, rho_inf: Any) -> Any:
+    """r_t^2 = (rho_t - 4)(rho_t - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho_t) (Liu et al., Algorithm 2)."""
+    return quotient(rho_t - 4, rho_inf - 4) * quotient(rho_t - 2, rho_inf - 2) * (rho_inf / rho_t)
 
 
-def _one_minus_langevin(y: Any, x: Namespace) -> Any:
-    if y >= 1:
-        return 1 / y - 2 / x.expm1(2 * y)
-    return 1 - _langevin(y, x)
+def _sma(beta_2: Decimal, t: int) -> Decimal:
+    power = beta_2**t
+    return Decimal(sma_inf(beta_2) - 2 * t * power / (1 - power))
+
+
+# Nesterov's momentum with a schedule
 
 
 def momentum(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
-    """mu_t = beta_1 (1 - 0.96^(t psi) / 2) with psi = momentum_decay (Dozat, section 2; torch/optim/nadam.py).
-
-    Written as beta_1 (1 - (0.96^(t psi) - 1)) / 2.
-    """
-    return beta_1 * (1 - x.expm1(t * momentum_decay * x.log(x.number(0.96)))) / 2
+    """mu_t = beta_1 (1 - 0.96^(t psi) / 2) with psi = momentum_decay (Dozat, section 2; torch/optim/nadam.py)."""
+    with localcontext(_DIGITS):
+        return _rounded(_schedule(beta_1, momentum_decay, t).mu, x)
 
 
-def momentum_product(beta_1: Any, momentum_decay: Any, t: int, x: Any) -> Any:
-    """P_t = mu_1 mu_2 ... mu_t (torch/optim/nadam.py: mu_product); 1 for t = 0."""
-    arithmetic: Any = x  # a Protocol does not say that it can be hashed
-    products = _momentum_products(beta_1, momentum_decay, arithmetic)
-    while len(products) <= t:
-        products.append(products[-1] * momentum(beta_1, momentum_decay, len(products), x))
-    return products[t]
+def one_minus_momentum(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
+    """1 - mu_t."""
+    with localcontext(_DIGITS):
+        return _rounded(1 - _schedule(beta_1, momentum_decay, t).mu, x)
 
 
-@lru_cache(maxsize=64)
-def _momentum_products(beta_1: Any, momentum_decay: Any, x: Any) -> list[Any]:
-    """P_0, P_1, ... as far as they have been asked for."""
-    return [x.number(1)]
+def one_minus_momentum_product(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
+    """1 - mu_1 mu_2 ... mu_t (torch/optim/nadam.py: mu_product)."""
+    with localcontext(_DIGITS):
+        return _rounded(1 - _schedule(beta_1, momentum_decay, t).product, x)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheduled:
+    """Of one step: 0.96^(t psi), mu_t, and mu_1 ... mu_t."""
+
+    decay: Decimal
+    mu: Decimal
+    product: Decimal
+
+
+def _schedule(beta_1: Any, momentum_decay: Any, t: int) -> _Scheduled:
+    beta, once, steps = _schedules(beta_1, momentum_decay)
+    while len(steps) <= t:
+        decay = steps[-1].decay * once
+        mu = beta * (1 - decay / 2)
+        steps.append(_Scheduled(decay, mu, steps[-1].product * mu))
+    return steps[t]
+
+
+@lru_cache(maxsize=2)
+def _schedules(beta_1: Any, momentum_decay: Any) -> tuple[Decimal, Decimal, list[_Scheduled]]:
+    """beta_1, 0.96^psi, and the steps as far as they have been asked for; at t = 0 nothing has been multiplied."""
+    one = Decimal(1)
+    return (
+        _exact(beta_1),
+        (_exact(0.96).ln() * _exact(momentum_decay)).exp(),
+        [_Scheduled(one, _exact(beta_1) / 2, one)],
+    )
+
+
+# Digits
+
+
+def _exact(number: Any) -> Decimal:
+    """A number of any arithmetic, with as many digits as the context has."""
+    if hasattr(number, "as_integer_ratio"):
+        numerator, denominator = number.as_integer_ratio()
+    else:  # mpmath's
+        numerator, denominator = int(number * 2**1100), 2**1100
+    return Decimal(numerator) / Decimal(denominator)
+
+
+def _rounded(number: Decimal, x: Namespace) -> Any:
+    """In the arithmetic of `x`, which every one of them reads out of text."""
+    return x.number(str(number))

@@ -76,14 +76,13 @@ STAGES = Target(
 
 SCALARS = Target(
     module="reference.bias_correction",
-    scopes=("one_minus_power", "sma_inf", "sma", "rectification", "_langevin", "_one_minus_langevin"),
+    scopes=("one_minus_power", "sma_inf", "sma", "rectification", "squared_rectification", "_sma"),
     vocabulary=Vocabulary(
         kinds=(
             ("beta", "t"),
-            ("beta_2", "half"),
+            ("beta_2", "t"),
+            ("power", "beta_2"),
             ("rho_t", "rho_inf"),
-            ("y", "denominator"),
-            ("_langevin", "_one_minus_langevin"),
         ),
         functions=("x.sqrt", "x.log", "x.expm1"),
     ),
