@@ -95,13 +95,9 @@ def _schedule(beta_1: Any, momentum_decay: Any, t: int) -> _Scheduled:
 
 @lru_cache(maxsize=2)
 def _schedules(beta_1: Any, momentum_decay: Any) -> tuple[Decimal, Decimal, list[_Scheduled]]:
-    """beta_1, 0.96^psi, and the steps as far as they have been asked for; at t = 0 nothing has been multiplied."""
+    """beta_1, 0.96^psi, and the steps as far as they have been asked for; before the first nothing is multiplied."""
     one = Decimal(1)
-    return (
-        _exact(beta_1),
-        (_exact(0.96).ln() * _exact(momentum_decay)).exp(),
-        [_Scheduled(one, _exact(beta_1) / 2, one)],
-    )
+    return _exact(beta_1), (_exact(0.96).ln() * _exact(momentum_decay)).exp(), [_Scheduled(one, one, one)]
 
 
 # Digits
