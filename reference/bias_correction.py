@@ -7,6 +7,7 @@ expm1. The others are formed as printed with 120 decimal digits, of which fewer 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
@@ -32,16 +33,12 @@ def sma_inf(beta_2: Any) -> Any:
 
 def sma(beta_2: Any, t: int, x: Namespace) -> Any:
     """rho_t = rho_inf - 2 t beta_2^t / (1 - beta_2^t) (Liu et al., Algorithm 2)."""
-    with localcontext(_DIGITS):
-        return _rounded(_sma(_exact(beta_2), t), x)
+    return _evaluated(_sma, x, beta_2, t)
 
 
 def rectification(beta_2: Any, t: int, x: Namespace) -> Any:
     """r_t of rho_t and rho_inf (Liu et al., Algorithm 2); NaN where its square is negative, as between 2 and 4."""
-    with localcontext(_DIGITS):
-        beta = _exact(beta_2)
-        square = _rounded(squared_rectification(_sma(beta, t), sma_inf(beta)), x)
-    return x.sqrt(square)
+    return x.sqrt(_evaluated(lambda b, k: squared_rectification(_sma(b, k), sma_inf(b)), x, beta_2, t))
 
 
 def squared_rectification(rho_t: Any, rho_inf: Any) -> Any:
@@ -49,9 +46,9 @@ def squared_rectification(rho_t: Any, rho_inf: Any) -> Any:
     return quotient(rho_t - 4, rho_inf - 4) * quotient(rho_t - 2, rho_inf - 2) * (rho_inf / rho_t)
 
 
-def _sma(beta_2: Decimal, t: int) -> Decimal:
+def _sma(beta_2: Any, t: int) -> Any:
     power = beta_2**t
-    return Decimal(sma_inf(beta_2) - 2 * t * power / (1 - power))
+    return sma_inf(beta_2) - 2 * t * power / (1 - power)
 
 
 # Nesterov's momentum with a schedule
@@ -59,48 +56,55 @@ def _sma(beta_2: Decimal, t: int) -> Decimal:
 
 def momentum(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
     """mu_t = beta_1 (1 - 0.96^(t psi) / 2) with psi = momentum_decay (Dozat, section 2; torch/optim/nadam.py)."""
-    with localcontext(_DIGITS):
-        return _rounded(_schedule(beta_1, momentum_decay, t).mu, x)
+    return _evaluated(lambda *of: _schedule(*of).mu, x, beta_1, momentum_decay, t)
 
 
 def one_minus_momentum(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
     """1 - mu_t."""
-    with localcontext(_DIGITS):
-        return _rounded(1 - _schedule(beta_1, momentum_decay, t).mu, x)
+    return _evaluated(lambda *of: 1 - _schedule(*of).mu, x, beta_1, momentum_decay, t)
 
 
 def one_minus_momentum_product(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
     """1 - mu_1 mu_2 ... mu_t (torch/optim/nadam.py: mu_product)."""
-    with localcontext(_DIGITS):
-        return _rounded(1 - _schedule(beta_1, momentum_decay, t).product, x)
+    return _evaluated(lambda *of: 1 - _schedule(*of).product, x, beta_1, momentum_decay, t)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scheduled:
     """Of one step: 0.96^(t psi), mu_t, and mu_1 ... mu_t."""
 
-    decay: Decimal
-    mu: Decimal
-    product: Decimal
+    decay: Any
+    mu: Any
+    product: Any
 
 
 def _schedule(beta_1: Any, momentum_decay: Any, t: int) -> _Scheduled:
-    beta, once, steps = _schedules(beta_1, momentum_decay)
+    once, steps = _schedules(beta_1, momentum_decay)
     while len(steps) <= t:
-        decay = steps[-1].decay * once
-        mu = beta * (1 - decay / 2)
-        steps.append(_Scheduled(decay, mu, steps[-1].product * mu))
+        steps.append(_next(steps[-1], beta_1, once))
     return steps[t]
 
 
+def _next(last: _Scheduled, beta_1: Any, once: Any) -> _Scheduled:
+    decay = last.decay * once
+    mu = beta_1 * (1 - decay / 2)
+    return _Scheduled(decay, mu, last.product * mu)
+
+
 @lru_cache(maxsize=2)
-def _schedules(beta_1: Any, momentum_decay: Any) -> tuple[Decimal, Decimal, list[_Scheduled]]:
-    """beta_1, 0.96^psi, and the steps as far as they have been asked for; before the first nothing is multiplied."""
+def _schedules(beta_1: Any, momentum_decay: Any) -> tuple[Any, list[_Scheduled]]:
+    """0.96^psi, and the steps as far as they have been asked for; before the first nothing is multiplied."""
     one = Decimal(1)
-    return _exact(beta_1), (_exact(0.96).ln() * _exact(momentum_decay)).exp(), [_Scheduled(one, one, one)]
+    return (_exact(0.96).ln() * momentum_decay).exp(), [_Scheduled(one, one, one)]
 
 
 # Digits
+
+
+def _evaluated(formula: Callable[..., Any], x: Namespace, *numbers: Any) -> Any:
+    """`formula` of these numbers with many digits, rounded once to the arithmetic of `x`: each of them reads text."""
+    with localcontext(_DIGITS):
+        return x.number(str(formula(*(n if isinstance(n, int) else _exact(n) for n in numbers))))
 
 
 def _exact(number: Any) -> Decimal:
@@ -110,8 +114,3 @@ def _exact(number: Any) -> Decimal:
     else:  # mpmath's
         numerator, denominator = int(number * 2**1100), 2**1100
     return Decimal(numerator) / Decimal(denominator)
-
-
-def _rounded(number: Decimal, x: Namespace) -> Any:
-    """In the arithmetic of `x`, which every one of them reads out of text."""
-    return x.number(str(number))

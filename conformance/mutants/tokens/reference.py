@@ -91,6 +91,7 @@ SCALARS = Target(
         "one_minus_momentum",
         "one_minus_momentum_product",
         "_schedule",
+        "_next",
         "_schedules",
     ),
     vocabulary=Vocabulary(
