@@ -90,6 +90,11 @@ def epsilon_zero(implementation: Implementation, problem: Problem) -> Outcome:
     return _compared(implementation, problem, "free running")
 
 
+def long_run(implementation: Implementation, problem: Problem) -> Outcome:
+    """Every step of a long trajectory is the reference's, from the state observed before it."""
+    return _compared(implementation, problem, "one step")
+
+
 def golden(implementation: Implementation, case: Replay) -> Outcome:
     """A stored case gives the stored parameters and state, within the bound of a free-running trajectory."""
     outcome = Outcome()
@@ -169,6 +174,7 @@ CHECKS: tuple[Check, ...] = (
         applies=lambda claim: "clip_gradient" in claim.hyperparameters,
     ),
     Check(name="epsilon-zero", problems="epsilon-zero", judge=epsilon_zero, applies=epsilon_zero_apart),
+    Check(name="long-run", problems="long-run", judge=long_run),
     Check(name="golden", problems="golden", judge=golden),
     Check(name="direct", problems="direct", judge=direct),
     *LAWS,

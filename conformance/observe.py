@@ -132,8 +132,7 @@ def stepped(run: Run, problem: Problem, first: int, gradients: Sequence[Sequence
     states = []
     for k, step in enumerate(gradients, first):
         state = guarded(run.step, tuple(_passed(g) for g in step))
-        _check_state(state, problem, k)
-        states.append(_copy(state))
+        states.append(checked(state, problem, k))
     return tuple(states)
 
 
@@ -155,6 +154,13 @@ def _same(a: Gradient, b: Gradient) -> bool:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return a.tobytes() == b.tobytes()
     return a is b
+
+
+def checked(state: object, problem: Problem, k: int) -> State:
+    """A copy of a state that was returned after step number `k` + 1. Raises `ContractBreach` as `observe` does."""
+    _check_state(state, problem, k)
+    assert isinstance(state, State)
+    return _copy(state)
 
 
 def _check_state(state: object, problem: Problem, k: int) -> None:

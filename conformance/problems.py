@@ -46,10 +46,10 @@ def _of_float32(value: float) -> float:
 
 
 _VALUES: dict[str, tuple[Any, ...]] = {
-    "learning_rate": (1e-3, 0.1, 0.01, 1 / 3, 3e-4, 3.0, 0.0),
+    "learning_rate": (1e-3, 0.1, 0.01, 1 / 3, 3e-4, 3.0, 1e-5, 0.0),
     "beta_1": (0.9, 0.5, 0.0, 0.99, 0.8, _of_float32(0.999999)),
     "beta_2": (0.999, 0.99, 0.9, 0.9999, 0.5, 0.99999, 0.0, _of_float32(0.999)),
-    "epsilon": (1e-7, 1e-8, 1e-3, 0.1, 1.0, 1e-5, 1e-2, 0.0),
+    "epsilon": (1e-7, 1e-8, 1e-3, 0.1, 1.0, 1e-5, 1e-2, 1e-12, 0.0),
     "adaptive_epsilon": (False, True),
     "amsgrad": (False, True),
     "l2": (0.0, 1e-4, 0.1, 1.0),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from adapters.contract import Array, Gradient, Implementation, Precision, Problem, Rows, State
 from conformance import oracle
-from conformance.findings import Outcome
-from conformance.laws.procedures import of_length
+from conformance.describe import describe
+from conformance.findings import Finding, Outcome
+from conformance.laws.procedures import ask, copies, of_length
 from conformance.laws.related import Comparison, each, on_values, quantities, related, states
+from conformance.observe import ContractBreach, checked
 
 
 def determinism(implementation: Implementation, problem: Problem) -> Outcome:
@@ -86,6 +89,33 @@ def absent(implementation: Implementation, problem: Problem) -> Outcome:
     return found.outcome
 
 
+def mixed_dtypes(implementation: Implementation, problem: Problem) -> Outcome:
+    """Parameters of float32 and of float64 in one list move as those of each format do by themselves. Bit for bit.
+
+    Every operation is of one parameter, its gradient and its state, so in its format. What groups a list by dtype, or
+    reads the dtype of the first alone, is seen here and nowhere else: a problem has one dtype.
+    """
+    alone = [_in_format(of_length(problem, 3), dtype) for dtype in ("float32", "float64")]
+    wanted = [related(implementation, part) for part in alone]
+    if not all(wanted):
+        return Outcome()
+    mixed = copies(_side_by_side(*(part.parameters for part in alone)))
+    run = ask(implementation, "start", mixed, replace(problem.hyperparameters))
+    found = [Comparison(part) for part in alone]
+    for k, step in enumerate(zip(*(part.gradients for part in alone), strict=True)):
+        state = ask(run, "step", deepcopy(_side_by_side(*step)))
+        for i, part in enumerate(alone):
+            try:
+                of_part = checked(_every_second(state, i), part, k)
+            except ContractBreach as breach:
+                message = f"float32 and float64 in one list: {breach}"
+                return Outcome([Finding(message=message, description=describe(part))])
+            found[i].same_runs([of_part], wanted[i][k : k + 1], first=k)
+    outcome = found[0].outcome
+    outcome.add(found[1].outcome)
+    return outcome
+
+
 def nonfinite(implementation: Implementation, problem: Problem) -> Outcome:
     """NaN and infinities in elements of a gradient change no other element; NaN stays to be seen.
 
@@ -156,6 +186,28 @@ def _company(problem: Problem, i: int) -> Problem:
 def _other(g: Array) -> Array:
     """Finite, of the other sign, and not 0."""
     return np.asarray(-g / 3 - g.dtype.type(0.25))
+
+
+def _in_format(problem: Problem, dtype: Precision) -> Problem:
+    """The problem's numbers, those that float32 holds, in another format."""
+
+    def cast(x: Array) -> Array:
+        return np.asarray(np.clip(x, -1e15, 1e15).astype(np.float32).astype(dtype))
+
+    gradients = each(problem.gradients, lambda step: each(step, on_values(cast)))
+    return replace(problem, dtype=dtype, parameters=each(problem.parameters, cast), gradients=gradients)
+
+
+def _side_by_side(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(value for pair in zip(first, second, strict=True) for value in pair)
+
+
+def _every_second(state: Any, first: int) -> Any:
+    """The state of the parameters of one format; what is no state of lists is returned as it is."""
+    if not isinstance(state, State):
+        return state
+    parts = {name: value[first::2] for name, value in vars(state).items() if isinstance(value, tuple | list)}
+    return replace(state, **parts)
 
 
 def _at(group: tuple[Any, ...], i: int, value: Any) -> tuple[Any, ...]:

@@ -56,13 +56,18 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
     beta: the trajectory is the reference's with the changed ones in the middle third and the first ones again in the
     last. The bound follows step by step, each with the hyper-parameters that hold in it. Arithmetic that carries
     beta^t as a product is given the same betas throughout. Where a constructor takes epsilon 0 for its default, which
-    an assignment need not, epsilon is not 0.
+    an assignment need not, epsilon is not 0. Where no decay is on, so again with each: it may keep another rate.
     """
     problem = of_length(after_default(implementation, problem), 6)
     h = problem.hyperparameters
-    new = other(h, changeable(implementation, problem))
     n = len(problem.gradients)
-    return _with_changes(implementation, problem, {0: h, n // 3: new, 2 * n // 3: h})
+    names = changeable(implementation, problem)
+    decays = [] if h.l2 or h.weight_decay else sorted(names & {"l2", "weight_decay"})
+    outcome = Outcome()
+    for first in (h, *(replace(h, **{name: value(name, 0.0)}) for name in decays)):
+        given = replace(problem, hyperparameters=first)
+        outcome.add(_with_changes(implementation, given, {0: first, n // 3: other(first, names), 2 * n // 3: first}))
+    return outcome
 
 
 def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
