@@ -206,7 +206,8 @@ def _every_second(state: Any, first: int) -> Any:
     """The state of the parameters of one format; what is no state of lists is returned as it is."""
     if not isinstance(state, State):
         return state
-    parts: dict[str, Any] = {name: value[first::2] for name, value in vars(state).items() if isinstance(value, tuple | list)}
+    lists = {name: value for name, value in vars(state).items() if isinstance(value, tuple | list)}
+    parts: dict[str, Any] = {name: value[first::2] for name, value in lists.items()}
     return replace(state, **parts)
 
 
