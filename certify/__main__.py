@@ -15,7 +15,7 @@ try:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from certify import report
+    from certify import page, report
     from certify.run import PROFILES, WHOLE_STEP, Plan, Record, run
     from certify.scalars import SCALARS
 except ModuleNotFoundError as missing:
@@ -79,7 +79,7 @@ def _command(options: argparse.Namespace) -> int:
     if options.json:
         options.json.write_text(json.dumps(report.as_json(records, header), indent=1, allow_nan=False) + "\n")
     if options.markdown:
-        options.markdown.write_text(report.markdown(records, _again(options)))
+        options.markdown.write_text(page.markdown(records, _again(options)))
     return ExitCode.ABOVE if wrong else ExitCode.CERTIFIED
 
 
@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs = min(2, os.cpu_count() or 1)
     parser.add_argument("--jobs", type=_whole(1), default=jobs, help="processes at a time (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result for programs")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables, as in docs/certification.md")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write docs/certification.md")
     return parser
 
 
