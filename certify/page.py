@@ -21,8 +21,9 @@ from its own formulas at 50 digits, and fails above a bound that is stated befor
 | scalars | the papers' formulas as printed, at 200 digits | 8 ulp of the result |
 
 Both sides of a stage start from the very float64 values that the float64 run has given it, so that no error of an
-earlier stage is charged to it; both sides of a step from the float64 state before it. A scalar is taken as a function of the
-float64 numbers beta, t and psi: r_t next to rho_t = 4, where it is ill-conditioned in rho_t, is granted no more.
+earlier stage is charged to it; both sides of a step from the float64 state before it. A scalar is taken as a
+function of the float64 numbers beta, t and psi: r_t next to rho_t = 4, where it is ill-conditioned in rho_t, is
+granted no more.
 
 ```
 tox run -e certify                                        # the full profile
