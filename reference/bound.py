@@ -16,6 +16,8 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     direction:  E = |d| (rho + C u) + (alpha E_m + |d| E_D + C eta) / (D - E_D)
                 with a E_m + b E_g + |a m| (e_a + C u) + |b g| (e_b + C u) for alpha E_m where it is a m + b g
     theta:      E_theta <- E_theta + E + 2 u |theta| + u |d| + eta
+    slow:       E_slow <- (1 - a) E_slow + a E_theta + C u (|slow| + a |theta|) + C eta, and E_theta <- E_slow, where
+                Lookahead synchronises; a is slow_step_size, and both sides of <- are seen before it
 
 eta is the smallest normal number, since some frameworks flush subnormals. An element is *ambiguous*
 where the format's range or the error of D decides the result: there the bound is infinite and every
@@ -72,6 +74,7 @@ class Errors:
     update: Any = 0.0
     """Of theta_t - theta_(t-1)."""
     whole: Any = None
+    slow: Any = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Bound:
     """Whether the rectified branch is ambiguous in this step, for any parameter."""
     branches: tuple[bool, ...] = ()
     """For each parameter: where each has its own t, one may be at the threshold and another not."""
+    slow: tuple[Any, ...] | None = None
 
 
 Rule = Callable[[Working, Working, Errors, Hyperparameters, Rounding], None]
@@ -98,7 +102,8 @@ def initial_bound(state: State) -> Bound:
     """No error: the state is exact."""
     zeros = tuple(np.zeros(theta.shape) for theta in state.theta)
     mask = tuple(np.zeros(theta.shape, dtype=bool) for theta in state.theta)
-    return Bound(zeros, zeros, zeros, None if state.v_max is None else zeros, zeros, mask)
+    v_max, slow = (None if group is None else zeros for group in (state.v_max, state.slow))
+    return Bound(zeros, zeros, zeros, v_max, zeros, mask, slow=slow)
 
 
 def bounded_step(
@@ -118,7 +123,14 @@ def bounded_step(
     """
     rule_of = RULES if rules is None else rules
     errors = [
-        Errors(bound.theta[i], bound.m[i], bound.v[i], bound.v_max[i] if bound.v_max else None, bound.out_of_range[i])
+        Errors(
+            bound.theta[i],
+            bound.m[i],
+            bound.v[i],
+            bound.v_max[i] if bound.v_max else None,
+            bound.out_of_range[i],
+            slow=bound.slow[i] if bound.slow else None,
+        )
         for i in range(len(state.theta))
     ]
     branches = [False] * len(state.theta)
@@ -137,9 +149,10 @@ def bounded_step(
         return tuple(np.where(e.out_of_range, np.inf, getattr(e, name)) for e in errors)
 
     v_max = None if new.v_max is None else arrays("v_max")
+    slow = None if new.slow is None else arrays("slow")
     masks = tuple(e.out_of_range for e in errors)
     return new, Bound(
-        arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, any(branches), tuple(branches)
+        arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, any(branches), tuple(branches), slow
     )
 
 
@@ -363,6 +376,18 @@ def _subtract(before: Working, after: Working, e: Errors, h: Hyperparameters, a:
     e.update = e.update + error
 
 
+def _lookahead(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """The roundings are those of a lerp. theta moves by (1 - slow_step_size)(slow - theta) once more."""
+    if after.slow is before.slow:
+        return
+    taken, kept = h.slow_step_size, 1 - h.slow_step_size
+    e.out_of_range = e.out_of_range | _overflows(abs(before.theta) + abs(before.slow), a)
+    rounding = C * a.u * (abs(before.slow) + taken * abs(before.theta)) + C * a.tiny
+    e.update = e.update + kept * (e.slow + e.theta) + rounding
+    e.slow = kept * e.slow + taken * e.theta + rounding
+    e.theta = e.slow
+
+
 RULES: Mapping[Stage, Rule] = MappingProxyType(
     {
         s.rescale: _rescale,
@@ -391,6 +416,7 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
         s.nesterov: _nesterov,
         s.nesterov_schedule: _nesterov_schedule,
         s.subtract: _subtract,
+        s.lookahead: _lookahead,
     }
 )
 

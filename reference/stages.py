@@ -52,6 +52,8 @@ class Working:
     """Which branch a rectified dialect takes; None lets rho_t decide."""
     whole: Any = None
     """theta, m, v, v_max of all rows, while the others are restricted to the gradient's rows."""
+    slow: Any = None
+    """The slow weights of Lookahead; None without."""
 
     def snapshot(self) -> Working:
         """The quantities as they are now; arrays are never written into, so they are shared."""
@@ -337,6 +339,19 @@ RECTIFYING: tuple[Stage, ...] = (rectified, rectified_hat, rectified_root)
 def subtract(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """theta <- theta - direction. (Kingma & Ba, Algorithm 1)"""
     p.theta = p.theta - p.direction
+
+
+# Beside the step
+
+
+def lookahead(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """slow <- slow + slow_step_size (theta - slow), and theta <- slow, where sync_period divides t.
+
+    (Zhang et al., arXiv 1907.08610, Algorithm 1; TF-Addons, optimizers/lookahead.py: _look_ahead_op)
+    """
+    if h.sync_period is not None and p.t % h.sync_period == 0:
+        p.slow = p.slow + h.slow_step_size * (p.theta - p.slow)
+        p.theta = p.slow
 
 
 def _second(p: Working) -> Any:

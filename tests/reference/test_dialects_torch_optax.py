@@ -178,6 +178,7 @@ def test_what_a_new_dialect_has_and_takes() -> None:
     assert DIALECTS["torch-sparse-adam"].takes_rows
     assert {name for name, d in DIALECTS.items() if d.rectifies} == {
         "tfa-rectified-adam",
+        "tfa-lookahead-rectified-adam",
         "torch-radam",
         "optax-radam",
     }

@@ -50,11 +50,13 @@ STAGES = Target(
         "nesterov_schedule",
         "_rooted",
         "subtract",
+        "lookahead",
         "_second",
     ),
     vocabulary=Vocabulary(
         kinds=(
             ("p.theta", "p.m", "p.v", "p.v_max", "p.g"),
+            ("p.slow", "p.theta"),
             ("p.direction", "p.denominator", "p.step_size", "p.epsilon"),
             ("h.beta_1", "h.beta_2"),
             ("h.power_beta_1", "h.power_beta_2"),
@@ -62,6 +64,7 @@ STAGES = Target(
             ("h.l2", "h.weight_decay"),
             ("h.rescale_grad", "h.clip_gradient"),
             ("h.amsgrad", "h.adaptive_epsilon"),
+            ("h.sync_period", "h.slow_step_size"),
             ("bias_1", "bias_2"),
             ("unique", "position"),
             ("whole", "part"),
@@ -114,9 +117,9 @@ WALK = Target(
     leave="watch|before = replace|rectify",
     vocabulary=Vocabulary(
         kinds=(
-            ("theta", "m", "v", "v_max"),
-            ("state.theta", "state.m", "state.v", "state.v_max"),
-            ('"theta"', '"m"', '"v"', '"v_max"'),
+            ("theta", "m", "v", "v_max", "slow"),
+            ("state.theta", "state.m", "state.v", "state.v_max", "state.slow"),
+            ('"theta"', '"m"', '"v"', '"v_max"', '"slow"'),
             ('"optimizer"', '"parameter"'),
             ("numbers", "zeros"),
         ),
@@ -143,6 +146,7 @@ DIALECTS = Target(
 )
 
 HINTS: tuple[tuple[str, str], ...] = (
+    ("lookahead|slow", "tfa-lookahead-keras-v2-adam"),
     ("gather|restore|whole|-lazy", "mxnet2-adam-lazy"),
     ("mxnet1-adam-lazy", "mxnet1-adam-lazy"),
     ("mxnet1", "mxnet1-adam"),

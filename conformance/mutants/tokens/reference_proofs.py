@@ -45,7 +45,7 @@ _V_MAX = "p.v_max = None if p.v_max is None else p.v_max[p.rows]"
 _MOVE = "p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direction[p.rows])"
 _BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)"
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
-_INITIAL = "return State(numbers, zeros, zeros, zeros if h.amsgrad else None, (0,) * len(numbers))"
+_INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _NO_SPARSE = "if p.rows is None: return"
 
