@@ -40,6 +40,8 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "sma_threshold": decades(0, 3, 5.0, 5.0, 4.0, 0.0, often=0.7),
     "epsilon_root": decades(-12, 1, 0.0),
     "momentum_decay": decades(-5, 3, 0.0, 0.004),
+    "sync_period": choice(1, 2, 3, None),
+    "slow_step_size": decades(-6, 0, 0.0, 0.5, 1.0),
 }
 """How each is drawn; a dialect with another one cannot be certified."""
 
@@ -86,6 +88,7 @@ def problem(d: Dialect, point: Point) -> Problem:
         v=v,
         v_max=None if state.v_max is None else tuple(a * 10.0 ** rng.uniform(-0.5, 1, size=a.shape) for a in v),
         t=(point["t"] - 1,) * len(groups),
+        slow=None if state.slow is None else tuple(a * (1 + rng.normal(size=a.shape)) for a in state.theta),
     )
     gradients = tuple(
         tuple(_gradient(d, point, rng, group["g"] * rng.choice([1.0, -1.0, 0.5])) for group in groups)

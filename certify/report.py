@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from certify.measure import STEP
 from certify.run import DIALECTS, Record
 
 _NOT_TERMINAL_WIDTH = 150
@@ -24,7 +25,7 @@ def console(*, stderr: bool = False) -> Console:
 def ordered(records: Sequence[Record]) -> list[Record]:
     """Stages as the dialects have them, then dialects, whatever ended first."""
     stages = {stage.__name__: None for d in DIALECTS.values() for stage in d.stages}
-    names, dialects = [*stages, "theta", "m", "v", "v_max"], [*DIALECTS, None]
+    names, dialects = [*stages, *STEP], [*DIALECTS, None]
     kinds = ("stage", "step", "scalar")
 
     def place(r: Record) -> tuple[int, int, int]:

@@ -52,6 +52,13 @@ def _subtract(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]
     return {"theta": abs(p.theta) + abs(p.direction)}
 
 
+def _lookahead(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    if p.slow is None:
+        return {}
+    size = abs(p.slow) + h.slow_step_size * (abs(p.theta) + abs(p.slow))
+    return {"slow": size, "theta": size}
+
+
 _DIRECTION = ("step_size", "denominator", "direction")
 
 TERMS: dict[Stage, Terms] = {
@@ -81,6 +88,7 @@ TERMS: dict[Stage, Terms] = {
     s.rectified_hat: on_magnitudes(s.rectified_hat, "rho_t", *_DIRECTION),
     s.rectified_root: on_magnitudes(s.rectified_root, "rho_t", *_DIRECTION),
     s.subtract: _subtract,
+    s.lookahead: _lookahead,
 }
 """A sum of n terms, rounded n - 1 times, is multiplied by n / 8 in its entry where n can be more than 8."""
 
