@@ -29,6 +29,9 @@ class Namespace(Protocol):
     def expm1(self, value: Any) -> Any:
         """exp(value) - 1 without cancellation."""
 
+    def __hash__(self) -> int:
+        """An arithmetic is one object, by which its results are remembered."""
+
 
 def quotient(numerator: Any, denominator: Any) -> Any:
     """numerator / denominator as IEEE divides, in every arithmetic and for scalars and arrays alike.
