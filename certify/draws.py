@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.coordinates import Coordinate, Point, betas, choice, decades, moved, seeds, steps
-from certify.terms import NotCertified
+from certify.terms import CannotCertify
 from reference import Dialect, Hyperparameters, State, initial_state
 from reference import stages as s
 from reference.bias_correction import sma
@@ -49,7 +49,7 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
 def coordinates(d: Dialect) -> Mapping[str, Coordinate]:
     """Of a problem of dialect `d`."""
     for name in sorted(d.hyperparameters - HYPERPARAMETERS.keys()):
-        raise NotCertified(f"{d.name} has {name}, which is not drawn; accepted: what certify/draws.py names")
+        raise CannotCertify(f"{d.name} has {name}, which is not drawn; accepted: what certify/draws.py names")
     own = {name: coordinate for name, coordinate in HYPERPARAMETERS.items() if name in d.hyperparameters}
     # Half of what is rectified stands a few float64 from where rho_t reaches a threshold of its formula.
     at = choice(None, None, None, 4.0, 5.0, "sma_threshold") if d.rectifies else choice(None)

@@ -21,8 +21,8 @@ Terms = Callable[[Working, Hyperparameters, Namespace], Mapping[str, Any]]
 _SIGNED = ("theta", "m", "g", "direction")
 
 
-class NotCertified(ValueError):
-    """A stage has no entry in `TERMS`, or a hyper-parameter none in `certify.draws`."""
+class CannotCertify(ValueError):
+    """A stage has no entry in `TERMS`, a hyper-parameter none in `certify.draws`, or what was named is not there."""
 
 
 def moved(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
@@ -94,8 +94,8 @@ TERMS: dict[Stage, Terms] = {
 
 
 def terms_of(stage: Stage) -> Terms:
-    """The entry of `stage`; NotCertified where there is none."""
+    """The entry of `stage`; CannotCertify where there is none."""
     if stage not in TERMS:
         name = getattr(stage, "__name__", str(stage))
-        raise NotCertified(f"stage {name} has no terms; accepted: one with an entry in certify/terms.py")
+        raise CannotCertify(f"stage {name} has no terms; accepted: one with an entry in certify/terms.py")
     return TERMS[stage]
