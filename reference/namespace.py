@@ -18,7 +18,7 @@ class Namespace(Protocol):
     """Functions on scalars (log, expm1) and on scalars or arrays (the rest)."""
 
     def number(self, value: Any) -> Any:
-        """A scalar or an array in this arithmetic, exactly."""
+        """A scalar or an array in this arithmetic, exactly; decimal digits, as text, rounded."""
 
     def sqrt(self, value: Any) -> Any:
         """Square root; NaN for negative values."""
