@@ -263,6 +263,8 @@ class Claim:
     the parameters of every `State`, with what lies between their elements: `adapters.memory.copied` copies so."""
     nonzero: frozenset[str] = frozenset()
     """Hyper-parameters that it takes with no value that is 0 or False."""
+    both_decays: bool = False
+    """Whether it takes l2 and weight_decay above 0 together; torch has one argument for the two."""
     procedures: Mapping[str, Procedure] = field(default_factory=dict, hash=False)
     """By name, out of `PROCEDURES`; those that are absent are listed in every report as not claimed."""
 
@@ -285,6 +287,10 @@ class Claim:
         _subset("claim.layouts", self.layouts, LAYOUTS)
         if not self.dtypes:
             raise ContractError("claim.dtypes", self.dtypes, f"at least one of {', '.join(PRECISIONS)}")
+        decays = {"l2", "weight_decay"} <= self.hyperparameters
+        if self.both_decays is not False and not (self.both_decays is True and decays):
+            accepted = "False, or True where l2 and weight_decay are claimed"
+            raise ContractError("claim.both_decays", self.both_decays, accepted)
         if not {"dense", "rows"} & self.gradients:
             raise ContractError("claim.gradients", set(self.gradients), "dense or rows among them")
         _procedures(self.procedures, self.hyperparameters - {"amsgrad"})

@@ -86,7 +86,13 @@ def in_common(one: Claim, other: Claim) -> Claim | None:
     if not dtypes or not gradients & {"dense", "rows"} or not _one_formula(one, other):
         return None
     hyperparameters = one.hyperparameters & other.hyperparameters
-    return Claim(dialect=one.dialect, hyperparameters=hyperparameters, dtypes=dtypes, gradients=gradients)
+    return Claim(
+        dialect=one.dialect,
+        hyperparameters=hyperparameters,
+        dtypes=dtypes,
+        gradients=gradients,
+        both_decays=one.both_decays and other.both_decays,
+    )
 
 
 def _one_formula(one: Claim, other: Claim) -> bool:

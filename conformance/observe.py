@@ -181,7 +181,7 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
             count = len(arrays) if isinstance(arrays, tuple | list) else type(arrays).__name__
             raise breach(f"len({name})", count, f"{n}, one per parameter")
         for i, (array, theta) in enumerate(zip(arrays, problem.parameters, strict=True)):
-            if not isinstance(array, np.ndarray):
+            if type(array) is not np.ndarray:  # a subclass may answer anything to what is asked of it
                 raise breach(f"{name}[{i}]", type(array).__name__, "a NumPy array")
             if array.shape != theta.shape:
                 raise breach(f"{name}[{i}].shape", array.shape, str(theta.shape))
@@ -192,5 +192,6 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
     if not isinstance(state.t, tuple | list) or len(state.t) != n:
         raise breach("t", state.t, f"{n} integers, one per parameter")
     for i, t in enumerate(state.t):
-        if isinstance(t, bool) or not isinstance(t, int) or t < 0:
-            raise breach(f"t[{i}]", t, "an int >= 0")
+        if isinstance(t, bool) or not isinstance(t, int) or not 0 <= t < 2**63:
+            shown = t if not isinstance(t, int) or abs(t) < 2**64 else f"an int of {t.bit_length()} bits"
+            raise breach(f"t[{i}]", shown, "an int >= 0 and below 2**63")

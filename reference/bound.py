@@ -452,17 +452,19 @@ def branch_is_ambiguous(p: Working, h: Hyperparameters, a: Rounding) -> bool:
 
 
 def _rectification_error(p: Working, h: Hyperparameters, a: Rounding) -> float:
-    """Relative error of r_t, which grows with rho_t from 4 on: the worse end of rho_t's interval.
+    """Relative error of r_t: the worse end of rho_t's interval.
 
-    rho_inf is rounded as well, and r_t depends on it through three factors. Infinite where either
-    interval reaches a point at which r_t is not a number, or not bounded.
+    r_t grows with rho_t from 4 on and falls up to 2; between 2 and 4 it is greatest at the root of 8, and flatter
+    there than at either end. rho_inf is rounded as well, and r_t depends on it through three factors. Infinite where
+    either interval reaches a point at which r_t is not a number, or not bounded.
     """
     rho_inf, error = sma_inf(h.power_beta_2), _sma_error(p.rho_t, p.t, h, a)
     e_inf = C * a.u_powers * (rho_inf + 1)
     r_t, low, high = (rectification(rho, rho_inf, FLOAT64) for rho in (p.rho_t, p.rho_t - error, p.rho_t + error))
-    if rho_inf - e_inf <= 4 or not math.isfinite(r_t + low + high):
+    from_4, from_2 = abs(rho_inf - 4), abs(rho_inf - 2)
+    if min(from_4, from_2) <= e_inf or not math.isfinite(r_t + low + high):
         return math.inf
-    from_inf = e_inf / (rho_inf - 4) + e_inf / (rho_inf - 2) + e_inf / rho_inf
+    from_inf = e_inf / from_4 + e_inf / from_2 + e_inf / rho_inf
     return float(max(abs(low - r_t), abs(high - r_t)) / r_t + from_inf / 2 + 2 * C * a.u_powers)
 
 

@@ -133,6 +133,7 @@ def claim_of(d: reference.Dialect) -> Claim:
         hyperparameters=d.hyperparameters & set(HYPERPARAMETERS),
         dtypes=("float32",),
         gradients=frozenset(gradients),
+        both_decays={"l2", "weight_decay"} <= d.hyperparameters,
     )
 
 

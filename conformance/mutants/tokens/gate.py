@@ -71,7 +71,7 @@ class Exhibit:
     @property
     def problem(self) -> Problem:
         """What an implementation is given."""
-        return _problem(self.subject)
+        return problem_of(self.subject)
 
 
 @dataclass
@@ -249,7 +249,9 @@ def every(implementation: Implementation, shown: Sequence[Shown], wanted: Sequen
     outcome = Outcome()
     for set_name, number, subject, chosen in shown:
         outcome = replace(outcome, problems=outcome.problems + 1, needed=outcome.needed + 1)
-        outcome = replace(outcome, where=f"{implementation.name}, {set_name} {number}")
+        dtype = problem_of(subject).dtype
+        where = f"{implementation.name}, {set_name} {number}{'' if dtype == 'float32' else f', in {dtype}'}"
+        outcome = replace(outcome, where=where)
         try:
             for check in chosen:
                 found = check.judge(implementation, subject)
@@ -271,13 +273,14 @@ def _exhibit(
     implementation: Implementation, set_name: str, number: int, subject: Subject, chosen: Sequence[checks.Check]
 ) -> Exhibit:
     try:
-        unchanged = observe(implementation, _problem(subject))
+        unchanged = observe(implementation, problem_of(subject))
     except (ContractBreach, ImplementationFailed) as error:
         raise Unsound(f"{implementation.name} as it is fails on {set_name} {number}: {short_text(error)}") from error
     return Exhibit(set_name, number, subject, chosen, unchanged)
 
 
-def _problem(subject: Subject) -> Problem:
+def problem_of(subject: Subject) -> Problem:
+    """What an implementation is given."""
     return subject if isinstance(subject, Problem) else subject.problem
 
 

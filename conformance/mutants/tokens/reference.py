@@ -10,7 +10,7 @@ from functools import cache
 from types import CodeType, FunctionType
 
 import reference
-from conformance.mutants.tokens import float32
+from conformance.mutants.tokens import float32, order
 from conformance.mutants.tokens.aim import Aim
 from conformance.mutants.tokens.changes import Vocabulary
 from conformance.mutants.tokens.gate import CHECKS
@@ -69,7 +69,11 @@ STAGES = Target(
             ("unique", "position"),
             ("whole", "part"),
             ("r_t", "p.rho_t"),
-            ("epsilon_hat", "paper_epsilon"),
+            ("epsilon_hat", "paper_epsilon", "root_epsilon"),
+            ("of_m", "of_g"),
+            ("mu", "mu_next"),
+            ("h.epsilon_root", "h.momentum_decay"),
+            ("p.square", "p.g"),
             ("np.minimum", "np.maximum"),
         ),
         functions=("x.sqrt", "np.zeros_like"),
@@ -79,10 +83,21 @@ STAGES = Target(
 
 SCALARS = Target(
     module="reference.bias_correction",
-    scopes=("one_minus_power", "sma_inf", "sma", "rectification", "_langevin", "_one_minus_langevin"),
+    scopes=(
+        "one_minus_power",
+        "sma_inf",
+        "sma",
+        "rectification",
+        "_langevin",
+        "_one_minus_langevin",
+        "momentum",
+        "momentum_product",
+        "_momentum_products",
+    ),
     vocabulary=Vocabulary(
         kinds=(
             ("beta", "t"),
+            ("beta_1", "momentum_decay"),
             ("beta_2", "half"),
             ("rho_t", "rho_inf"),
             ("y", "denominator"),
@@ -114,7 +129,9 @@ DIALECTS = Target(
     scopes=("_MOMENTS", "_TABLE"),
     vocabulary=Vocabulary(
         kinds=(
-            ("s.epsilon_hat", "s.paper_epsilon"),
+            ("s.epsilon_hat", "s.paper_epsilon", "s.root_epsilon", "s.nesterov", "s.nesterov_schedule"),
+            ("s.rectified", "s.rectified_hat", "s.rectified_root"),
+            ("s.amsgrad_maximum", "s.corrected_maximum"),
             ("s.zero_epsilon_is_default", "s.epsilon_as_given"),
             ("s.decay_theta", "s.decay_direction"),
             ("s.scatter_rows", "s.gather_rows"),
@@ -131,7 +148,14 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("mxnet1-adam-lazy", "mxnet1-adam-lazy"),
     ("mxnet1", "mxnet1-adam"),
     ("mxnet2|rescale|clip", "mxnet2-adam"),
+    ("schedule|momentum|mu|torch-nadam", "torch-nadam"),
+    ("nesterov|optax-nadam", "optax-nadam"),
+    ("rectified_root|optax-radam", "optax-radam"),
+    ("rectified_hat|torch-radam", "torch-radam"),
+    ("root|corrected_maximum|optax", "optax-adam"),
     ("rectif|sma|rho|langevin|decay_direction|named_rows|tfa", "tfa-rectified-adam"),
+    ("square_rows|keras3", "keras3-adam"),
+    ("sparse", "torch-sparse-adam"),
     ("adaptive|tf-keras", "tf-keras-adam"),
     ("paper|l2|torch", "torch-adam"),
     ("default|keras-v2", "keras-v2-adam"),
@@ -187,4 +211,5 @@ REFERENCE = Aim(
     controlled=True,
     search=effect,
     proofs=PROOFS,
+    derived=order.proofs,
 )
