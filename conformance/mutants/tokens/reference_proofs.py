@@ -49,6 +49,7 @@ _CLOSED = "return 1 + 2 / x.expm1(2 * y) - 1 / y"
 _REST = "return 1 / y - 2 / x.expm1(2 * y)"
 _FRACTION = "for odd in range(39, 1, -2):"
 _IS_LARGE = "if y >= 1:"
+_MEETS = "if h.sync_period is not None and p.t % h.sync_period == 0:"
 _INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _SHORT = (
@@ -75,6 +76,12 @@ PROOFS: tuple[Proof, ...] = (
         _STAGES,
         "gather_rows",
         [*_dropped(_V_MAX), *_all(_V_MAX, ("else p.v_max[", "else p.g["))],
+    ),
+    _of(
+        "every problem of the dialects that look ahead has a sync_period",
+        _STAGES,
+        "lookahead",
+        _all(_MEETS, ("if h.sync_period", "if h.slow_step_size")),
     ),
     _of("the last stage, and nothing reads it afterwards", _STAGES, "restore_rows", _dropped("p.whole = None")),
     _of(
