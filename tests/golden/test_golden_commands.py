@@ -144,7 +144,7 @@ def test_list_names_every_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.splitlines()[-1] == "188 cases"
     code, out, _ = golden(capsys, "list", "--json")
     rows = json.loads(out)
-    assert len({row["id"] for row in rows}) == len(rows) == 163
+    assert len({row["id"] for row in rows}) == len(rows) == 188
 
 
 @pytest.mark.parametrize("words", [(), ("verify",), ("regenerate",), ("show",), ("list",)], ids=" ".join)
