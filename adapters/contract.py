@@ -240,7 +240,7 @@ class Procedure:
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
     have of its own. None of "configuration", which holds all, nor of "late groups". Never amsgrad, which decides
-    what state there is.
+    what state there is; sync_period from one number to another, as whether it is None decides that too.
     """
 
     how: str
