@@ -44,7 +44,7 @@ axis 1 innermost. strided: there is memory between the elements that is none of 
 element after a multiple of 16 bytes. expanded: elements of the first axis share memory; gradients only. reversed:
 backwards."""
 
-PROCEDURES: tuple[str, ...] = ("save", "configuration", "change", "groups", "late groups")
+PROCEDURES: tuple[str, ...] = ("save", "configuration", "change", "groups", "late groups", "saved groups", "state")
 """What an implementation may do beside steps, all of it optional: see `Procedure`."""
 
 
@@ -239,8 +239,9 @@ class Procedure:
 
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
-    have of its own. None of "configuration", which holds all, nor of "late groups". Never amsgrad, which decides
-    what state there is; sync_period from one number to another, as whether it is None decides that too.
+    have of its own. None of "configuration", which holds all, nor of "late groups", "saved groups" and "state". Never
+    amsgrad, which decides what state there is; sync_period from one number to another, as whether it is None decides
+    that too.
     """
 
     how: str
@@ -425,6 +426,8 @@ def _procedures(procedures: Any, known: frozenset[str]) -> None:
         _subset(f"{at}.hyperparameters", procedure.hyperparameters, tuple(sorted(known)))
     if "late groups" in procedures and "groups" not in procedures:
         raise ContractError("claim.procedures", sorted(procedures), '"groups" too where "late groups" is')
+    if "saved groups" in procedures and not {"save", "groups"} <= procedures.keys():
+        raise ContractError("claim.procedures", sorted(procedures), '"save" and "groups" too where "saved groups" is')
 
 
 def _array(name: str, value: object, dtype: str, shape: tuple[int, ...]) -> None:

@@ -131,6 +131,16 @@ class OptimizerRun:
             Path(folder, name).write_bytes(content)
         self._checkpoint().read(str(Path(folder, "checkpoint")))
 
+    def put(self, state: State) -> None:
+        """By assignment to the optimizer's variables."""
+        optimizer, variables = self._bench.optimizer, self._bench.variables
+        optimizer.iterations.assign(state.t[0])
+        slots = {"m": state.m, "v": state.v} | ({} if state.v_max is None else {"vhat": state.v_max})
+        for i, variable in enumerate(variables):
+            variable.assign(state.parameters[i])
+            for name, arrays in slots.items():
+                self._slot(optimizer, i, variable, name).assign(arrays[i])
+
     def configuration(self) -> bytes:
         """``get_config`` as JSON."""
         return json.dumps(self._bench.optimizer.get_config(), default=lambda number: number.item()).encode()
@@ -209,12 +219,17 @@ class KerasAdapter:
         return {name: value for name, value in self.arguments(hyperparameters).items() if name != "amsgrad"}
 
 
-def procedures(changed: frozenset[str], saved: frozenset[str]) -> dict[str, Procedure]:
-    """What Keras can do; saved: the hyper-parameters that are variables, and so in a checkpoint."""
+AFTER_LOAD = "hyper-parameters changed between a load and the next step"
+CHECKPOINT = "tf.train.Checkpoint of optimizer and variables"
+
+
+def procedures(changed: frozenset[str], saved: frozenset[str], *, save: str = CHECKPOINT) -> dict[str, Procedure]:
+    """What Keras can do; saved: the hyper-parameters that are variables, and so in what is saved."""
     return {
-        "save": Procedure(how="tf.train.Checkpoint of optimizer and variables", hyperparameters=saved),
+        "save": Procedure(how=save, hyperparameters=saved),
         "configuration": Procedure(how="get_config and from_config"),
         "change": Procedure(how="assignment to the optimizer's attributes, in eager mode", hyperparameters=changed),
+        "state": Procedure(how="assignment to the optimizer's variables"),
     }
 
 

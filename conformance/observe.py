@@ -89,7 +89,7 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     overwritten: list[str] = []
     states: list[State] = []
     live: list[State] = []
-    started = guarded(_start(implementation, problem), given, replace(problem.hyperparameters))
+    started = guarded(told(implementation.start, problem), given, replace(problem.hyperparameters))
     overwritten += _changed("parameters", given, problem.parameters)
     passed = [tuple(_passed(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
@@ -115,10 +115,9 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     )
 
 
-def _start(implementation: Implementation, problem: Problem) -> Callable[..., Any]:
-    """`start`, told of the one dtype that the arrays do not show."""
-    start: Callable[..., Any] = implementation.start
-    return partial(start, dtype="bfloat16") if problem.dtype == "bfloat16" else start
+def told(make: Callable[..., Any], problem: Problem) -> Callable[..., Any]:
+    """What makes a run, told of the one dtype that the arrays do not show."""
+    return partial(make, dtype="bfloat16") if problem.dtype == "bfloat16" else make
 
 
 def _passed(g: Gradient) -> Gradient:

@@ -142,19 +142,24 @@ def walk(
     problem: Problem,
     states: Sequence[State],
     changed: Sequence[Hyperparameters] | None = None,
+    *,
+    start: State | None = None,
 ) -> Iterator[Step]:
     """The reference beside observed states, step by step.
 
     changed: the hyper-parameters of every step, where they are not the problem's throughout.
+    start: the state before the first step, where training does not begin with it.
     """
     judges = {
         h: _Judge(reference.dialect(dialect), received(replace(problem, hyperparameters=h), a), rounding(a))
         for h in (problem.hyperparameters, *(changed or ()))
     }
     judge = judges[problem.hyperparameters]
-    observed = expected = reference.initial_state(problem.parameters, judge.h)
+    observed = expected = (
+        reference.initial_state(problem.parameters, judge.h) if start is None else to_reference(start, start.t)
+    )
     bound = reference.initial_bound(expected)
-    counts = step_counts(dialect, problem)
+    counts = step_counts(dialect, problem, start)
     for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
         given = [as_gradient(g) for g in gradients]
         judge = judges[changed[k]] if changed else judge
@@ -194,15 +199,20 @@ def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State
     )
 
 
-def step_counts(dialect: str, problem: Problem) -> list[tuple[int, ...]]:
-    """t of every parameter after every step."""
-    per_optimizer = reference.dialect(dialect).step_count == "optimizer"
-    counts = np.zeros(len(problem.parameters), dtype=int)
+def step_counts(dialect: str, problem: Problem, start: State | None = None) -> list[tuple[int, ...]]:
+    """t of every parameter after every step; start: as in `walk`."""
+    per_optimizer = one_count(dialect)
+    counts = np.array(start.t) if start else np.zeros(len(problem.parameters), dtype=int)
     result = []
     for gradients in problem.gradients:
         counts = counts + [per_optimizer or g is not None for g in gradients]
         result.append(tuple(int(t) for t in counts))
     return result
+
+
+def one_count(dialect: str) -> bool:
+    """Whether the optimizer has one t, which a parameter without gradient counts too; else t is the parameter's own."""
+    return reference.dialect(dialect).step_count == "optimizer"
 
 
 @dataclass(frozen=True)

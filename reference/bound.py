@@ -36,7 +36,14 @@ from typing import Any
 import numpy as np
 
 from reference import stages as s
-from reference.bias_correction import momentum, momentum_product, one_minus_power, rectification, sma_inf
+from reference.bias_correction import (
+    momentum,
+    one_minus_momentum,
+    one_minus_momentum_product,
+    one_minus_power,
+    sma_inf,
+    squared_rectification,
+)
 from reference.dialects import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64
@@ -351,12 +358,13 @@ def _nesterov_schedule(before: Working, after: Working, e: Errors, h: Hyperparam
     """
     t, beta, psi = before.t, h.power_beta_1, h.momentum_decay
     mu, mu_next = (momentum(beta, psi, k, FLOAT64) for k in (t, t + 1))
-    product, product_next = (momentum_product(beta, psi, k, FLOAT64) for k in (t, t + 1))
+    rest = one_minus_momentum(beta, psi, t, FLOAT64)
+    bias, bias_next = (one_minus_momentum_product(beta, psi, k, FLOAT64) for k in (t, t + 1))
     e_mu = (2 * C + 1) * a.u_powers
     e_product = t * (e_mu + 2 * a.u_product)
-    e_of_m = e_mu + product_next * (e_product + e_mu + a.u_powers) / (1 - product_next) + C * a.u_powers
-    e_of_g = mu * e_mu / (1 - mu) + product * e_product / (1 - product) + C * a.u_powers
-    terms = (mu_next / (1 - product_next), e_of_m), ((1 - mu) / (1 - product), e_of_g)
+    e_of_m = e_mu + (1 - bias_next) * (e_product + e_mu + a.u_powers) / bias_next + C * a.u_powers
+    e_of_g = mu * e_mu / rest + (1 - bias) * e_product / bias + C * a.u_powers
+    terms = (mu_next / bias_next, e_of_m), (rest / bias, e_of_g)
     _two_terms(after, e, h, a, *terms, _rooted_error(before, after, e, h, a))
 
 
@@ -460,7 +468,9 @@ def _rectification_error(p: Working, h: Hyperparameters, a: Rounding) -> float:
     """
     rho_inf, error = sma_inf(h.power_beta_2), _sma_error(p.rho_t, p.t, h, a)
     e_inf = C * a.u_powers * (rho_inf + 1)
-    r_t, low, high = (rectification(rho, rho_inf, FLOAT64) for rho in (p.rho_t, p.rho_t - error, p.rho_t + error))
+    r_t, low, high = (
+        FLOAT64.sqrt(squared_rectification(rho, rho_inf)) for rho in (p.rho_t, p.rho_t - error, p.rho_t + error)
+    )
     from_4, from_2 = abs(rho_inf - 4), abs(rho_inf - 2)
     if min(from_4, from_2) <= e_inf or not math.isfinite(r_t + low + high):
         return math.inf

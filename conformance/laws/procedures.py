@@ -13,7 +13,8 @@ from conformance import oracle
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
 from conformance.laws.related import Comparison, on_values, related
-from conformance.observe import ContractBreach, ImplementationFailed, guarded, stepped
+from conformance.observe import ContractBreach, ImplementationFailed, guarded, stepped, told
+from reference import dialect, stages
 
 LONGEST = 10
 """Steps of a problem that are run, to keep the cost small."""
@@ -64,6 +65,36 @@ def other(h: Hyperparameters, names: frozenset[str]) -> Hyperparameters:
     return replace(h, **{name: value(name, getattr(h, name)) for name in on})
 
 
+def changeable(implementation: Implementation, problem: Problem) -> frozenset[str]:
+    """What may change between steps: no betas of whose powers a product is carried."""
+    names = reach(implementation, "change")
+    return names - {"beta_1", "beta_2"} if implementation.arithmetic(problem.dtype).power_form == "product" else names
+
+
+def after_default(implementation: Implementation, problem: Problem) -> Problem:
+    """The problem with another epsilon than 0 where a constructor takes 0 for its default, which a change need not."""
+    h = problem.hyperparameters
+    if h.epsilon or stages.zero_epsilon_is_default not in dialect(implementation.claim.dialect).stages:
+        return problem
+    return replace(problem, hyperparameters=replace(h, epsilon=value("epsilon", 0.0)))
+
+
+def exact(implementation: Implementation, problem: Problem) -> Problem:
+    """The problem with beta_1 = 0 where a product of momenta is carried in another precision than the parameters'.
+
+    A load may cast that product, which `saved.momenta_continue` alone is for.
+    """
+    if not casts_momenta(implementation, problem):
+        return problem
+    return replace(problem, hyperparameters=replace(problem.hyperparameters, beta_1=0.0))
+
+
+def casts_momenta(implementation: Implementation, problem: Problem) -> bool:
+    """Whether a product of momenta is carried in another precision than the parameters'."""
+    carried = implementation.arithmetic(problem.dtype).momentum_product
+    return "momentum_decay" in implementation.claim.hyperparameters and carried != problem.dtype
+
+
 def of_length(problem: Problem, least: int, most: int = LONGEST) -> Problem:
     """The problem with its gradients again and again, so that it has at least so many steps, and at most."""
     times = -(-least // len(problem.gradients))
@@ -93,7 +124,7 @@ def ask_bytes(whom: Any, procedure: str) -> bytes:
 
 def started(implementation: Implementation, problem: Problem) -> Any:
     """A run, nothing done yet."""
-    return guarded(implementation.start, copies(problem.parameters), replace(problem.hyperparameters))
+    return guarded(told(implementation.start, problem), copies(problem.parameters), replace(problem.hyperparameters))
 
 
 def copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
@@ -130,9 +161,20 @@ class Steps(Comparison):
         """Every step from the observed state, and the free-running trajectory, within their bounds of the reference."""
         if len(observed) < len(self.problem.gradients):
             return self.outcome  # the contract is broken, which has been found
-        dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(self.problem.dtype)
-        for s in oracle.walk(dialect, a, self.problem, observed, hyperparameters):
-            for i in range(len(self.problem.parameters)):
+        return self.as_walk(self.problem, observed, hyperparameters)
+
+    def as_walk(
+        self,
+        problem: Problem,
+        observed: Sequence[State],
+        hyperparameters: Sequence[Hyperparameters] | None = None,
+        *,
+        start: State | None = None,
+    ) -> Outcome:
+        """As `as_reference`, of a problem with as many gradients as there are states. start: as in `oracle.walk`."""
+        dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(problem.dtype)
+        for s in oracle.walk(dialect, a, problem, observed, hyperparameters, start=start):
+            for i in range(len(problem.parameters)):
                 for quantities in (s.from_observed(i), s.free_running(i)):
                     for name, obtained, expected, bound in quantities:
                         self.within(s.number, i, name, obtained, expected, bound)

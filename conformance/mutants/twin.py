@@ -120,10 +120,13 @@ class Twin:
         return run
 
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> TwinRun:
-        run = self.start(parameters, hyperparameters)
+        return self.resume_groups([(parameters, hyperparameters)], saved)
+
+    def resume_groups(self, groups: Sequence[Group], saved: bytes) -> TwinRun:
+        run = self.start_groups(groups)
         content = pickle.loads(saved)
         self.load(run.slots, content["slots"])
-        run.own = [self.loaded(h, kept) for h, kept in zip(run.own, content["own"], strict=True)]
+        run.own = self.loaded_groups(run.own, content["own"])
         return run
 
     def saved(self, slot: Slot) -> dict[str, Any]:
@@ -139,6 +142,12 @@ class Twin:
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
         """What holds after a load into an object that was built with `h`."""
         return saved
+
+    def loaded_groups(
+        self, built: Sequence[Hyperparameters], saved: Sequence[Hyperparameters]
+    ) -> list[Hyperparameters]:
+        """As `loaded`, of every group."""
+        return [self.loaded(h, kept) for h, kept in zip(built, saved, strict=True)]
 
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> TwinRun:
         return self.start(parameters, Hyperparameters(**json.loads(configuration)))
@@ -358,6 +367,13 @@ class TwinRun:
     def save(self) -> bytes:
         return pickle.dumps({"slots": [self.twin.saved(slot) for slot in self.slots], "own": self.own})
 
+    def put(self, state: State) -> None:
+        for i, slot in enumerate(self.slots):
+            slot.theta, slot.m, slot.v = (copied(arrays[i]) for arrays in (state.parameters, state.m, state.v))
+            slot.v_max = None if state.v_max is None else copied(state.v_max[i])
+            slot.slow = None if state.slow is None else copied(state.slow[i])
+            slot.t = state.t[i]
+
     def configuration(self) -> bytes:
         return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()
 
@@ -379,6 +395,8 @@ def twin_claim(
         "change": Procedure(how="TwinRun.change", hyperparameters=free),
         "groups": Procedure(how="Twin.start_groups", hyperparameters=free),
         "late groups": Procedure(how="TwinRun.add_group"),
+        "saved groups": Procedure(how="pickle of the slots of all groups"),
+        "state": Procedure(how="TwinRun.put"),
     }
     return Claim(dialect=dialect, hyperparameters=hyperparameters, gradients=gradients, procedures=how)
 

@@ -104,6 +104,8 @@ AS_ITSELF: tuple[type[Twin], ...] = (
     state.OnlyFirstBlockStored,
     state.SecondVectorTwice,
     state.ZeroStaysZero,
+    state.NoneForgets,
+    state.NoneShiftsGradients,
 )
 """Named by their own docstring."""
 UNNAMED: dict[type[Twin], str] = {

@@ -88,20 +88,23 @@ SCALARS = Target(
         "sma_inf",
         "sma",
         "rectification",
-        "_langevin",
-        "_one_minus_langevin",
+        "squared_rectification",
+        "_sma",
         "momentum",
-        "momentum_product",
-        "_momentum_products",
+        "one_minus_momentum",
+        "one_minus_momentum_product",
+        "_schedule",
+        "_next",
+        "_schedules",
     ),
     vocabulary=Vocabulary(
         kinds=(
             ("beta", "t"),
             ("beta_1", "momentum_decay"),
-            ("beta_2", "half"),
+            ("beta_2", "t"),
+            ("power", "beta_2"),
+            ("decay", "mu"),
             ("rho_t", "rho_inf"),
-            ("y", "denominator"),
-            ("_langevin", "_one_minus_langevin"),
         ),
         functions=("x.sqrt", "x.log", "x.expm1"),
     ),
@@ -153,7 +156,7 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("rectified_root|optax-radam", "optax-radam"),
     ("rectified_hat|torch-radam", "torch-radam"),
     ("root|corrected_maximum|optax", "optax-adam"),
-    ("rectif|sma|rho|langevin|decay_direction|named_rows|tfa", "tfa-rectified-adam"),
+    ("rectif|sma|rho|decay_direction|named_rows|tfa", "tfa-rectified-adam"),
     ("square_rows|keras3", "keras3-adam"),
     ("sparse", "torch-sparse-adam"),
     ("adaptive|tf-keras", "tf-keras-adam"),
@@ -182,7 +185,8 @@ def _functions(dialect: str) -> frozenset[str]:
         if function.__name__ not in found:
             found[function.__name__] = function
             called = (function.__globals__.get(name) for name in _names(function.__code__))
-            waiting += [f for f in called if isinstance(f, FunctionType)]
+            uncached = (getattr(f, "__wrapped__", f) for f in called)
+            waiting += [f for f in uncached if isinstance(f, FunctionType)]
     return frozenset(found)
 
 
