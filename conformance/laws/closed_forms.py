@@ -161,7 +161,8 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
                 largest = np.maximum(gradients[i], largest) if s.bound.branch else gradients[i]
             before = s.observed_before.theta[i]
             decay = h.learning_rate * h.weight_decay * np.abs(before) if decays and h.weight_decay else 0.0
-            limit = slow.update(i, t, h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U))
+            own = h.learning_rate * largest * (1 + (20 + 3 * t) * U) if np.all(np.isfinite(largest)) else np.inf
+            limit = slow.update(i, t, own + decay * (1 + 4 * U))
             if np.all(np.isinf(limit)):
                 continue
             # A weighted mean of what has been stored exceeds the gradients by what storing them has rounded, and slow

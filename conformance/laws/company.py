@@ -63,7 +63,7 @@ def equal_parameters(implementation: Implementation, problem: Problem) -> Outcom
 def absent(implementation: Implementation, problem: Problem) -> Outcome:
     """A parameter without gradient in a step stays as it is, and the others move as if it had had one.
 
-    A step reads of a parameter its own gradient alone. So theta, m, v and v_max of a parameter with None are
+    A step reads of a parameter its own gradient alone. So theta, m, v, v_max and slow weights of one with None are
     bit-unchanged, t counts the step where it is the optimizer's, and every other parameter has the bits of a run
     without None. Where t is the parameter's own, the steps of None are none to it: it has the bits of a run by itself
     that leaves them out. The first and the last parameter lack every third gradient in turn, wherever another has one.
@@ -82,7 +82,8 @@ def absent(implementation: Implementation, problem: Problem) -> Outcome:
             found.equal(k + 1, i, "t", np.asarray(a.t[i]), counts[k][i])
             if lacking.gradients[k][i] is None:
                 for name, obtained in quantities(a, i):
-                    start = problem.parameters[i] if name == "parameters" else np.zeros_like(problem.parameters[i])
+                    theta = problem.parameters[i]
+                    start = theta if name in ("parameters", "slow") else np.zeros_like(theta)
                     found.equal(k + 1, i, name, obtained, start if k == 0 else getattr(run[k - 1], name)[i])
         if not oracle.one_count(implementation.claim.dialect):
             _as_without(found, implementation, lacking, i, run)

@@ -45,6 +45,7 @@ _V_MAX = "p.v_max = None if p.v_max is None else p.v_max[p.rows]"
 _MOVE = "p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direction[p.rows])"
 _BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)"
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
+_MEETS = "if h.sync_period is not None and p.t % h.sync_period == 0:"
 _INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _NO_SPARSE = "if p.rows is None: return"
@@ -68,6 +69,12 @@ PROOFS: tuple[Proof, ...] = (
         _STAGES,
         "gather_rows",
         [*_dropped(_V_MAX), *_all(_V_MAX, ("else p.v_max[", "else p.g["))],
+    ),
+    _of(
+        "every problem of the dialects that look ahead has a sync_period",
+        _STAGES,
+        "lookahead",
+        _all(_MEETS, ("if h.sync_period", "if h.slow_step_size")),
     ),
     _of("the last stage, and nothing reads it afterwards", _STAGES, "restore_rows", _dropped("p.whole = None")),
     _of(
