@@ -43,12 +43,12 @@ class _Cuda(TorchAdapter):
     run = _Run
 
     def __init_subclass__(cls) -> None:
-        """The claim is the NumPy face's but for the procedures, which are torch's, and the layouts.
+        """The claim is the NumPy face's but for the procedures and the decays, which are torch's, and the layouts.
 
         No stride is negative, and an address on the device is not the array's.
         """
         own = procedures(cls.claim.hyperparameters - {"amsgrad"})
-        cls.claim = replace(cls.claim, procedures=own, layouts=LAYOUTS - {"misaligned"})
+        cls.claim = replace(cls.claim, procedures=own, layouts=LAYOUTS - {"misaligned"}, both_decays=False)
 
     def __init__(self) -> None:
         import torch

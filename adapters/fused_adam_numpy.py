@@ -170,6 +170,7 @@ def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
         dialect=dialect,
         hyperparameters=hyperparameters,
         not_claimed=not_claimed,
+        both_decays={"l2", "weight_decay"} <= hyperparameters,
         layouts=frozenset(LAYOUTS),
         procedures=procedures,
     )

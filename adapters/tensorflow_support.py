@@ -17,7 +17,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,6 +34,7 @@ SlotReader = Callable[[Any, int, Any, str], Any]
 """(optimizer, position, variable, "m" | "v" | "vhat") -> the slot variable, or None before it exists."""
 
 
+_DEFAULTS = Hyperparameters()
 Settings = Callable[[Hyperparameters], Mapping[str, Any]]
 """Attributes of an optimizer that hold hyper-parameters, and their values."""
 
@@ -263,6 +264,7 @@ def installed(distribution: str) -> tuple[str, str]:
 def observe(
     adapter: TensorFlowAdapter,
     framework: tuple[str, str],
+    hyperparameters: Hyperparameters = _DEFAULTS,
     *,
     required: Sequence[str],
     excluded: Sequence[str],
@@ -278,7 +280,7 @@ def observe(
     gradients: dict[str, Gradient] = {"dense": g, "amsgrad": g, "rows": rows}
     runs = []  # kept, so that no adapter gives one the optimizer of another
     for kind, gradient in gradients.items():
-        run = adapter.start((theta,), Hyperparameters(amsgrad=kind == "amsgrad"))
+        run = adapter.start((theta,), replace(hyperparameters, amsgrad=kind == "amsgrad"))
         runs.append(run)
         run.apply((gradient,))  # creates the slots and traces, which is not what is to be seen
         with watch_operations() as seen:

@@ -18,6 +18,9 @@ import reference
 from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
 from conformance.formats import rounded as rounded_to
 
+BRANCHES = ("parameters", "update", "slow")
+"""What the rectified branch decides."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
@@ -59,6 +62,8 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         sma_threshold=rounded(h.sma_threshold, a.sma_threshold),
         epsilon_root=rounded(h.epsilon_root, a.epsilon),
         momentum_decay=h.momentum_decay,
+        sync_period=h.sync_period,
+        slow_step_size=rounded(h.slow_step_size, a.slow_step_size),
     )
 
 
@@ -94,7 +99,7 @@ def compare(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[Stat
                         obtained=obtained,
                         value=value,
                         bound=limit,
-                        branch=s.bound.branch and quantity in ("parameters", "update"),
+                        branch=s.bound.branch and quantity in BRANCHES,
                     )
 
 
@@ -269,6 +274,8 @@ def _quantities(
     yield "v", observed.v[i], new.v[i], bound.v[i]
     if new.v_max is not None and bound.v_max is not None and observed.v_max is not None:
         yield "v_max", observed.v_max[i], new.v_max[i], bound.v_max[i]
+    if new.slow is not None and bound.slow is not None and observed.slow is not None:
+        yield "slow", observed.slow[i], new.slow[i], bound.slow[i]
 
 
 def _distance(state: reference.State, bound: reference.Bound, observed: reference.State, i: int) -> float:
@@ -284,8 +291,8 @@ def to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
     def exact(arrays: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
 
-    v_max = None if state.v_max is None else exact(state.v_max)
-    return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts)
+    v_max, slow = (None if group is None else exact(group) for group in (state.v_max, state.slow))
+    return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts, slow)
 
 
 def as_gradient(g: Gradient) -> Any:

@@ -79,7 +79,8 @@ def absent(implementation: Implementation, problem: Problem) -> Outcome:
             found.equal(k + 1, i, "t", np.asarray(a.t[i]), counts[k][i])
             if lacking.gradients[k][i] is None:
                 for name, obtained in quantities(a, i):
-                    start = problem.parameters[i] if name == "parameters" else np.zeros_like(problem.parameters[i])
+                    theta = problem.parameters[i]
+                    start = theta if name in ("parameters", "slow") else np.zeros_like(theta)
                     found.equal(k + 1, i, name, obtained, start if k == 0 else getattr(run[k - 1], name)[i])
         if not oracle.one_count(implementation.claim.dialect):
             _as_without(found, implementation, lacking, i, run)

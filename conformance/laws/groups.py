@@ -152,5 +152,6 @@ def _joined(states: Sequence[State], still: Sequence[np.ndarray], t: Sequence[in
         m=(*all_of("m"), *zeros),
         v=(*all_of("v"), *zeros),
         v_max=None if states[0].v_max is None else (*all_of("v_max"), *zeros),
+        slow=None if states[0].slow is None else (*all_of("slow"), *still),
         t=(*(count for state in states for count in state.t), *t),
     )

@@ -33,6 +33,8 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
     "sma_threshold": (6.0, 4.5),
     "epsilon_root": (1e-3, 1.0),
     "momentum_decay": (0.1, 1.0),
+    "sync_period": (3, 2),
+    "slow_step_size": (0.8, 0.1),
 }
 """Out of those that problems are drawn from, as they arrive exactly everywhere."""
 

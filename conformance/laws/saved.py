@@ -31,9 +31,9 @@ AFTER_LOAD = "hyper-parameters changed between a load and the next step"
 def load_continues(implementation: Implementation, problem: Problem) -> Outcome:
     """Saved in the middle and loaded into another object, the trajectory goes on bit for bit; so does the saved run.
 
-    theta, m, v, v_max and t are all that a step reads beside hyper-parameters and gradients, so that equal state
-    gives equal bits. The new object is built over other parameters, and with other hyper-parameters of those that a
-    load brings back. Gradients are smaller afterwards, so that a maximum that is lost shows.
+    theta, m, v, v_max, slow weights and t are all that a step reads beside hyper-parameters and gradients, so that
+    equal state gives equal bits. The new object is built over other parameters, and with others of the hyper-parameters
+    that a load brings back. Gradients are smaller afterwards, so that a maximum that is lost shows.
     """
     return _continues(implementation, exact(implementation, problem))
 
@@ -72,7 +72,7 @@ def late_load_continues(implementation: Implementation, problem: Problem) -> Out
     found.take(run, 0, problem.gradients[:k])
     saved = ask_bytes(run, "save")
     uninterrupted = found.take(run, k, problem.gradients[k:])
-    resumed = ask(implementation, "resume", copies(problem.parameters), problem.hyperparameters, saved)
+    resumed = ask(implementation, "resume", copies(problem.parameters), replace(problem.hyperparameters), saved)
     return found.same_runs(found.take(resumed, k, problem.gradients[k:]), uninterrupted, first=k)
 
 
@@ -123,8 +123,8 @@ def changed_after_load(implementation: Implementation, problem: Problem) -> Outc
     found = Steps(implementation, problem)
     run = started(implementation, problem)
     before = found.take(run, 0, problem.gradients[:k])
-    resumed = ask(implementation, "resume", each(problem.parameters, np.ones_like), h, ask_bytes(run, "save"))
-    ask(resumed, "change", new)
+    resumed = ask(implementation, "resume", each(problem.parameters, np.ones_like), replace(h), ask_bytes(run, "save"))
+    ask(resumed, "change", replace(new))
     after = found.take(resumed, k, problem.gradients[k:])
     return found.as_reference((*before, *after), (h,) * k + (new,) * len(after))
 

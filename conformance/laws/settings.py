@@ -124,9 +124,9 @@ def can_switch(claim: Claim) -> bool:
 
 
 def _everything(claim: Claim, problem: Problem) -> Hyperparameters:
-    """No hyper-parameter of the claim is its default, but for one of the two decays, which may be one argument."""
+    """No hyper-parameter of the claim is its default, but for one of the two decays where both are one argument."""
     names = set(claim.hyperparameters)
-    if {"l2", "weight_decay"} <= names:
+    if {"l2", "weight_decay"} <= names and not claim.both_decays:
         names -= {"l2" if problem.hyperparameters.weight_decay else "weight_decay"}
     usual = Hyperparameters()
     given: dict[str, Any] = {name: value(name, getattr(usual, name)) for name in names - {"amsgrad"}}

@@ -52,6 +52,8 @@ class Slot:
     v: Array
     v_max: Array | None
     t: int = 0
+    slow: Array | None = None
+    """The slow weights of Lookahead."""
 
 
 @dataclass
@@ -169,13 +171,14 @@ class Twin:
     # State
 
     def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
-        """m = v = v_max = 0 and t = 0, beside a copy of each parameter."""
+        """m = v = v_max = 0 and t = 0, beside a copy of each parameter; slow weights are another one."""
         return [
             Slot(
                 theta=copied(theta),
                 m=np.zeros_like(theta),
                 v=np.zeros_like(theta),
                 v_max=np.zeros_like(theta) if h.amsgrad else None,
+                slow=np.array(theta) if h.sync_period is not None else None,
             )
             for theta in parameters
         ]
@@ -193,6 +196,7 @@ class Twin:
             v=tuple(np.array(slot.v) for slot in slots),
             v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
             t=tuple(slot.t for slot in slots),
+            slow=tuple(np.array(slot.slow) for slot in slots) if h.sync_period is not None else None,
         )
 
     def store(self, slot: Slot, w: Work) -> None:
@@ -367,6 +371,7 @@ class TwinRun:
         for i, slot in enumerate(self.slots):
             slot.theta, slot.m, slot.v = (copied(arrays[i]) for arrays in (state.parameters, state.m, state.v))
             slot.v_max = None if state.v_max is None else copied(state.v_max[i])
+            slot.slow = None if state.slow is None else copied(state.slow[i])
             slot.t = state.t[i]
 
     def configuration(self) -> bytes:
@@ -410,7 +415,10 @@ def _methods_that_run(twin: Twin, names: frozenset[str]) -> frozenset[str]:
     for name in names:
         setattr(watched, name, _recorded(getattr(type(twin), name).__get__(watched), name, seen))
     theta = np.ones((2, 1), dtype=np.float32)
-    run = watched.start([theta], Hyperparameters(amsgrad="amsgrad" in twin.claim.hyperparameters))
+    has = twin.claim.hyperparameters
+    run = watched.start(
+        [theta], Hyperparameters(amsgrad="amsgrad" in has, sync_period=1 if "sync_period" in has else None)
+    )
     run.step([theta])
     if "rows" in twin.claim.gradients:
         run.step([Rows(np.array([1], dtype=np.int64), theta[1:])])

@@ -245,3 +245,18 @@ def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_
 def test_an_arithmetic_of_something_unknown_is_refused(name: str, accepted: tuple[str, ...], value: Any) -> None:
     given = {"storage": "float32", "compute": "float32", name: value}
     assert repr(value) in refused(f"arithmetic.{name}", ", ".join(accepted), Arithmetic, **given)
+
+
+@pytest.mark.parametrize("value", [True, None, "yes"], ids=repr)
+def test_both_decays_are_for_who_claims_both(value: Any) -> None:
+    accepted = "False, or True where l2 and weight_decay are claimed"
+    refused(
+        "claim.both_decays",
+        accepted,
+        Claim,
+        dialect="torch-adam",
+        hyperparameters=frozenset({"l2"}),
+        both_decays=value,
+    )
+    both = frozenset({"l2", "weight_decay"})
+    assert Claim(dialect="torch-adam", hyperparameters=both, both_decays=True).both_decays

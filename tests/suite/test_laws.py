@@ -13,7 +13,7 @@ from conformance import direct
 from conformance.check import Check
 from conformance.laws import LAWS, PLACE
 from conformance.laws.related import Comparison
-from conformance.mutants import TWINS, formula, low_precision, memory, procedures, rows, state, unlawful
+from conformance.mutants import TWINS, formula, lookahead, low_precision, memory, procedures, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.subjects import subjects
 
@@ -89,6 +89,7 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     memory.GradientTakenForRowMajor: {"law-transposed", "law-channels-last", "law-strided", "law-expanded"},
     procedures.CountNotSaved: EVERY_LOAD,
     procedures.MaximumNotSaved: {"law-load-into-other", "law-large-count"},
+    lookahead.SlowNotSaved: EVERY_LOAD,
     procedures.CountCastOnLoad: {"law-late-load", "law-large-count"},
     procedures.PowersLostOnLoad: {"law-save-load"},
     procedures.ProductBeginsAnew: EVERY_LOAD | {"law-switched-on"},
