@@ -41,7 +41,7 @@ def large_count(implementation: Implementation, problem: Problem) -> Outcome:
     if "save" in implementation.claim.procedures:
         resuming: Any = implementation
         other, saved = each(problem.parameters, np.ones_like), ask_bytes(run, "save")
-        run = guarded(told(resuming.resume, problem), other, problem.hyperparameters, saved)
+        run = guarded(told(resuming.resume, problem), other, replace(problem.hyperparameters), saved)
     rest = replace(problem, gradients=problem.gradients[1:])
     observed = found.take_of(rest, run, 0, rest.gradients)
     if not observed:
@@ -65,6 +65,7 @@ def far_state(problem: Problem, *, together: bool) -> State:
         m=numbers(lambda theta: theta / 4),
         v=v,
         v_max=each(v, lambda array: 2 * array) if problem.hyperparameters.amsgrad else None,
+        slow=numbers(lambda theta: theta * 3 / 4) if problem.hyperparameters.sync_period is not None else None,
         t=tuple(FAR if together else FAR + i for i in range(len(problem.parameters))),
         slow=numbers(lambda theta: theta / 2) if problem.hyperparameters.sync_period is not None else None,
     )
