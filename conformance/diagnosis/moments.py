@@ -10,6 +10,7 @@ import numpy as np
 import reference
 from conformance.diagnosis import directions
 from conformance.diagnosis.candidate import Variant, swapped
+from conformance.diagnosis.forms import of
 from reference import stages as s
 from reference.bias_correction import one_minus_power
 from reference.bound import RULES, C, Errors
@@ -114,6 +115,10 @@ def _second(d: reference.Dialect) -> Iterator[Variant]:
         ("beta_1 in the place of beta_2 in v", lambda p, h: h.beta_1 * p.v + (1 - h.beta_1) * p.g**2),
         ("v is formed of g, not of g^2", lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * p.g),
         ("v is formed of abs(g), not of g^2", lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * abs(p.g)),
+        (
+            "v is formed of g^2 + epsilon, not of g^2",
+            lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * (p.g**2 + h.epsilon),
+        ),
         ("v is formed of m^2, not of g^2", lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * p.m**2),
         ("v is formed of (g - m)^2 (as AdaBelief's)", lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * (p.g - p.m) ** 2),
         ("v is the maximum of beta_2 v and abs(g) (as Adamax's)", lambda p, h: np.maximum(h.beta_2 * p.v, abs(p.g))),
@@ -188,7 +193,7 @@ def _maximum(d: reference.Dialect) -> Iterator[Variant]:
         ("AMSGrad's maximum is of g^2, not of v", lambda p, h: np.maximum(p.v_max, p.g**2)),
     ):
         yield Variant(words=words, **swapped(d, {s.amsgrad_maximum: v_max_is(formula)}))
-    own = directions.of(d)
+    own = of(d)
     late = swapped(d, {s.amsgrad_maximum: None, own: (own, s.amsgrad_maximum)})
     yield Variant(words="the step uses AMSGrad's maximum of the step before", **late)
 

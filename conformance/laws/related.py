@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,31 @@ def quantities(state: State, i: int) -> Iterator[tuple[str, Array]]:
             yield name, arrays[i]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """One comparison of a law."""
+
+    name: str
+    obtained: Array
+    expected: Any
+    bound: Array
+    wrong: Array
+
+
+_listening: list[list[Compared]] = []
+
+
+@contextmanager
+def comparisons() -> Iterator[list[Compared]]:
+    """All comparisons that laws make meanwhile: what a diagnosis makes a reproducer of."""
+    heard: list[Compared] = []
+    _listening.append(heard)
+    try:
+        yield heard
+    finally:
+        _listening.pop()
+
+
 class Comparison:
     """Collects what a law finds on one problem: `outcome`, with the first finding."""
 
@@ -140,6 +166,8 @@ class Comparison:
         return self.outcome
 
     def _judge(self, step: int, i: int, name: str, obtained: Array, expected: Any, bound: Array, wrong: Array) -> None:
+        for heard in _listening:
+            heard.append(Compared(name, obtained, expected, bound, wrong))
         if self.outcome.findings or not np.any(wrong):
             return
         expected = np.broadcast_to(expected, obtained.shape)

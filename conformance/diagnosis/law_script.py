@@ -1,0 +1,333 @@
+"""A broken law as a Python file that runs without the suite: the calls that show it, and the two numbers that differ.
+
+The law is asked again on its smallest failing problem, with a `Recorder` before the implementation. The first number
+that it does not accept is found again among the recorded runs by asking it once more, of a `Numbered` one: either both
+of its numbers are the implementation's, or one is the reference's, which is written out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adapters.contract import Implementation, Problem
+from adapters.memory import offset
+from conformance import checks, oracle
+from conformance.describe import describe
+from conformance.diagnosis.recording import Call, Numbered, Place, Recorder
+from conformance.diagnosis.reproducer import MOST, array_text, gradient_text, hex_text
+from conformance.diagnosis.sentences import sentence
+from conformance.findings import Finding
+from conformance.laws.related import comparisons
+from conformance.observe import ContractBreach, ImplementationFailed, run
+
+_TEMPLATE = '''"""{title}
+
+{description}.
+{wanted}.
+Exit code: 1 while it is not, 0 where it is.
+"""
+
+import os
+import sys
+
+import numpy as np
+
+sys.path.insert(0, os.getcwd())  # where the optimizer was found
+DTYPE = {dtype!r}
+{source}
+
+def array(shape, numbers, dtype={numpy!r}):
+    return np.array([float.fromhex(number) for number in numbers.split()], dtype).reshape(shape)
+
+{laid}
+def main():
+{calls}
+    print("obtained", repr(obtained), "expected", repr(expected), "+-", {bound!r})
+    both_nan = obtained != obtained and expected != expected
+    return int(not (abs(obtained - expected) <= {bound!r} or obtained == expected or both_nan))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
+'''
+
+_LAID = '''
+def laid(values, strides, beside):
+    """The values with these strides, so many bytes after a multiple of 16, and 3.0 between them."""
+    reach = [(n - 1) * stride for n, stride in zip(values.shape, strides)]
+    low, size = sum(r for r in reach if r < 0), values.itemsize
+    room = np.full((sum(map(abs, reach)) + size + 64) // size, 3.0, values.dtype)
+    first = (-room.ctypes.data % 16 + beside - low) // size
+    view = np.lib.stride_tricks.as_strided(room[first:], values.shape, strides)
+    view[...] = values
+    return view
+
+'''
+
+_ADAPTER = """{path}
+from adapters.contract import Hyperparameters, Rows
+from {module} import {name}
+
+implementation = {name}()
+
+
+class Run:
+    def __init__(self, run):
+        self.run, self.state = run, None
+
+
+def start(groups):
+    more = {{"dtype": DTYPE}} if DTYPE == "bfloat16" else {{}}
+    return Run(implementation.start(*groups[0], **more) if len(groups) == 1 else implementation.start_groups(groups))
+
+
+def step(run, gradients):
+    run.state = run.run.step([Rows(np.array(g[0]), g[1]) if isinstance(g, tuple) else g for g in gradients])
+
+
+def read(run, quantity, i):
+    return np.array(getattr(run.state, quantity)[i], "float64")
+
+
+def save(run):
+    return run.run.save()
+
+
+def resume(parameters, settings, saved):
+    return Run(implementation.resume(parameters, settings, saved))
+
+
+def configuration(run):
+    return run.run.configuration()
+
+
+def configured(parameters, configuration):
+    return Run(implementation.configured(parameters, configuration))
+
+
+def change(run, settings):
+    run.run.change(settings)
+
+
+def add_group(run, parameters, settings):
+    run.run.add_group(parameters, settings)
+
+"""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The first number that a check does not accept: what it is, and what it should be."""
+
+    obtained: Sequence[tuple[Place, float]]
+    """A sum of numbers with factors."""
+    expected: tuple[Place, float] | float
+    bound: float
+
+
+def law_script(implementation: Implementation, check: str, problems: Sequence[Problem], title: str) -> str | None:
+    """The file's text, of the first of the problems that shows it; None where none does, or it would be too large."""
+    judged = next((one for one in checks.CHECKS if one.name == check), None)
+    if judged is None or judged.problems in ("golden", "direct"):
+        return None
+    for problem in problems:
+        recorder = Recorder(implementation)
+        try:
+            told = _count(recorder, problem) if check == "step-count" else _told(judged, recorder, problem)
+        except (ContractBreach, ImplementationFailed):
+            continue
+        if told is not None:
+            text = _text(implementation, check, problem, recorder.calls, told, title)
+            if text is not None:
+                return text
+    return None
+
+
+def _count(recorder: Recorder, problem: Problem) -> _Told | None:
+    """The first t that is not the dialect's."""
+    counts = oracle.step_counts(recorder.claim.dialect, problem)
+    for k, (state, wanted) in enumerate(zip(run(recorder, problem).states, counts, strict=True)):
+        for i, t in enumerate(wanted):
+            if state.t[i] != t:
+                return _Told([(Place(0, k + 1, "t", i, ()), 1.0)], float(t), 0.0)
+    return None
+
+
+def _told(judged: checks.Check, recorder: Recorder, problem: Problem) -> _Told | None:
+    """What a law compares first of what it does not accept."""
+    with comparisons() as real:
+        found: list[Finding] = judged.judge(recorder, problem).findings
+    at = next((n for n, one in enumerate(real) if one.wrong.any()), None)
+    if not found or at is None:
+        return None
+    numbered = Numbered(recorder.implementation)
+    with comparisons() as marked:
+        judged.judge(numbered, problem)
+    index = tuple(int(n) for n in np.argwhere(real[at].wrong)[0])
+    value = float(np.broadcast_to(real[at].expected, real[at].obtained.shape)[index])
+    bound = float(real[at].bound[index])
+    if at >= len(marked) or marked[at].name != real[at].name:
+        return None
+    if real[at].name == "update":  # the difference of parameters, which are compared before it
+        now = numbered.place(float(marked[at - 1].obtained[index]))
+        if now is None or marked[at - 1].name != "parameters":
+            return None
+        place, factor = now
+        before = Place(place.run, place.step - 1, place.quantity, place.parameter, place.index)
+        return _Told([(place, factor), (before, -factor)], value, bound)
+    obtained = numbered.place(float(marked[at].obtained[index]))
+    if obtained is None:
+        return None
+    other = numbered.place(float(np.broadcast_to(marked[at].expected, marked[at].obtained.shape)[index]))
+    return _Told([obtained], other if other is not None else value, bound)
+
+
+def _text(
+    implementation: Implementation, check: str, problem: Problem, calls: Sequence[Call], told: _Told, title: str
+) -> str | None:
+    pairs = [*told.obtained, *([told.expected] if isinstance(told.expected, tuple) else [])]
+    needed = calls if check == "law-determinism" else _needed(calls, [place for place, _ in pairs])
+    if sum(np.size(x) for call in needed for x in _arrays(call)) > MOST:
+        return None
+    writer = _Writer(implementation, [place for place, _ in pairs])
+    lines = writer.lines(needed)
+    lines.append(f"obtained = {' + '.join(writer.term(*one) for one in told.obtained)}")
+    if isinstance(told.expected, tuple):
+        lines.append(f"expected = {writer.term(*told.expected)}")
+        wanted = (
+            "Expected: the two numbers are equal" if told.bound == 0 else "Expected: they differ by the bounds at most"
+        )
+    else:
+        lines.append(f"expected = float.fromhex({hex_text(told.expected)!r})")
+        wanted = "Expected: what the check derives, and the bound of the declared arithmetic"
+    numpy = "float32" if problem.dtype == "bfloat16" else problem.dtype
+    return _TEMPLATE.format(
+        title=title.replace("\\", "/").replace('"', "'"),
+        description=f"{sentence(check, check)}. {describe(problem)}".replace("\\", "/").replace('"', "'"),
+        wanted=wanted,
+        source=source_of(implementation).strip(),
+        dtype=problem.dtype,
+        numpy=numpy,
+        laid=_LAID if any("laid(" in line for line in lines) else "",
+        calls="\n".join(f"    {line}" for line in lines),
+        bound=told.bound if math.isfinite(told.bound) else float("inf"),
+    )
+
+
+def _needed(calls: Sequence[Call], places: Sequence[Place]) -> list[Call]:
+    """Those that lead to the numbers, runs that nothing of them comes from left out."""
+    last = {place.run: max(p.step for p in places if p.run == place.run) for place in places}
+    kept: list[Call] = []
+    saves: set[int] = set()
+    steps = {run: sum(1 for c in calls if c.run == run and c.what == "step") for run in {c.run for c in calls}}
+    for call in reversed(calls):
+        if call.what in ("save", "configuration") and call.saved in saves:
+            last.setdefault(call.run, 0)
+            last[call.run] = max(last[call.run], steps[call.run])
+        wanted = call.run in last
+        if call.what == "step":
+            wanted = wanted and steps[call.run] <= last[call.run]
+            steps[call.run] -= 1
+        if call.what in ("save", "configuration"):
+            wanted = call.saved in saves
+        if call.what in ("resume", "configured") and wanted:
+            saves.add(call.saved)
+        if wanted:
+            kept.append(call)
+    return kept[::-1]
+
+
+def _arrays(call: Call) -> list[Any]:
+    gradients = [g if isinstance(g, np.ndarray) else g.values for g in call.gradients if g is not None]
+    return [theta for parameters, _ in call.groups for theta in parameters] + gradients
+
+
+class _Writer:
+    """Calls as lines of Python."""
+
+    def __init__(self, implementation: Implementation, places: Sequence[Place]) -> None:
+        self.implementation = implementation
+        self.places = list(dict.fromkeys(places))
+        self.steps: dict[int, int] = {}
+
+    def lines(self, calls: Sequence[Call]) -> list[str]:
+        """With what is read of them."""
+        return [line for call in calls for line in self._line(call)]
+
+    def term(self, place: Place, factor: float) -> str:
+        """A number that has been read."""
+        name = f"number_{self.places.index(place)}"
+        return {1.0: name, -1.0: f"-{name}"}.get(factor, f"{factor!r} * {name}")
+
+    def _line(self, call: Call) -> list[str]:
+        run = f"run_{call.run}"
+        groups = [f"({_parameters(parameters)}, {self._settings(call, h)})" for parameters, h in call.groups]
+        if call.what == "start":
+            return [f"{run} = start([{', '.join(groups)}])", *self._reads(call.run, 0, call)]
+        if call.what == "step":
+            self.steps[call.run] = self.steps.get(call.run, 0) + 1
+            gradients = ", ".join(_gradient(g) for g in call.gradients)
+            return [f"step({run}, [{gradients}])", *self._reads(call.run, self.steps[call.run], call)]
+        if call.what in ("save", "configuration"):
+            return [f"kept_{call.saved} = {call.what}({run})"]
+        if call.what == "resume":
+            return [f"{run} = resume{groups[0][:-1]}, kept_{call.saved})"]
+        if call.what == "configured":
+            return [f"{run} = configured({_parameters(call.groups[0][0])}, kept_{call.saved})"]
+        if call.what == "change":
+            return [f"change({run}, {self._settings(call, call.groups[0][1])})"]
+        return [f"add_group({run}, {groups[0][1:]}"]
+
+    def _reads(self, run: int, step: int, call: Call) -> list[str]:
+        lines = []
+        for n, place in enumerate(self.places):
+            if (place.run, place.step) != (run, step):
+                continue
+            if step == 0:  # what it was given
+                theta = [theta for parameters, _ in call.groups for theta in parameters][place.parameter]
+                lines.append(f"number_{n} = float.fromhex({hex_text(float(theta[place.index]))!r})")
+            else:
+                at = f"[{place.index!r}]" if place.index else ""
+                lines.append(f"number_{n} = float(read(run_{run}, {place.quantity!r}, {place.parameter}){at})")
+        return lines
+
+    def _settings(self, call: Call, h: Any) -> str:
+        """As the framework takes them, where its adapter says so: of a construction, or of a group."""
+        spelled = getattr(self.implementation, "script_settings", None)
+        if spelled is None:
+            return repr(h)
+        new = call.what in ("start", "resume") and len(call.groups) == 1
+        return repr(spelled(h, new=new))
+
+
+def _parameters(arrays: Sequence[Any]) -> str:
+    return f"[{', '.join(map(_laid, arrays))}]"
+
+
+def _gradient(g: Any) -> str:
+    return _laid(g) if isinstance(g, np.ndarray) else gradient_text(g)
+
+
+def _laid(x: Any) -> str:
+    """An array with its layout, where it is not the usual one."""
+    if (x.flags.c_contiguous and offset(x) == 0) or not x.size:
+        return array_text(x)
+    return f"laid({array_text(x)}, {x.strides}, {offset(x)})"
+
+
+def source_of(implementation: Implementation) -> str:
+    """Python that defines start, step, read and the procedures, each of a run.
+
+    An adapter may say it itself, as ``script()``, in the framework's own terms, with ``script_settings(hyperparameters,
+    new=...)``: what it constructs with, or else what a group holds. Else its own file is used, and the folder
+    ``adapters``.
+    """
+    from conformance.diagnosis.reproducer import imported
+
+    own = getattr(implementation, "script", None)
+    return str(own()) if own is not None else _ADAPTER.format(**imported(implementation))
