@@ -7,7 +7,7 @@ from typing import Any
 
 
 def script(module: str, name: str, fixed: Mapping[str, Any]) -> str:
-    """The source of start, step, read, save, resume, change and add_group; fixed: arguments of every construction."""
+    """The source of start, step, read, view and the procedures; fixed: arguments of every construction."""
     return _SCRIPT.format(module=module, first=name.partition(".")[0], name=name, fixed=dict(fixed))
 
 
@@ -49,6 +49,10 @@ def read(run, quantity, i):
     if quantity == "t":
         return np.array(float(state.get("step", 0)))
     return state[NAMES[quantity]].double().numpy().copy() if state else np.zeros(leaf.shape)
+
+
+def view(run, i):
+    return run.leaves[i].detach().numpy()
 
 
 def save(run):

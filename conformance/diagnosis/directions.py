@@ -81,8 +81,8 @@ def _epsilons(d: reference.Dialect) -> Iterator[Variant]:
     )
     yield with_direction("epsilon squared beside the root", d, added=lambda e, c, root: e * e)
     yield with_direction("the square root of epsilon beside the root", d, added=lambda e, c, root: e**0.5)
-    of_rate = {"added": none, "outside": lambda p, h: h.learning_rate * p.epsilon}
-    yield with_direction("epsilon is multiplied by the learning rate", d, **of_rate)
+    text = "epsilon is multiplied by the learning rate"
+    yield with_direction(text, d, added=none, outside=lambda p, h: h.learning_rate * p.epsilon)
     for times in (2, 0.5):
         yield with_direction(f"epsilon x {times}", d, added=lambda e, c, root, k=times: k * e)
     if is_paper(d):

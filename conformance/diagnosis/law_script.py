@@ -7,7 +7,10 @@ of its numbers are the implementation's, or one is the reference's, which is wri
 
 from __future__ import annotations
 
+import base64
 import math
+import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +22,14 @@ from adapters.memory import offset
 from conformance import checks, oracle
 from conformance.describe import describe
 from conformance.diagnosis.recording import Call, Numbered, Place, Recorder
-from conformance.diagnosis.reproducer import MOST, array_text, gradient_text, hex_text
+from conformance.diagnosis.reproducer import array_text, gradient_text, hex_text
 from conformance.diagnosis.sentences import sentence
 from conformance.findings import Finding
 from conformance.laws.related import comparisons
 from conformance.observe import ContractBreach, ImplementationFailed, run
+
+MOST_NUMBERS, MOST_WRITTEN = 200_000, 500
+"""Numbers that a file may hold, and those that an array may have before it is packed."""
 
 _TEMPLATE = '''"""{title}
 
@@ -32,9 +38,9 @@ _TEMPLATE = '''"""{title}
 Exit code: 1 while it is not, 0 where it is.
 """
 
-import os
+{imports}import os
 import sys
-
+{zlib}
 import numpy as np
 
 sys.path.insert(0, os.getcwd())  # where the optimizer was found
@@ -44,7 +50,7 @@ DTYPE = {dtype!r}
 def array(shape, numbers, dtype={numpy!r}):
     return np.array([float.fromhex(number) for number in numbers.split()], dtype).reshape(shape)
 
-{laid}
+{helpers}
 def main():
 {calls}
     print("obtained", repr(obtained), "expected", repr(expected), "+-", {bound!r})
@@ -68,6 +74,25 @@ def laid(values, strides, beside):
     return view
 
 '''
+
+_GAPS = '''
+def gaps(x):
+    """What lies between the elements of an array in memory and is none of them."""
+    x = x[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in x.strides)]
+    length = 1 + sum((n - 1) * stride for n, stride in zip(x.shape, x.strides)) // x.itemsize
+    own = np.zeros(length, bool)
+    np.lib.stride_tricks.as_strided(own, x.shape, [stride // x.itemsize for stride in x.strides])[...] = True
+    return np.lib.stride_tricks.as_strided(x, (length,), (x.itemsize,))[~own]
+
+'''
+
+_PACKED = """
+def packed(shape, dtype, text):
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype).reshape(shape).copy()
+
+"""
+
+_HELPERS = {"packed": _PACKED, "laid": _LAID, "gaps": _GAPS}
 
 _ADAPTER = """{path}
 from adapters.contract import Hyperparameters, Rows
@@ -94,6 +119,10 @@ def read(run, quantity, i):
     return np.array(getattr(run.state, quantity)[i], "float64")
 
 
+def view(run, i):
+    return run.state.parameters[i]
+
+
 def save(run):
     return run.run.save()
 
@@ -118,6 +147,10 @@ def add_group(run, parameters, settings):
     run.run.add_group(parameters, settings)
 
 """
+
+
+MEMORY = "memory between elements"
+"""As `laws.layouts` calls it."""
 
 
 @dataclass(frozen=True)
@@ -160,31 +193,37 @@ def _count(recorder: Recorder, problem: Problem) -> _Told | None:
 
 def _told(judged: checks.Check, recorder: Recorder, problem: Problem) -> _Told | None:
     """What a law compares first of what it does not accept."""
-    with comparisons() as real:
+    with comparisons(recorder.latest) as real:
         found: list[Finding] = judged.judge(recorder, problem).findings
-    at = next((n for n, one in enumerate(real) if one.wrong.any()), None)
-    if not found or at is None:
+    first = next((one for one in real if one.wrong.any()), None)
+    if not found or first is None:
         return None
+    index = tuple(int(n) for n in np.argwhere(first.wrong)[0])
+    expected, bound = float(np.broadcast_to(first.expected, first.obtained.shape)[index]), float(first.bound[index])
+    if first.name == MEMORY or problem.dtype in ("float16", "bfloat16"):  # which hold no numbers of their own
+        place = Place(first.when, first.step, first.name, first.parameter, index)
+        return _Told(_moved(place, 1.0) if first.name == "update" else [(place, 1.0)], expected, bound)
     numbered = Numbered(recorder.implementation)
     with comparisons() as marked:
         judged.judge(numbered, problem)
-    index = tuple(int(n) for n in np.argwhere(real[at].wrong)[0])
-    value = float(np.broadcast_to(real[at].expected, real[at].obtained.shape)[index])
-    bound = float(real[at].bound[index])
-    if at >= len(marked) or marked[at].name != real[at].name:
-        return None
-    if real[at].name == "update":  # the difference of parameters, which are compared before it
-        now = numbered.place(float(marked[at - 1].obtained[index]))
-        if now is None or marked[at - 1].name != "parameters":
-            return None
-        place, factor = now
-        before = Place(place.run, place.step - 1, place.quantity, place.parameter, place.index)
-        return _Told([(place, factor), (before, -factor)], value, bound)
-    obtained = numbered.place(float(marked[at].obtained[index]))
-    if obtained is None:
-        return None
-    other = numbered.place(float(np.broadcast_to(marked[at].expected, marked[at].obtained.shape)[index]))
-    return _Told([obtained], other if other is not None else value, bound)
+    before = [one for one in real[: next(n for n, one in enumerate(real) if one is first)] if one.name != MEMORY]
+    same = [one for one in marked if one.name != MEMORY][: len(before) + 1]
+    if first.name == "update":  # the parameters are compared before it
+        now = numbered.place(float(same[-2].obtained[index]))
+        return None if now is None else _Told(_moved(*now), expected, bound)
+    obtained = numbered.place(float(same[-1].obtained[index]))
+    other = numbered.place(float(np.broadcast_to(same[-1].expected, same[-1].obtained.shape)[index]))
+    return None if obtained is None else _Told([obtained], other if other is not None else expected, bound)
+
+
+def _moved(place: Place, factor: float) -> list[tuple[Place, float]]:
+    """The parameter after the step less the one before."""
+    now, before = (Place(place.run, step, "parameters", place.parameter, place.index) for step in _last_two(place))
+    return [(now, factor), (before, -factor)]
+
+
+def _last_two(place: Place) -> tuple[int, int]:
+    return place.step, place.step - 1
 
 
 def _text(
@@ -192,10 +231,11 @@ def _text(
 ) -> str | None:
     pairs = [*told.obtained, *([told.expected] if isinstance(told.expected, tuple) else [])]
     needed = calls if check == "law-determinism" else _needed(calls, [place for place, _ in pairs])
-    if sum(np.size(x) for call in needed for x in _arrays(call)) > MOST:
+    if sum(np.size(x) for call in needed for x in _arrays(call)) > MOST_NUMBERS:
         return None
     writer = _Writer(implementation, [place for place, _ in pairs])
     lines = writer.lines(needed)
+    lines += [f"# {writer.said(place)}" for place, _ in pairs]
     lines.append(f"obtained = {' + '.join(writer.term(*one) for one in told.obtained)}")
     if isinstance(told.expected, tuple):
         lines.append(f"expected = {writer.term(*told.expected)}")
@@ -205,18 +245,34 @@ def _text(
     else:
         lines.append(f"expected = float.fromhex({hex_text(told.expected)!r})")
         wanted = "Expected: what the check derives, and the bound of the declared arithmetic"
+    helpers = [name for name in _HELPERS if any(f"{name}(" in line for line in lines)]
+    packs = "packed" in helpers
     numpy = "float32" if problem.dtype == "bfloat16" else problem.dtype
     return _TEMPLATE.format(
         title=title.replace("\\", "/").replace('"', "'"),
         description=f"{sentence(check, check)}. {describe(problem)}".replace("\\", "/").replace('"', "'"),
         wanted=wanted,
-        source=source_of(implementation).strip(),
+        source=_used(source_of(implementation), "\n".join(lines)).strip(),
         dtype=problem.dtype,
         numpy=numpy,
-        laid=_LAID if any("laid(" in line for line in lines) else "",
+        imports="import base64\n" if packs else "",
+        zlib="import zlib\n" if packs else "",
+        helpers="".join(_HELPERS[name] for name in helpers),
         calls="\n".join(f"    {line}" for line in lines),
         bound=told.bound if math.isfinite(told.bound) else float("inf"),
     )
+
+
+def _used(source: str, lines: str) -> str:
+    """The source without the functions that neither the lines nor its other functions call."""
+    blocks = source.split("\n\n\n")
+
+    def used(block: str) -> bool:
+        name = re.match(r"def (\w+)", block)
+        others = "".join(other for other in blocks if other is not block) + lines
+        return name is None or re.search(rf"\b{name[1]}\(", others) is not None
+
+    return "\n\n\n".join(filter(used, blocks))
 
 
 def _needed(calls: Sequence[Call], places: Sequence[Place]) -> list[Call]:
@@ -264,6 +320,13 @@ class _Writer:
         name = f"number_{self.places.index(place)}"
         return {1.0: name, -1.0: f"-{name}"}.get(factor, f"{factor!r} * {name}")
 
+    def said(self, place: Place) -> str:
+        """What a number is."""
+        where = (
+            f"element {list(place.index)} of parameter {place.parameter}, after step {place.step} of run {place.run}"
+        )
+        return f"number_{self.places.index(place)}: {place.quantity}, {where}"
+
     def _line(self, call: Call) -> list[str]:
         run = f"run_{call.run}"
         groups = [f"({_parameters(parameters)}, {self._settings(call, h)})" for parameters, h in call.groups]
@@ -291,6 +354,8 @@ class _Writer:
             if step == 0:  # what it was given
                 theta = [theta for parameters, _ in call.groups for theta in parameters][place.parameter]
                 lines.append(f"number_{n} = float.fromhex({hex_text(float(theta[place.index]))!r})")
+            elif place.quantity == MEMORY:
+                lines.append(f"number_{n} = float(gaps(view(run_{run}, {place.parameter}))[{place.index!r}])")
             else:
                 at = f"[{place.index!r}]" if place.index else ""
                 lines.append(f"number_{n} = float(read(run_{run}, {place.quantity!r}, {place.parameter}){at})")
@@ -315,9 +380,15 @@ def _gradient(g: Any) -> str:
 
 def _laid(x: Any) -> str:
     """An array with its layout, where it is not the usual one."""
+    text = array_text(x) if x.size <= MOST_WRITTEN else _packed(x)
     if (x.flags.c_contiguous and offset(x) == 0) or not x.size:
-        return array_text(x)
-    return f"laid({array_text(x)}, {x.strides}, {offset(x)})"
+        return text
+    return f"laid({text}, {x.strides}, {offset(x)})"
+
+
+def _packed(x: Any) -> str:
+    text = base64.b64encode(zlib.compress(np.ascontiguousarray(x).tobytes(), 9)).decode()
+    return f"packed({x.shape}, {x.dtype.name!r}, {text!r})"
 
 
 def source_of(implementation: Implementation) -> str:

@@ -154,22 +154,12 @@ def _maximum(d: reference.Dialect) -> Iterator[Variant]:
     if s.amsgrad_maximum not in d.stages:
         return
 
-    def corrected(p: Working, h: Hyperparameters) -> Any:
-        return np.maximum(p.v_max, p.v / one_minus_power(h.power_beta_2, p.t, FLOAT64))
-
-    def corrected_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-        if h.amsgrad:
-            b_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
-            e.v_max = np.maximum(e.v_max, e.v / b_2) + C * (a.u + before.t * a.u_powers) * after.v_max
-
     def back(p: Working, h: Hyperparameters) -> Any:
         b_2 = one_minus_power(h.power_beta_2, p.t, FLOAT64)
         return p.v if p.v_max is None else p.v_max * b_2
 
-    stage = v_max_is(corrected)
     text = "AMSGrad's maximum is of v / (1 - beta_2^t), not of v"
-    found = directions.with_direction(text, d, also={s.amsgrad_maximum: stage}, second=back)
-    yield _ruled(found, stage, corrected_rule)
+    yield directions.with_direction(text, d, also={s.amsgrad_maximum: s.corrected_maximum}, second=back)
 
     def rooted_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
         if h.amsgrad:

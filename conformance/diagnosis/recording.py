@@ -52,6 +52,10 @@ class Recorder(_Before):
         self.kept: list[bytes] = []
         self.runs = itertools.count()
 
+    def latest(self) -> int:
+        """Number of the run that was made last."""
+        return max((call.run for call in self.calls), default=0)
+
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, **more: Any) -> Any:
         """As the implementation's."""
         return self._made("start", [(parameters, hyperparameters)], self.implementation.start, **more)

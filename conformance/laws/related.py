@@ -110,21 +110,24 @@ def quantities(state: State, i: int) -> Iterator[tuple[str, Array]]:
 class Compared:
     """One comparison of a law."""
 
+    step: int
+    parameter: int
     name: str
     obtained: Array
     expected: Any
     bound: Array
     wrong: Array
+    when: int
 
 
-_listening: list[list[Compared]] = []
+_listening: list[tuple[list[Compared], Callable[[], int]]] = []
 
 
 @contextmanager
-def comparisons() -> Iterator[list[Compared]]:
-    """All comparisons that laws make meanwhile: what a diagnosis makes a reproducer of."""
+def comparisons(when: Callable[[], int] = lambda: 0) -> Iterator[list[Compared]]:
+    """All comparisons that laws make meanwhile: what a diagnosis makes a reproducer of. when: asked at each."""
     heard: list[Compared] = []
-    _listening.append(heard)
+    _listening.append((heard, when))
     try:
         yield heard
     finally:
@@ -166,8 +169,8 @@ class Comparison:
         return self.outcome
 
     def _judge(self, step: int, i: int, name: str, obtained: Array, expected: Any, bound: Array, wrong: Array) -> None:
-        for heard in _listening:
-            heard.append(Compared(name, obtained, expected, bound, wrong))
+        for heard, when in _listening:
+            heard.append(Compared(step, i, name, obtained, expected, bound, wrong, when()))
         if self.outcome.findings or not np.any(wrong):
             return
         expected = np.broadcast_to(expected, obtained.shape)

@@ -1,4 +1,4 @@
-"""More wrong torch optimizers, made up to see how far a diagnosis is to be trusted: one mistake, two, or an unknown one.
+"""More wrong torch optimizers, made up to see how far a diagnosis is to be trusted: one mistake, two, or an unknown.
 
 `SAID` is what the diagnosis must say; None is that nothing known fits.
 """
@@ -90,10 +90,10 @@ class OneStateForAShape(Plain):
     """Parameters of one shape share one state."""
 
     def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
-        first = next(q for q in h["params"] if q.shape == p.shape)
-        if first is not p and self.state[first]:
-            self.state[p] = {**self.state[first], "step": self.state[p].get("step", 0)}
         super().update(p, g, h)
+        for q in h["params"]:
+            if q is not p and q.shape == p.shape:
+                self.state[q] = {**self.state[p], "step": self.state[q].get("step", 0)}
 
 
 class DecayedInV(Plain):
@@ -216,8 +216,8 @@ SAID: dict[type, str | None] = {
     EpsilonInAverage: "v is formed of g^2 + epsilon, not of g^2",
     HatAndCount: (f"{TWO}epsilon hat instead of paper epsilon; and step count off by one: t + 1 where t belongs"),
     CoupledAndUncorrected: (
-        f"{TWO}weight_decay is coupled: an L2 term in the gradient instead of decoupled decay; and no bias correction"
-        " of m"
+        f"{TWO}no bias correction of m; and weight_decay is coupled: an L2 term in the gradient instead of decoupled"
+        " decay"
     ),
     BetaAndNoEpsilon: f"{TWO}beta_2 is 0.99 in the moments, whatever was asked; and epsilon is not used at all",
     BothMoments: f"{TWO}beta_2 in the place of beta_1 in m; and v does not decay: v = v + g^2 (as AdaGrad's)",
