@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from conformance import checks, oracle
 from conformance.describe import describe
 from conformance.diagnosis.recording import Call, Numbered, Place, Recorder
 from conformance.diagnosis.reproducer import array_text, gradient_text, hex_text
+from conformance.diagnosis.script_source import HELPERS, TEMPLATE, source_of, used_of
 from conformance.diagnosis.sentences import sentence
 from conformance.findings import Finding
 from conformance.laws.related import comparisons
@@ -30,124 +30,6 @@ from conformance.observe import ContractBreach, ImplementationFailed, run
 
 MOST_NUMBERS, MOST_WRITTEN = 200_000, 500
 """Numbers that a file may hold, and those that an array may have before it is packed."""
-
-_TEMPLATE = '''"""{title}
-
-{description}.
-{wanted}.
-Exit code: 1 while it is not, 0 where it is.
-"""
-
-{imports}import os
-import sys
-{zlib}
-import numpy as np
-
-sys.path.insert(0, os.getcwd())  # where the optimizer was found
-DTYPE = {dtype!r}
-{source}
-
-def array(shape, numbers, dtype={numpy!r}):
-    return np.array([float.fromhex(number) for number in numbers.split()], dtype).reshape(shape)
-
-{helpers}
-def main():
-{calls}
-    print("obtained", repr(obtained), "expected", repr(expected), "+-", {bound!r})
-    both_nan = obtained != obtained and expected != expected
-    return int(not (abs(obtained - expected) <= {bound!r} or obtained == expected or both_nan))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
-'''
-
-_LAID = '''
-def laid(values, strides, beside):
-    """The values with these strides, so many bytes after a multiple of 16, and 3.0 between them."""
-    reach = [(n - 1) * stride for n, stride in zip(values.shape, strides)]
-    low, size = sum(r for r in reach if r < 0), values.itemsize
-    room = np.full((sum(map(abs, reach)) + size + 64) // size, 3.0, values.dtype)
-    first = (-room.ctypes.data % 16 + beside - low) // size
-    view = np.lib.stride_tricks.as_strided(room[first:], values.shape, strides)
-    view[...] = values
-    return view
-
-'''
-
-_GAPS = '''
-def gaps(x):
-    """What lies between the elements of an array in memory and is none of them."""
-    x = x[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in x.strides)]
-    length = 1 + sum((n - 1) * stride for n, stride in zip(x.shape, x.strides)) // x.itemsize
-    own = np.zeros(length, bool)
-    np.lib.stride_tricks.as_strided(own, x.shape, [stride // x.itemsize for stride in x.strides])[...] = True
-    return np.lib.stride_tricks.as_strided(x, (length,), (x.itemsize,))[~own]
-
-'''
-
-_PACKED = """
-def packed(shape, dtype, text):
-    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype).reshape(shape).copy()
-
-"""
-
-_HELPERS = {"packed": _PACKED, "laid": _LAID, "gaps": _GAPS}
-
-_ADAPTER = """{path}
-from adapters.contract import Hyperparameters, Rows
-from {module} import {name}
-
-implementation = {name}()
-
-
-class Run:
-    def __init__(self, run):
-        self.run, self.state = run, None
-
-
-def start(groups):
-    more = {{"dtype": DTYPE}} if DTYPE == "bfloat16" else {{}}
-    return Run(implementation.start(*groups[0], **more) if len(groups) == 1 else implementation.start_groups(groups))
-
-
-def step(run, gradients):
-    run.state = run.run.step([Rows(np.array(g[0]), g[1]) if isinstance(g, tuple) else g for g in gradients])
-
-
-def read(run, quantity, i):
-    return np.array(getattr(run.state, quantity)[i], "float64")
-
-
-def view(run, i):
-    return run.state.parameters[i]
-
-
-def save(run):
-    return run.run.save()
-
-
-def resume(parameters, settings, saved):
-    return Run(implementation.resume(parameters, settings, saved))
-
-
-def configuration(run):
-    return run.run.configuration()
-
-
-def configured(parameters, configuration):
-    return Run(implementation.configured(parameters, configuration))
-
-
-def change(run, settings):
-    run.run.change(settings)
-
-
-def add_group(run, parameters, settings):
-    run.run.add_group(parameters, settings)
-
-"""
-
 
 MEMORY = "memory between elements"
 """As `laws.layouts` calls it."""
@@ -218,12 +100,10 @@ def _told(judged: checks.Check, recorder: Recorder, problem: Problem) -> _Told |
 
 def _moved(place: Place, factor: float) -> list[tuple[Place, float]]:
     """The parameter after the step less the one before."""
-    now, before = (Place(place.run, step, "parameters", place.parameter, place.index) for step in _last_two(place))
+    now, before = (
+        Place(place.run, k, "parameters", place.parameter, place.index) for k in (place.step, place.step - 1)
+    )
     return [(now, factor), (before, -factor)]
-
-
-def _last_two(place: Place) -> tuple[int, int]:
-    return place.step, place.step - 1
 
 
 def _text(
@@ -245,34 +125,22 @@ def _text(
     else:
         lines.append(f"expected = float.fromhex({hex_text(told.expected)!r})")
         wanted = "Expected: what the check derives, and the bound of the declared arithmetic"
-    helpers = [name for name in _HELPERS if any(f"{name}(" in line for line in lines)]
+    helpers = [name for name in HELPERS if any(f"{name}(" in line for line in lines)]
     packs = "packed" in helpers
     numpy = "float32" if problem.dtype == "bfloat16" else problem.dtype
-    return _TEMPLATE.format(
+    return TEMPLATE.format(
         title=title.replace("\\", "/").replace('"', "'"),
         description=f"{sentence(check, check)}. {describe(problem)}".replace("\\", "/").replace('"', "'"),
         wanted=wanted,
-        source=_used(source_of(implementation), "\n".join(lines)).strip(),
+        source=used_of(source_of(implementation), "\n".join(lines)).strip(),
         dtype=problem.dtype,
         numpy=numpy,
         imports="import base64\n" if packs else "",
         zlib="import zlib\n" if packs else "",
-        helpers="".join(_HELPERS[name] for name in helpers),
+        helpers="".join(HELPERS[name] for name in helpers),
         calls="\n".join(f"    {line}" for line in lines),
         bound=told.bound if math.isfinite(told.bound) else float("inf"),
     )
-
-
-def _used(source: str, lines: str) -> str:
-    """The source without the functions that neither the lines nor its other functions call."""
-    blocks = source.split("\n\n\n")
-
-    def used(block: str) -> bool:
-        name = re.match(r"def (\w+)", block)
-        others = "".join(other for other in blocks if other is not block) + lines
-        return name is None or re.search(rf"\b{name[1]}\(", others) is not None
-
-    return "\n\n\n".join(filter(used, blocks))
 
 
 def _needed(calls: Sequence[Call], places: Sequence[Place]) -> list[Call]:
@@ -389,16 +257,3 @@ def _laid(x: Any) -> str:
 def _packed(x: Any) -> str:
     text = base64.b64encode(zlib.compress(np.ascontiguousarray(x).tobytes(), 9)).decode()
     return f"packed({x.shape}, {x.dtype.name!r}, {text!r})"
-
-
-def source_of(implementation: Implementation) -> str:
-    """Python that defines start, step, read and the procedures, each of a run.
-
-    An adapter may say it itself, as ``script()``, in the framework's own terms, with ``script_settings(hyperparameters,
-    new=...)``: what it constructs with, or else what a group holds. Else its own file is used, and the folder
-    ``adapters``.
-    """
-    from conformance.diagnosis.reproducer import imported
-
-    own = getattr(implementation, "script", None)
-    return str(own()) if own is not None else _ADAPTER.format(**imported(implementation))
