@@ -21,6 +21,7 @@ from conformance.diagnosis.forms import (
     products,
     rectified,
     second_of,
+    varies,
 )
 from reference import stages as s
 from reference.bound import C, Errors, Rule, correction_errors
@@ -43,7 +44,9 @@ def with_direction(
 
 
 def candidates(d: reference.Dialect) -> Iterator[Variant]:
-    """All of them, the simplest first."""
+    """All of them, the simplest first; none where the dialect's own is of no form that is known."""
+    if not varies(d):
+        return
     yield from _epsilons(d)
     yield from _corrections(d)
     yield from _numerators(d)

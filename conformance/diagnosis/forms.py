@@ -100,8 +100,15 @@ FORMS: Mapping[Stage, Form] = {
 }
 
 
+def varies(d: reference.Dialect) -> bool:
+    """Whether the dialect's direction is one of these."""
+    return any(stage in FORMS for stage in d.stages)
+
+
 def of(d: reference.Dialect) -> Stage:
-    """The dialect's own direction."""
+    """The dialect's own direction; ValueError where it is none of these."""
+    if not varies(d):
+        raise ValueError(f"dialect is {d.name!r}; accepted: one whose direction has a form here")
     return next(stage for stage in d.stages if stage in FORMS)
 
 

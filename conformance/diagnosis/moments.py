@@ -10,7 +10,7 @@ import numpy as np
 import reference
 from conformance.diagnosis import directions
 from conformance.diagnosis.candidate import Variant, swapped
-from conformance.diagnosis.forms import of
+from conformance.diagnosis.forms import of, varies
 from reference import stages as s
 from reference.bias_correction import one_minus_power
 from reference.bound import RULES, C, Errors
@@ -151,7 +151,7 @@ def _squared_factor(p: Working, h: Hyperparameters) -> Any:
 
 
 def _maximum(d: reference.Dialect) -> Iterator[Variant]:
-    if s.amsgrad_maximum not in d.stages:
+    if s.amsgrad_maximum not in d.stages or not varies(d):
         return
 
     def back(p: Working, h: Hyperparameters) -> Any:
