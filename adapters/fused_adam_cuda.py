@@ -6,6 +6,7 @@ which must not see torch's own Adam.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,6 +27,10 @@ class _Run(TorchRun):
         counts = self.optimizer._counts()
         return tuple(counts[p] for p in self.parameters)
 
+    def counted(self, own: Mapping[str, Any], t: int) -> dict[str, Any]:
+        """Of dialects that torch does not have, t stands beside a "step" that no torch class can read."""
+        return {"t": t} if "t" in own else super().counted(own, t)
+
 
 class _Cuda(TorchAdapter):
     """Put before an adapter of the NumPy face: the same claim and arithmetic, the torch face on a GPU."""
@@ -38,12 +43,12 @@ class _Cuda(TorchAdapter):
     run = _Run
 
     def __init_subclass__(cls) -> None:
-        """The claim is the NumPy face's but for the procedures, which are torch's, and the layouts.
+        """The claim is the NumPy face's but for the procedures and the decays, which are torch's, and the layouts.
 
         No stride is negative, and an address on the device is not the array's.
         """
         own = procedures(cls.claim.hyperparameters - {"amsgrad"})
-        cls.claim = replace(cls.claim, procedures=own, layouts=LAYOUTS - {"misaligned"})
+        cls.claim = replace(cls.claim, procedures=own, layouts=LAYOUTS - {"misaligned"}, both_decays=False)
 
     def __init__(self) -> None:
         import torch

@@ -61,8 +61,8 @@ def save(run):
     return buffer.getvalue()
 
 
-def resume(parameters, settings, saved):
-    run = start([(parameters, settings)])
+def resume(groups, saved):
+    run = start(groups)
     content = torch.load(io.BytesIO(saved))
     with torch.no_grad():
         for leaf, value in zip(run.leaves, content["parameters"]):
@@ -80,5 +80,17 @@ def add_group(run, parameters, settings):
     new = leaves(parameters)
     run.optimizer.add_param_group({{"params": new, **settings}})
     run.leaves += new
+
+
+def put(run, state):
+    whole = run.optimizer.state_dict()
+    for i, leaf in enumerate(run.leaves):
+        own, t = whole["state"][i], state["t"][i]
+        count = {{"t": t}} if "t" in own else {{"step": own["step"] * 0 + t}}
+        moments = {{NAMES[q]: torch.from_numpy(state[q][i]).to(leaf.dtype) for q in NAMES if state[q] is not None}}
+        whole["state"][i] = {{**own, **count, **moments}}
+        with torch.no_grad():
+            leaf.copy_(torch.from_numpy(state["parameters"][i]))
+    run.optimizer.load_state_dict(whole)
 
 """

@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     commands = {"run": _run, "adapters": _adapters, "matrix": _matrix, "explain": _explain_dialects}
     options = parser(commands).parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit kills the children
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))  # an exit kills the children
     try:
         return int(options.command(options))
     except (DeviationsError, UsageError, OSError) as error:
@@ -82,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
     if not done.results:
         console.print("nothing could be tested: no adapter's framework is installed here")
     for path in run.write_reports(done, ndjson_file=options.ndjson, report=options.report):
-        console.print(f"wrote {path}")
+        console.print(escape(f"wrote {path}"))
     if options.write_deviations:
         _declare(console, options.write_deviations, plan, done)
     if options.json:
@@ -93,7 +94,8 @@ def _run(options: argparse.Namespace) -> int:
 def _declare(console: Console, path: Path, plan: run.Plan, done: run.Run) -> None:
     found, refused = declare.entries(done.results, deviations.read(plan.deviations), plan.given, provenance.version_of)
     write(path, declare.toml(found))
-    console.print(f"wrote {path}: {len(found)} deviations; say why and since when, then run with --deviations {path}")
+    said = f"wrote {path}: {len(found)} deviations; say why and since when, then run with --deviations {path}"
+    console.print(escape(said))
     for text in refused:
         console.print(f"[magenta]cannot be declared:[/] {escape(text)}")
 
@@ -110,7 +112,7 @@ def _matrix(options: argparse.Namespace) -> int:
     console.print(f"{len(merged.results)} implementations: {meaning} (exit code {int(merged.code)})")
     if options.markdown:
         write(options.markdown, table.markdown(merged.results, merged.title, [*merged.complaints, *merged.problems]))
-        console.print(f"wrote {options.markdown}")
+        console.print(escape(f"wrote {options.markdown}"))
     if options.json:
         rows = [dict(zip(table.HEADINGS, table.cells(r), strict=True)) | to_json(r.measures()) for r in merged.results]
         answer = {"implementations": rows, "problems": merged.problems, "slowest": table.slowest(merged.results)}
@@ -160,15 +162,15 @@ def _explain_dialects(options: argparse.Namespace) -> int:
 def _explain(console: Console, results: Sequence[Result], complaints: Sequence[str]) -> None:
     for result in results:
         for text in table.explain(result):
-            console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
+            console.print(f"[bold]{escape(result.adapter)}[/]: {escape(text)}", soft_wrap=True)
     for result in results:
         for text in table.beside(result):
-            console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
+            console.print(f"[bold]{escape(result.adapter)}[/]: {escape(text)}", soft_wrap=True)
     for complaint in complaints:
         console.print(f"[red]deviations:[/] {escape(complaint)}", soft_wrap=True)
     slow = table.slowest(results)
     if slow:
-        console.print(f"the slowest {len(slow)} checks:", *slow, sep="\n  ", soft_wrap=True)
+        console.print(f"the slowest {len(slow)} checks:", *map(escape, slow), sep="\n  ", soft_wrap=True)
     count = sum(len(result.not_claimed) for result in results)
     if count:
         console.print(f"not claimed: {count} framework arguments, listed in the reports; never a pass")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.contract import Claim, Hyperparameters, Precision
-from conformance.problems import Draft, Shapes, wide
+from conformance.problems import Draft, Shapes, wide, with_allowed_decays
 
 FEW = 100
 """Below so many problems of the general set, a set here is shorter."""
@@ -39,6 +39,8 @@ BETAS = (
     (0.0, 0.0),
 )
 """beta_1 and beta_2; every format here but the low ones holds them exactly."""
+SHORT_MEMORIES = ((0.875, 0.125, 1.125), (0.5, 0.5, 2.25), (0.5, NEXT_TO_ZERO, 0.0), (0.875, 0.0, 0.5))
+"""beta_1, beta_2 and an sma_threshold below 4 that is met while r_t is a number (`least_threshold`)."""
 
 
 def sizes(claim: Claim, number: int) -> list[Draft]:
@@ -75,13 +77,12 @@ def layouts(claim: Claim, number: int) -> list[Draft]:
 
 
 def betas(claim: Claim, number: int) -> list[Draft]:
-    """Betas of 0, next to it, and next to 1."""
-    drafts = [
-        _draft(dtype, ((5,), ()), _one(claim, beta_1=beta_1, beta_2=beta_2), 8)
-        for dtype in wide(claim)
-        for beta_1, beta_2 in BETAS
-    ]
-    return drafts if number >= FEW else drafts[:2]
+    """Betas of 0, next to it, and next to 1; of rectified dialects a short memory and a low threshold besides."""
+    short = SHORT_MEMORIES if "sma_threshold" in claim.hyperparameters else ()
+    settings = [_one(claim, beta_1=b_1, beta_2=b_2, sma_threshold=threshold) for b_1, b_2, threshold in short]
+    settings += [_one(claim, beta_1=beta_1, beta_2=beta_2) for beta_1, beta_2 in BETAS]
+    drafts = [_draft(dtype, ((5,), ()), h, 8) for dtype in wide(claim) for h in settings]
+    return drafts if number >= FEW else drafts[: len(short) + 2]
 
 
 def low_precision(claim: Claim, number: int) -> list[Draft]:
@@ -119,17 +120,37 @@ def many_steps(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
+FADED = 1 - 2.0**-17
+"""beta_2 that has forgotten half of the first step after 100 000."""
+
+
+def large_count(claim: Claim, number: int) -> list[Draft]:
+    """Few steps, for what begins with many behind it. By rows where nothing else is claimed."""
+    rows = "dense" if "dense" in claim.gradients else "rows"
+    settings = _one(claim, learning_rate=1.0, beta_2=FADED, amsgrad=True)
+    return [
+        _draft(dtype, ((5,), (3, 2)), settings, 4, regime="alternating", rows=rows)
+        for dtype in (*wide(claim), *_low(claim))
+    ]
+
+
+def momenta(claim: Claim, number: int) -> list[Draft]:
+    """A momentum schedule whose product is still far from 0 after some steps."""
+    settings = _one(claim, beta_1=1 - 2.0**-7, momentum_decay=0.125)
+    return [_draft(dtype, ((5,), (3, 2)), settings, 8) for dtype in wide(claim)]
+
+
 def _low(claim: Claim) -> tuple[Precision, ...]:
     return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
 
 def _one(claim: Claim, **wanted: Any) -> Hyperparameters:
-    """Hyper-parameters that float32 holds exactly; of those wanted, the ones that are claimed. One decay at most."""
-    values = {"learning_rate": 0.125, "beta_1": 0.875, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-10} | wanted
+    """Hyper-parameters that float32 holds exactly; of those wanted, the ones that are claimed."""
+    usual = {"learning_rate": 0.125, "beta_1": 0.875, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-10, "sync_period": 2}
+    values: dict[str, Any] = usual | wanted
+    values |= dict.fromkeys(claim.nonzero & {"amsgrad"}, True)
     values = {name: value for name, value in values.items() if name in claim.hyperparameters}
-    if values.get("l2"):
-        values.pop("weight_decay", None)
-    return Hyperparameters(**values)
+    return Hyperparameters(**with_allowed_decays(claim, values))
 
 
 def _draft(dtype: Precision, shapes: Shapes, h: Hyperparameters, steps: int, **given: Any) -> Draft:
@@ -145,5 +166,7 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "betas": betas,
     "low-precision": low_precision,
     "many-steps": many_steps,
+    "large-count": large_count,
+    "momenta": momenta,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

@@ -59,6 +59,8 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "sma_threshold": (5.0, 4.5, 6.0, 20.0),
     "epsilon_root": (0.0, 1e-8, 1e-3, 1.0),
     "momentum_decay": (0.004, 0.0, 0.1, 1.0),
+    "sync_period": (2, 1, 3, 5),
+    "slow_step_size": (0.5, 0.8, 1 / 3, 1.0, 0.1, 0.0),
 }
 _STEPS = (3, 10, 1, 2, 25, 5)
 LATE: dict[Precision, int] = {"bfloat16": 2**8 + 5, "float16": 2**11 + 5}
@@ -184,11 +186,24 @@ def _hyperparameters(claim: Claim) -> st.SearchStrategy[Hyperparameters]:
     drawn = st.fixed_dictionaries({n: one_of(tuple(v for v in _VALUES[n] if v or n not in apart)) for n in names})
 
     def make(values: dict[str, Any]) -> Hyperparameters:
-        if values.get("l2"):  # torch has one number for both decays
-            values = values | {"weight_decay": 0.0}
-        return Hyperparameters(**values)
+        return Hyperparameters(**with_allowed_decays(claim, values))
 
     return drawn.map(make)
+
+
+def with_allowed_decays(claim: Claim, values: dict[str, Any]) -> dict[str, Any]:
+    """Hyper-parameters by name, without weight_decay where there is an l2 and the claim takes one of them at a time."""
+    return values | {"weight_decay": 0.0} if values.get("l2") and not claim.both_decays else values
+
+
+def least_threshold(beta_2: float) -> int:
+    """The least sma_threshold for which r_t of Liu et al. is a number in every step.
+
+    r_t is the root of (rho_t - 4)(rho_t - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho_t), and rho_t grows from 1 to
+    rho_inf: neither 2 nor 4 may lie between the threshold and rho_inf.
+    """
+    rho_inf = (1 + beta_2) / (1 - beta_2)
+    return max((pole for pole in (2, 4) if pole <= rho_inf), default=0)
 
 
 def _present(draft: Draft, random: np.random.Generator) -> Array:
@@ -330,10 +345,11 @@ def with_clip_gradient_zero(claim: Claim) -> st.SearchStrategy[Draft]:
 
 
 def with_epsilon_zero(claim: Claim) -> st.SearchStrategy[Draft]:
-    """Epsilon 0, and gradients that are zero at first."""
+    """Epsilon 0, and gradients that are zero at first and then so small, for so long, that any epsilon shows."""
 
     def changed(d: Draft) -> Draft:
-        return replace(d, regime="late", hyperparameters=replace(d.hyperparameters, epsilon=0.0, l2=0.0))
+        h = replace(d.hyperparameters, epsilon=0.0, l2=0.0)
+        return replace(d, regime="late", scale=min(d.scale, 1e-4), steps=max(d.steps, 10), hyperparameters=h)
 
     return drafts(claim).map(changed)
 

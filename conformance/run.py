@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import uuid
@@ -14,7 +15,7 @@ from typing import Any
 from adapters.registry import ADAPTERS
 from conformance import deviations, ndjson, provenance, table
 from conformance.given import Given
-from conformance.process import ChildEnd, kill_all, run_child
+from conformance.process import ChildEnd, kill_all, run_child, stopped
 from conformance.progress import Reporter
 from conformance.verdict import ExitCode, Result, Verdict, exit_code, judge
 
@@ -75,7 +76,8 @@ def run(plan: Plan, reporter: Reporter) -> Run:
         result = judge(adapter, child(plan, adapter, reporter, declared))
         all_of = {"all_problems": plan.only is None, "all_checks": not plan.checks}
         complaints.extend(deviations.apply(result, entries, provenance.version_of, **all_of))
-        reporter.end(adapter, str(result.verdict), result.seconds)
+        if not stopped():
+            reporter.end(adapter, str(result.verdict), result.seconds)
         return result
 
     results = in_parallel(one, plan.adapters, plan.jobs)
@@ -97,6 +99,7 @@ def look(plan: Plan, adapter: str, reporter: Reporter) -> Result:
 def child(plan: Plan, adapter: str, reporter: Reporter, declared: Collection[str] = ()) -> ChildEnd:
     """Run one adapter's child; declared: checks that may fail without a diagnosis."""
     order = {
+        "parent": os.getpid(),
         "adapter": adapter,
         "problems": plan.problems,
         "seed": plan.seed,

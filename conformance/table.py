@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from conformance.verdict import Result, Verdict
@@ -63,7 +64,7 @@ def terminal(results: Sequence[Result], title: str) -> Table:
         numeric = heading in HEADINGS[4:]
         table.add_column(heading, justify="right" if numeric else "left", no_wrap=heading not in _MAY_WRAP)
     for result in results:
-        row = list(cells(result))
+        row = [escape(cell) for cell in cells(result)]
         row[3] = f"[{_STYLES[result.verdict]}]{row[3]}[/]"
         table.add_row(*row)
     return table

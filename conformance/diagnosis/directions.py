@@ -11,15 +11,16 @@ import reference
 from conformance.diagnosis.candidate import Into, Variant, swapped
 from conformance.diagnosis.forms import (
     Added,
+    Correct,
     bias_1,
     direction,
     form_of,
     m_alone,
-    mus,
+    nesterov,
     of,
     plain_direction,
-    products,
     rectified,
+    scheduled,
     second_of,
     varies,
 )
@@ -55,7 +56,7 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
     if form_of(d).root:
         yield from _roots(d)
     if s.nesterov in d.stages:
-        yield from _nesterov(d)
+        yield from _nesterovs(d)
     if s.nesterov_schedule in d.stages:
         yield from _schedules(d)
     if of(d) in s.RECTIFYING:
@@ -115,7 +116,7 @@ def _corrections(d: reference.Dialect) -> Iterator[Variant]:
 
 
 def _numerators(d: reference.Dialect) -> Iterator[Variant]:
-    def nesterov(p: Working, h: Hyperparameters) -> Any:
+    def averaged_again(p: Working, h: Hyperparameters) -> Any:
         return h.beta_1 * p.m + (1 - h.beta_1) * p.g
 
     def corrected(p: Working, h: Hyperparameters) -> Any:
@@ -132,7 +133,7 @@ def _numerators(d: reference.Dialect) -> Iterator[Variant]:
     )
     if form_of(d).shares is m_alone:
         yield with_direction(
-            "Nesterov momentum: the step uses beta_1 m + (1 - beta_1) g instead of m", d, numerator=nesterov
+            "Nesterov momentum: the step uses beta_1 m + (1 - beta_1) g instead of m", d, numerator=averaged_again
         )
         yield with_direction("Nesterov momentum as NAdam corrects it, instead of m", d, numerator=corrected)
     else:
@@ -217,7 +218,7 @@ def _roots(d: reference.Dialect) -> Iterator[Variant]:
     yield with_direction(text, d, rooted=False, outside=lambda p, h: h.epsilon_root**0.5)
 
 
-def _nesterov(d: reference.Dialect) -> Iterator[Variant]:
+def _nesterovs(d: reference.Dialect) -> Iterator[Variant]:
     """Of optax's momentum: which power corrects what."""
     for words, of_m, of_g in (
         ("m is corrected by 1 - beta_1^t instead of 1 - beta_1^(t+1)", 0, 0),
@@ -239,11 +240,13 @@ def _schedules(d: reference.Dialect) -> Iterator[Variant]:
     """Of torch NAdam's momentum mu_t and of the product P_t of all so far."""
 
     def shares(mu: int, product: int) -> Any:
-        """Of m with mu of so much later a step, and P likewise."""
-        return lambda p, h, c: (
-            mus(p, h, p.t + mu) / c(1 - products(p, h, p.t + product)),
-            (1 - mus(p, h, p.t)) / c(1 - products(p, h, p.t)),
-        )
+        """Of m with mu of so much later a step, and the product likewise."""
+
+        def two(p: Working, h: Hyperparameters, c: Correct) -> tuple[Any, Any]:
+            now = scheduled(h, p.t)
+            return scheduled(h, p.t + mu).mu / c(scheduled(h, p.t + product).rest), now.share / c(now.rest)
+
+        return two
 
     text = "NAdam's momentum: m has mu_t instead of mu_(t+1)"
     yield with_direction(text, d, shares=shares(0, 1))
@@ -251,21 +254,19 @@ def _schedules(d: reference.Dialect) -> Iterator[Variant]:
     yield with_direction(text, d, shares=shares(1, 0))
     text = "NAdam's momentum: m has mu_t and its product instead of mu_(t+1) and its product"
     yield with_direction(text, d, shares=shares(0, 0))
-    text = "NAdam's momentum: the product of the momenta is not kept: P_t = mu_t"
-    yield with_direction(
-        text,
-        d,
-        shares=lambda p, h, c: (
-            mus(p, h, p.t + 1) / c(1 - mus(p, h, p.t + 1)),
-            (1 - mus(p, h, p.t)) / c(1 - mus(p, h, p.t)),
-        ),
-    )
-    text = "NAdam's momentum: the gradient's share is missing"
-    yield with_direction(text, d, shares=lambda p, h, c: (mus(p, h, p.t + 1) / c(1 - products(p, h, p.t + 1)), 0.0))
-    text = "NAdam's momentum has no schedule: mu_t = beta_1"
-    yield with_direction(
-        text, d, shares=lambda p, h, c: (h.beta_1 / c(bias_1(p, h, 1)), (1 - h.beta_1) / c(bias_1(p, h)))
-    )
+
+    def forgotten(p: Working, h: Hyperparameters, c: Correct) -> tuple[Any, Any]:
+        now, later = scheduled(h, p.t), scheduled(h, p.t + 1)
+        return later.mu / c(later.share), now.share / c(now.share)
+
+    yield with_direction("NAdam's momentum: the product of the momenta is not kept: P_t = mu_t", d, shares=forgotten)
+
+    def of_m_alone(p: Working, h: Hyperparameters, c: Correct) -> tuple[Any, Any]:
+        later = scheduled(h, p.t + 1)
+        return later.mu / c(later.rest), 0.0
+
+    yield with_direction("NAdam's momentum: the gradient's share is missing", d, shares=of_m_alone)
+    yield with_direction("NAdam's momentum has no schedule: mu_t = beta_1", d, shares=nesterov)
 
 
 def _rectifications(d: reference.Dialect) -> Iterator[Variant]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,11 @@ import reference
 from reference import stages as s
 from reference.bias_correction import (
     momentum,
-    momentum_product,
+    one_minus_momentum,
+    one_minus_momentum_product,
     one_minus_power,
     rectification,
     sma,
-    sma_inf,
 )
 from reference.bound import RULES, C, Errors, Rule, branch_is_ambiguous, correction_errors
 from reference.hyperparameters import Hyperparameters
@@ -55,18 +56,28 @@ def nesterov(p: Working, h: Hyperparameters, correct: Correct) -> tuple[Any, Any
 
 def schedule(p: Working, h: Hyperparameters, correct: Correct) -> tuple[Any, Any]:
     """torch NAdam's."""
-    mu, mu_next = mus(p, h, p.t), mus(p, h, p.t + 1)
-    return mu_next / correct(1 - products(p, h, p.t + 1)), (1 - mu) / correct(1 - products(p, h, p.t))
+    now, later = scheduled(h, p.t), scheduled(h, p.t + 1)
+    return later.mu / correct(later.rest), now.share / correct(now.rest)
 
 
-def mus(p: Working, h: Hyperparameters, t: int) -> Any:
-    """mu_t."""
-    return momentum(h.power_beta_1, h.momentum_decay, t, FLOAT64)
+@dataclass(frozen=True)
+class Scheduled:
+    """NAdam's momentum of a step: mu_t, 1 - mu_t, 1 - mu_1 mu_2 ... mu_t."""
+
+    mu: float
+    share: float
+    rest: float
 
 
-def products(p: Working, h: Hyperparameters, t: int) -> Any:
-    """mu_1 mu_2 ... mu_t."""
-    return momentum_product(h.power_beta_1, h.momentum_decay, t, FLOAT64)
+def scheduled(h: Hyperparameters, t: int) -> Scheduled:
+    """Of step t."""
+    return _scheduled(float(h.power_beta_1), float(h.momentum_decay), t)
+
+
+@lru_cache(maxsize=4096)
+def _scheduled(beta_1: float, decay: float, t: int) -> Scheduled:
+    of = (beta_1, decay, t, FLOAT64)
+    return Scheduled(*(float(f(*of)) for f in (momentum, one_minus_momentum, one_minus_momentum_product)))
 
 
 @dataclass(frozen=True)
@@ -252,7 +263,7 @@ def rectified(
         p.rectified = bool(p.rho_t >= h.sma_threshold)
         inner(p, h, x)
         if p.rectified and factor:
-            r_t = rectification(p.rho_t, sma_inf(h.power_beta_2), x)
+            r_t = rectification(h.power_beta_2, p.t, x)
             p.step_size, p.direction = r_t * p.step_size, r_t * p.direction
         elif not p.rectified:
             p.step_size = h.learning_rate / bias_1(p, h)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from adapters.contract import Implementation, Problem
+from adapters.contract import Implementation, Problem, State
 from adapters.memory import offset
 from conformance import checks, oracle
 from conformance.describe import describe
@@ -207,11 +207,13 @@ class _Writer:
         if call.what in ("save", "configuration"):
             return [f"kept_{call.saved} = {call.what}({run})"]
         if call.what == "resume":
-            return [f"{run} = resume{groups[0][:-1]}, kept_{call.saved})"]
+            return [f"{run} = resume([{', '.join(groups)}], kept_{call.saved})"]
         if call.what == "configured":
             return [f"{run} = configured({_parameters(call.groups[0][0])}, kept_{call.saved})"]
         if call.what == "change":
             return [f"change({run}, {self._settings(call, call.groups[0][1])})"]
+        if call.state is not None:
+            return [f"put({run}, {{{', '.join(_state(call.state))}}})"]
         return [f"add_group({run}, {groups[0][1:]}"]
 
     def _reads(self, run: int, step: int, call: Call) -> list[str]:
@@ -240,6 +242,12 @@ class _Writer:
 
 def _parameters(arrays: Sequence[Any]) -> str:
     return f"[{', '.join(map(_laid, arrays))}]"
+
+
+def _state(state: State) -> Iterator[str]:
+    for name, group in vars(state).items():
+        numbers = None if group is None else f"[{', '.join(map(str, group) if name == 't' else map(_laid, group))}]"
+        yield f"{name!r}: {numbers}"
 
 
 def _gradient(g: Any) -> str:

@@ -7,6 +7,7 @@ element it compares with which.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,10 +26,12 @@ class Call:
     """One call; `run` is the number of the run that it makes, or asks."""
 
     what: str
-    """start, step, save, resume, configuration, configured, change or add_group."""
+    """start, step, save, resume, configuration, configured, change, add_group or put."""
     run: int
     groups: Groups = ()
     gradients: Sequence[Gradient] = ()
+    state: State | None = None
+    """That is put."""
     saved: int = 0
     """Number of the save or the configuration that is made, or used."""
 
@@ -67,11 +70,18 @@ class Recorder(_Before):
         self.calls.append(Call(what="start", run=run, groups=_kept(groups)))
         return RecordedRun(self, made.start_groups(groups), run)
 
-    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> Any:
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes, **more: Any) -> Any:
         """As the implementation's."""
         whole: Any = self.implementation
         number = self.kept.index(saved)
-        return self._made("resume", [(parameters, hyperparameters)], whole.resume, saved, number=number)
+        return self._made("resume", [(parameters, hyperparameters)], whole.resume, saved, number=number, **more)
+
+    def resume_groups(self, groups: Groups, saved: bytes) -> Any:
+        """As the implementation's."""
+        whole: Any = self.implementation
+        run = next(self.runs)
+        self.calls.append(Call(what="resume", run=run, groups=_kept(groups), saved=self.kept.index(saved)))
+        return RecordedRun(self, whole.resume_groups(groups, saved), run)
 
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> Any:
         """As the implementation's."""
@@ -116,6 +126,11 @@ class RecordedRun:
         """As the run's."""
         self._note("add_group", groups=(parameters, hyperparameters))
         self.inner.add_group(parameters, hyperparameters)
+
+    def put(self, state: State) -> None:
+        """As the run's."""
+        self.recorder.calls.append(Call(what="put", run=self.number, state=copy.deepcopy(state)))
+        self.inner.put(state)
 
     def _note(self, what: str, *, groups: Any = None, gradients: Any = ()) -> None:
         kept = () if groups is None else _kept([groups])
@@ -163,13 +178,18 @@ class Numbered(_Before):
         """A run of numbers."""
         return _NumberedRun(self, [theta for parameters, _ in groups for theta in parameters], groups[0][1])
 
-    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> Any:
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, *saved: Any, **more: Any) -> Any:
         """A run of numbers."""
         return self.start_groups([(parameters, hyperparameters)])
 
+    def resume_groups(self, groups: Groups, saved: bytes) -> Any:
+        """A run of numbers."""
+        return self.start_groups(groups)
+
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> Any:
-        """A run of numbers; with a maximum where the configuration is of one that has it."""
-        return self.start_groups([(parameters, Hyperparameters(amsgrad=configuration == b"amsgrad"))])
+        """A run of numbers; with a maximum, or slow weights, where the configuration is of one that has them."""
+        h = Hyperparameters(amsgrad=b"amsgrad" in configuration, sync_period=1 if b"slow" in configuration else None)
+        return self.start_groups([(parameters, h)])
 
     def place(self, value: float) -> tuple[Place, float] | None:
         """The number that `value` is a power of two times, and the factor; None where it is of none."""
@@ -184,7 +204,8 @@ class Numbered(_Before):
 
 class _NumberedRun:
     def __init__(self, all_of: Numbered, parameters: Sequence[Array], h: Hyperparameters) -> None:
-        self.all_of, self.parameters, self.amsgrad = all_of, list(parameters), h.amsgrad
+        self.all_of, self.parameters = all_of, list(parameters)
+        self.amsgrad, self.slow = h.amsgrad, h.sync_period is not None
         self.number, self.steps = next(all_of.runs), 0
 
     def step(self, gradients: Sequence[Gradient]) -> State:
@@ -199,6 +220,7 @@ class _NumberedRun:
             m=arrays("m"),
             v=arrays("v"),
             v_max=arrays("v_max") if self.amsgrad else None,
+            slow=arrays("slow") if self.slow else None,
             t=tuple(
                 int(array) for array in (self._numbers("t", i, np.float64(0)) for i in range(len(self.parameters)))
             ),
@@ -214,8 +236,8 @@ class _NumberedRun:
         return b"saved"
 
     def configuration(self) -> bytes:
-        """Whether there is a maximum."""
-        return b"amsgrad" if self.amsgrad else b"none"
+        """What the state holds beside the moments."""
+        return b"amsgrad " * self.amsgrad + b"slow" * self.slow
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         """Nothing."""
@@ -223,3 +245,6 @@ class _NumberedRun:
     def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
         """More of them."""
         self.parameters += parameters
+
+    def put(self, state: State) -> None:
+        """Nothing."""

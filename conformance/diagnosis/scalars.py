@@ -26,6 +26,7 @@ CONSTANTS: dict[str, tuple[float, ...]] = {
     "sma_threshold": (4.0, 5.0, 6.0),
     "momentum_decay": (0.004, 0.0),
     "epsilon_root": (0.0, 1e-8),
+    "slow_step_size": (0.5, 0.8),
 }
 """Defaults that are in use somewhere."""
 
@@ -85,7 +86,7 @@ def roundings(d: reference.Dialect) -> Iterator[Variant]:
 def _numbers(d: reference.Dialect) -> list[str]:
     """Hyper-parameters that are numbers; of a rectified dialect its threshold too, where it is fixed."""
     have = [f.name for f in fields(H) if f.name in d.hyperparameters or (f.name == "sma_threshold" and d.rectifies)]
-    return [name for name in have if name not in ("adaptive_epsilon", "amsgrad", "clip_gradient")]
+    return [name for name in have if name not in ("adaptive_epsilon", "amsgrad", "clip_gradient", "sync_period")]
 
 
 def _constant(value: float) -> Callable[[H], float]:

@@ -71,7 +71,7 @@ def packed(shape, dtype, text):
 HELPERS = {"packed": _PACKED, "laid": _LAID, "gaps": _GAPS}
 
 _ADAPTER = """{path}
-from adapters.contract import Hyperparameters, Rows
+from adapters.contract import Hyperparameters, Rows, State
 from {module} import {name}
 
 implementation = {name}()
@@ -103,8 +103,10 @@ def save(run):
     return run.run.save()
 
 
-def resume(parameters, settings, saved):
-    return Run(implementation.resume(parameters, settings, saved))
+def resume(groups, saved):
+    more = {{"dtype": DTYPE}} if DTYPE == "bfloat16" else {{}}
+    one = len(groups) == 1
+    return Run(implementation.resume(*groups[0], saved, **more) if one else implementation.resume_groups(groups, saved))
 
 
 def configuration(run):
@@ -121,6 +123,10 @@ def change(run, settings):
 
 def add_group(run, parameters, settings):
     run.run.add_group(parameters, settings)
+
+
+def put(run, state):
+    run.run.put(State(**{{name: None if group is None else tuple(group) for name, group in state.items()}}))
 
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import signal
@@ -20,15 +19,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance.checks import RUN_CHECKS
-from conformance.findings import to_json
 from conformance.load import CannotTest
 from conformance.mutants import planted
+from conformance.mutants.partly import Partly
 from conformance.mutants.tokens import report, trial
 from conformance.mutants.tokens.aim import Aim
 from conformance.mutants.tokens.fused import FUSED_ADAM
-from conformance.mutants.tokens.gate import CHECKS, Unsound
+from conformance.mutants.tokens.gate import CHECKS, Outcome, Unsound
 from conformance.mutants.tokens.mutant import Class, Mutant, Verdict, mutants_of, stale
-from conformance.mutants.tokens.proofs import by_key
 from conformance.mutants.tokens.reference import REFERENCE
 from conformance.table import console
 
@@ -80,7 +78,9 @@ def main(
         errors.print(f"[red]error:[/] {escape(str(error))}")
         return ExitCode.COULD_NOT_RUN
     except KeyboardInterrupt:
-        errors.print("interrupted; nothing was written")
+        errors.print(
+            "interrupted; " + (f"{options.json} holds what was found" if options.json else "nothing was written")
+        )
         return 130
     except Exception:
         errors.print_exception()
@@ -103,24 +103,28 @@ def _command(options: argparse.Namespace) -> int:
         options.json.parent.mkdir(parents=True, exist_ok=True)  # what cannot be made is refused before the work
     began = time.monotonic()
     verdicts, outdated, missing = {}, [], []
-    for target, mutants in chosen.items():
-        verdicts[target], not_tried = _run(options, target, mutants)
-        missing += not_tried
-        outdated += [escape(line) for line in _outdated(options, target, verdicts[target])]
+    partly = Partly(options.json)
+    try:
+        for target, mutants in chosen.items():
+            verdicts[target], not_tried = _run(options, target, mutants, partly)
+            missing += not_tried
+            outdated += _outdated(options, target, verdicts[target])
+    except BaseException:
+        partly.write()
+        raise
     together = [v for group in verdicts.values() for v in group]
     survivors = [v for v in together if v.cls is Class.SURVIVED]
     for target, group in verdicts.items():
         out.print(report.table(_TITLES[target], group))
     for table in (report.killers(verdicts), report.numbers(verdicts)):
         out.print(table)
-    for line in (*missing, *(f"[red]survived:[/] {escape(str(v.mutant))}" for v in survivors), *outdated):
+    lines = (*map(escape, missing), *(f"[red]survived:[/] {escape(str(v.mutant))}" for v in survivors))
+    for line in (*lines, *map(escape, outdated)):
         out.print(line, soft_wrap=True)
     out.print(f"{report.summary(together)}; {time.monotonic() - began:.0f} s")
     if options.json:
-        changes = [record for target, group in verdicts.items() for record in report.records(target, group)]
-        content = {"survived": len(survivors), "outdated": outdated, "changes": changes}
-        options.json.write_text(json.dumps(to_json(content), indent=1, allow_nan=False) + "\n")
-        out.print(f"wrote {options.json}")
+        partly.write(survived=len(survivors), outdated=outdated)
+        out.print(escape(f"wrote {options.json}"))
     return ExitCode.SURVIVED if survivors or outdated else ExitCode.CAUGHT
 
 
@@ -139,8 +143,12 @@ def _outdated(options: argparse.Namespace, target: str, verdicts: Sequence[Verdi
     return stale(verdicts, AIMS[target].proofs if everything else ())
 
 
-def _run(options: argparse.Namespace, target: str, mutants: Sequence[Mutant]) -> tuple[list[Verdict], list[str]]:
-    with tempfile.TemporaryDirectory() as folder, _progress(console(stderr=True)) as listener:
+def _run(
+    options: argparse.Namespace, target: str, mutants: Sequence[Mutant], partly: Partly
+) -> tuple[list[Verdict], list[str]]:
+    proofs = {} if target == CLASSES else AIMS[target].reasons(mutants)
+    partly.begin(target, [Verdict(m, Outcome(), proofs.get(m.key)) for m in mutants])
+    with tempfile.TemporaryDirectory() as folder, _progress(console(stderr=True), partly) as listener:
         # One thread: a fork has no other, and the order of work cannot matter. Own cache: nothing of a
         # changed kernel stays behind.
         os.environ |= {
@@ -159,12 +167,13 @@ def _run(options: argparse.Namespace, target: str, mutants: Sequence[Mutant]) ->
                 seconds=options.time_limit,
                 listener=listener,
             )
-            return [Verdict(m, o, None) for m, o in zip(mutants, outcomes, strict=True)], []
-        plan = _plan(options, AIMS[target], Path(folder))
-        outcomes = trial.run(plan, mutants, listener)
-    proofs = by_key(plan.aim.proofs)
-    verdicts = [Verdict(m, o, proofs.get(m.key)) for m, o in zip(mutants, outcomes, strict=True)]
-    return verdicts, [f"not tried: {reason}" for reason in plan.missing]
+            missing = []
+        else:
+            plan = _plan(options, AIMS[target], Path(folder))
+            outcomes, missing = trial.run(plan, mutants, listener), plan.missing
+    for number, outcome in enumerate(outcomes):
+        partly.found(number, outcome)
+    return partly.verdicts(target), [f"not tried: {reason}" for reason in missing]
 
 
 def _plan(options: argparse.Namespace, aim: Aim, folder: Path) -> trial.Plan:
@@ -187,8 +196,8 @@ def _plan(options: argparse.Namespace, aim: Aim, folder: Path) -> trial.Plan:
 
 
 class _Listener:
-    def __init__(self, console: Console, bars: Progress | None) -> None:
-        self._console, self._bars = console, bars
+    def __init__(self, console: Console, bars: Progress | None, partly: Partly) -> None:
+        self._console, self._bars, self.found = console, bars, partly.found
         self._task = bars.add_task("") if bars else None
         self._name, self._total, self._done, self._said = "", 0, 0, time.monotonic()
 
@@ -211,14 +220,14 @@ class _Listener:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[_Listener]:
+def _progress(console: Console, partly: Partly) -> Iterator[_Listener]:
     """A bar on a terminal, drawn by this thread: a fork must not find another one holding a lock."""
     if not console.is_terminal:
-        yield _Listener(console, None)
+        yield _Listener(console, None, partly)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as bars:
-        yield _Listener(console, bars)
+        yield _Listener(console, bars, partly)
 
 
 def _parser(prog: str, targets: Sequence[str]) -> argparse.ArgumentParser:

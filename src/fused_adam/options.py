@@ -156,7 +156,23 @@ def make(d: Dialect, given: Mapping[str, object], spelling: Mapping[str, str] = 
         if name not in d.takes and value != DEFAULTS[name]:
             has = ", ".join(sorted(spelling.get(n, n) for n in d.takes))
             raise refused(spelling.get(name, name), value, f"{DEFAULTS[name]!r}; {d.name} does not have it, only {has}")
-    return Options(dialect=d, **{k: _plain(v) for k, v in values.items()})  # type: ignore[arg-type]
+    o = Options(dialect=d, **{k: _plain(v) for k, v in values.items()})  # type: ignore[arg-type]
+    _check_threshold(o, spelling)
+    return o
+
+
+def _check_threshold(o: Options, spelling: Mapping[str, str]) -> None:
+    """Refuse a threshold that lets r_t act where it is the root of a negative number.
+
+    Its factor (sma_t - 4)(sma_t - 2) / ((sma_inf - 4)(sma_inf - 2)) is negative where 2 or 4 lies between sma_t and
+    sma_inf, to which sma_t grows.
+    """
+    sma_inf = (1 + o.beta_2) / (1 - o.beta_2)
+    least = max((pole for pole in (2, 4) if pole <= sma_inf), default=0)
+    if o.sma_threshold < least:
+        accepted = f"a finite number >= {least} with beta_2 {o.beta_2!r}"
+        why = "the rectification is the root of a negative number below"
+        raise refused(spelling.get("sma_threshold", "sma_threshold"), o.sma_threshold, f"{accepted}; {why}")
 
 
 def _plain(value: object) -> object:
@@ -225,10 +241,7 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "weight_decay": _NUMBER,
     "rescale_grad": _NUMBER,
     "clip_gradient": (_is_bound, "None or a finite number >= 0"),
-    "sma_threshold": (
-        _at_least(4),
-        "a finite number >= 4; the rectification is not a number where sma_t is between 2 and 4",
-    ),
+    "sma_threshold": _NUMBER,
     "total_steps": (_is_count, f"an int from 0 to {LAST_STEP}"),
     "warmup_proportion": (_is_share, "a number in [0, 1]"),
     "min_lr": _NUMBER,

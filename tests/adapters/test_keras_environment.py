@@ -27,6 +27,7 @@ from adapters.contract import (
 from adapters.keras_v2 import Fused, NonFused
 from adapters.tf_keras_adam import TfKeras
 from adapters.tfa_rectified import Rectified
+from conformance import oracle
 
 ADAPTERS: dict[str, Any] = {a.name: a for a in (Fused, NonFused, TfKeras, Rectified)}
 NAMES = sorted(ADAPTERS)
@@ -514,3 +515,18 @@ def _rectified_step(
         rectified = np.sqrt((length - four) / (longest - four) * (length - two) / (longest - two) * longest / length)
         update = rectified * m_hat / (np.sqrt(v_hat) + epsilon)
     return theta - lr * (update + decay * theta), m, v, v_max
+
+
+@pytest.mark.parametrize("threshold", [2.5, 0.0])
+def test_where_the_rectification_is_no_number_framework_and_oracle_are_nan_together(threshold: float) -> None:
+    """From the third step on, where the length of the moving average is between 2 and 4."""
+    h = Hyperparameters(learning_rate=0.125, beta_2=1 - 2.0**-10, sma_threshold=threshold)
+    gradients = tuple((array(1.0, -2.0, dtype="float64"),) for _ in range(6))
+    theta = array(1.0, 0.5, dtype="float64")
+    problem = Problem(dtype="float64", hyperparameters=h, parameters=(theta,), gradients=gradients)
+    implementation = adapter("tfa-rectified-adam")
+    seen = trajectory(implementation, problem)
+    arithmetic = implementation.arithmetic("float64")
+    walked = oracle.walk(implementation.claim.dialect, arithmetic, problem, seen)
+    pairs = [(np.isnan(s.parameters[0]), np.isnan(w.expected.theta[0])) for s, w in zip(seen, walked, strict=True)]
+    assert [(bool(a.all()), bool(b.all())) for a, b in pairs] == [(k >= 2, k >= 2) for k in range(6)]

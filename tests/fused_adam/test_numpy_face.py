@@ -113,7 +113,8 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"dialect": "mxnet2-adam-lazy"}, "not implemented yet"),
     ({"dialect": "keras-v2-adam", "weight_decay": 0.1}, "weight_decay is 0.1; .*keras-v2-adam does not have it"),
     ({"dialect": "torch-adam", "clip_gradient": 1.0}, "clip_gradient is 1.0; .*torch-adam does not have it"),
-    ({"dialect": "tfa-rectified-adam", "sma_threshold": 3.0}, "sma_threshold is 3.0; accepted: a finite number >= 4"),
+    ({"dialect": "tfa-rectified-adam", "sma_threshold": 3.0}, "sma_threshold is 3.0; .* >= 4 with beta_2 0.999; the"),
+    ({"dialect": "tfa-rectified-adam", "sma_threshold": -1.0}, "sma_threshold is -1.0; accepted: a finite number >= 0"),
     ({"dialect": "tfa-rectified-adam", "total_steps": 1.5}, "total_steps is 1.5; accepted: an int"),
     ({"use_ema": True}, "use_ema is True; accepted: nothing"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
@@ -49,6 +50,43 @@ def test_rectification_at_its_limit(beta_2: float) -> None:
         divide, row = scalars.row(o, "float64", t)
         assert 0 <= row[3] <= 1e-3 / (1 - 0.9**t)
         assert divide is (scalars.sma(beta_2, t) >= 4)
+
+
+SHORT = [(0.125, 1.125), (0.0, 0.5), (2.0**-30, 0.0), (0.3, 1.0), (0.5, 2.25), (0.4, 2.0)]
+"""beta_2 and sma_threshold."""
+
+
+@pytest.mark.parametrize(("beta_2", "threshold"), SHORT)
+def test_a_low_threshold_is_taken_where_the_memory_is_short(beta_2: float, threshold: float) -> None:
+    """r_t is the root of a positive number in every step, up to the limit of the length and beyond."""
+    given = {"beta_2": beta_2, "sma_threshold": threshold, "learning_rate": 1.0, "beta_1": 0.0}
+    o = options.make(options.dialect("tfa-rectified-adam"), given)
+    divided = []
+    for t in range(1, 300):
+        divide, row = scalars.row(o, "float64", t)
+        divided.append(divide)
+        if divide and scalars.sma(beta_2, t) < (1 + beta_2) / (1 - beta_2):
+            with localcontext(prec=60):
+                b = Decimal(beta_2)
+                power = b**t
+                limit = (1 + b) / (1 - b)
+                rho = limit - 2 * t * power / (1 - power)
+                r = ((rho - 4) / (limit - 4) * (rho - 2) / (limit - 2) * limit / rho).sqrt()
+                assert relative(row[3], r * (1 - power).sqrt()) < 1e-14
+    assert divided == sorted(divided)
+    assert divided[-1]
+
+
+@pytest.mark.parametrize(
+    ("beta_2", "threshold", "least"),
+    [(0.999, 3.9, 4), (0.61, 2.0, 4), (0.6, 3.9, 4), (0.5, 1.9, 2), (0.34, 0.0, 2), (1 - 2.0**-53, 0, 4)],
+)
+def test_a_threshold_below_which_the_rectification_is_no_number_is_refused(
+    beta_2: float, threshold: float, least: int
+) -> None:
+    message = f"sma_threshold is {threshold}; accepted: a finite number >= {least} with beta_2 {beta_2}; "
+    with pytest.raises(ValueError, match=re.escape(message)):
+        options.make(options.dialect("tfa-rectified-adam"), {"beta_2": beta_2, "sma_threshold": threshold})
 
 
 def test_warm_up_is_linear_twice_and_constant_after() -> None:

@@ -55,6 +55,18 @@ def test_a_plain_float32_adam_is_inside(
     assert max(worst.values()) <= 1, worst
 
 
+@pytest.mark.parametrize(("beta_2", "threshold"), [(0.125, 1.125), (0.5, 2.25), (2.0**-30, 0.0), (0.0, 0.5)])
+@pytest.mark.parametrize("powers", ["pow", "product", "host"])
+def test_a_rectification_below_4_is_inside_and_is_bounded(powers: Any, beta_2: float, threshold: float) -> None:
+    """Where the length's limit is below 4, or below 2, the rectification is a number there too."""
+    h = Hyperparameters(learning_rate=0.1, beta_2=beta_2, sma_threshold=threshold)
+    gradients = gradient_values("normal", np.random.default_rng(0), 20, (8,))
+    a = Arithmetic(powers=powers)
+    for one_step, free, bound in judged("rectified", a, h, np.ones(8), gradients):
+        assert max(*one_step.values(), *free.values()) <= 1
+        assert (bound.update[0] < 1e-4).all()
+
+
 def acting_gradients(seed: int) -> Array:
     rng = np.random.default_rng(seed)
     return gradient_values(GRADIENTS[seed % 2], rng, 25, (16,))

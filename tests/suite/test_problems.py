@@ -16,8 +16,10 @@ import pytest
 from suite_cli import ROOT
 
 from adapters.contract import GRADIENT_KINDS, HYPERPARAMETERS, Array, Claim, Gradient, Hyperparameters, Problem, Rows
-from conformance import problems
+from conformance import edges, problems
 from conformance.mutants.twins import KerasV2Twin, Mxnet2LazyTwin, RectifiedTwin, TfKerasTwin, TorchTwin
+from reference.bias_correction import rectification, sma, sma_inf
+from reference.namespace import FLOAT64
 
 EVERYTHING = Claim(
     dialect="none in particular", hyperparameters=frozenset(HYPERPARAMETERS), gradients=frozenset(GRADIENT_KINDS)
@@ -245,3 +247,36 @@ def test_duplicates_of_a_row_have_values_of_their_own() -> None:
                 same = [np.array_equal(gradient.values[k], gradient.values[0]) for k in again]
                 differing += not all(same)
     assert differing > 10
+
+
+# Hyper-parameters that depend on each other
+
+
+def test_both_decays_come_together_where_the_claim_takes_both_and_nowhere_else() -> None:
+    one = TorchTwin.claim
+    both = replace(one, both_decays=True)
+    assert not [p for p in general(one) if p.hyperparameters.l2 and p.hyperparameters.weight_decay]
+    assert len([p for p in general(both) if p.hyperparameters.l2 and p.hyperparameters.weight_decay]) > 100
+    found = [d.hyperparameters for d in (*edges.sizes(both, 300), *edges.layouts(both, 300))]
+    assert any(h.l2 and h.weight_decay for h in found)
+
+
+@pytest.mark.parametrize("beta_2", [0.0, 0.125, 0.3, 0.34, 0.5, 0.59, 0.61, 0.9, 0.999])
+def test_from_the_least_threshold_on_the_rectification_is_a_number(beta_2: float) -> None:
+    least = problems.least_threshold(beta_2)
+    found = []
+    for t in range(1, 60):
+        rho_t = sma(beta_2, t, FLOAT64)
+        r_t = rectification(rho_t, sma_inf(beta_2), FLOAT64)
+        assert np.isfinite(r_t) or rho_t < least
+        found.append(np.isfinite(r_t))
+    assert all(found) == (least == 0)
+
+
+@pytest.mark.parametrize("number", [40, 300])
+def test_rectified_dialects_have_problems_with_a_threshold_below_4(number: int) -> None:
+    drawn = [d.hyperparameters for d in edges.betas(RectifiedTwin.claim, number)]
+    low = [h for h in drawn if h.sma_threshold < 4]
+    assert len(low) >= 4
+    assert all(h.sma_threshold >= problems.least_threshold(h.beta_2) for h in low)
+    assert not [d for d in edges.betas(TorchTwin.claim, number) if d.hyperparameters.sma_threshold != 5]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import fields
@@ -16,9 +18,11 @@ from suite_cli import ROOT
 
 import reference
 from conformance.checks import CHECKS
-from conformance.mutants.tokens import float32, overlay, pool, search
+from conformance.mutants.partly import Partly
+from conformance.mutants.tokens import float32, order, overlay, pool, search
 from conformance.mutants.tokens import reference as aim
 from conformance.mutants.tokens.changes import Vocabulary, changes
+from conformance.mutants.tokens.fields import Fields, functions_of, of_function
 from conformance.mutants.tokens.gate import Outcome, every
 from conformance.mutants.tokens.mutant import Class, Mutant, Verdict, mutants_of, stale
 from conformance.mutants.tokens.proofs import Proof
@@ -96,6 +100,52 @@ def test_the_order_of_what_is_done_to_fields_is_changed() -> None:
     }
 
 
+HANDED_ON = """\
+def root(p):
+    return p.v if p.v_max is None else p.v_max
+
+def scale(q, h):
+    q.size *= h
+    grow(q)
+
+def grow(p):
+    p.other, p.m = 1, 2
+
+def step(p, h):
+    p.size = h.a
+    p.denominator = root(p)
+    p.v_max = h.b
+    scale(p, h)
+    p.other = 3
+"""
+
+
+def test_what_a_function_of_the_module_does_to_an_object_is_known() -> None:
+    """root(p) reads v and v_max and writes nothing; scale(p, h) reads size and writes size, other and m."""
+    found = {c.before for c in changes(HANDED_ON, ("step",), Vocabulary(objects=("p",))) if c.rule == "order"}
+    assert found == {"p.denominator = root(p) p.v_max = h.b", "scale(p, h) p.other = 3"}
+
+
+def test_the_fields_of_a_stage() -> None:
+    known = functions_of(ast.parse(overlay.source_of("reference.stages").read_text()))
+    assert of_function("second_moment", known) == Fields(frozenset({"g", "square", "v"}), frozenset({"v"}))
+    assert of_function("gather_rows", known).writes == {"whole", "theta", "m", "v", "v_max"}
+    anything = Fields(reads=frozenset({"anything"}))
+    assert of_function("rectified", known).meet(anything), "what it is handed as a function is not looked into"
+    assert not of_function("second_moment", known).meet(anything)
+
+
+def test_stages_that_share_nothing_may_stand_in_either_order_and_no_others() -> None:
+    proved = {(p.scope, before) for p in order.proofs(mutants_of(aim.REFERENCE.targets)) for before, _ in p.changes}
+    assert ("_TABLE.torch-radam", "s.first_moment, s.second_moment,") in proved
+    assert ("_TABLE.mxnet1-adam-lazy", "s.gather_rows, s.rescale,") in proved
+    assert ("_MOMENTS", "_MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)") in proved
+    together = [{*before.rstrip(",").split(", ")} for scope, before in proved if scope != "_MOMENTS"]
+    assert {"s.rescale", "s.clip"} not in together
+    assert {"s.decay_theta", "s.l2"} not in together
+    assert {"s.epsilon_as_given", "s.epsilon_hat"} not in together
+
+
 @pytest.mark.parametrize("last", ["*c", "*c,"])
 def test_each_element_of_a_sequence_is_left_out(last: str) -> None:
     source = f"make(stages=(a, b, {last}), others=(a, b))\nname = make(stages=(a, b, {last}))\n"
@@ -119,10 +169,13 @@ def test_a_module_that_its_package_imports_by_itself_is_replaced_too(tmp_path: P
 
 
 def test_every_reason_belongs_to_a_change() -> None:
-    known = {m.key for m in mutants_of(aim.REFERENCE.targets)}
+    made = mutants_of(aim.REFERENCE.targets)
+    known = {m.key for m in made}
     listed = [key for proof in PROOFS for key in proof.keyed()]
     assert [key for key in listed if key not in known] == []
     assert len(set(listed)) == len(listed)
+    derived = {key for proof in aim.REFERENCE.derived(made) for key in proof.keyed()}
+    assert derived.isdisjoint(listed), "what is proved need not be listed"
 
 
 # The search
@@ -146,7 +199,7 @@ def _effect_of(dialect: str, module: str, old: str, new: str, folder: Path) -> s
     [
         ("keras-v2-adam", "reference.stages", "else x.number(1e-7)", "else x.number(2e-7)"),
         ("tfa-rectified-adam", "reference.stages", "p.rho_t >= h.sma_threshold", "p.rho_t >= h.sma_threshold + 0.5"),
-        ("tfa-rectified-adam", "reference.bias_correction", "range(39, 1, -2)", "range(5, 1, -2)"),
+        ("tfa-rectified-adam", "reference.bias_correction", "prec=120", "prec=10"),
     ],
 )
 def test_the_search_finds_a_large_effect_that_is_seldom_seen(
@@ -199,6 +252,46 @@ def test_classes_are_rejected_in_float32(tmp_path: Path) -> None:
         "RoundsDown": "law-sign",
     }
     assert all(c["needed"] > 0 for c in found.values())
+    assert not any("float" in c["where"] for c in found.values())
+
+
+def test_a_class_that_is_wrong_in_a_narrow_format_alone_is_rejected_there(tmp_path: Path) -> None:
+    options = ("--target", "classes", "--only", "CountReportedRightly|GapsDecay|MaximumNotSaved", "--profile", "smoke")
+    code, said = command(*options, "--json", tmp_path / "found.json")
+    assert code == 0, said
+    found = {c["scope"]: (c["killed"], c["where"].partition(", in ")[2]) for c in changes_in(tmp_path / "found.json")}
+    assert found == {
+        "CountReportedRightly": ("law-many-steps", "float16"),
+        "GapsDecay": ("law-strided", ""),
+        "MaximumNotSaved": ("law-load-into-other", ""),
+    }
+
+
+def test_a_run_that_is_ended_leaves_what_it_had_found(tmp_path: Path) -> None:
+    """The second of two changes is never found: the first one's verdict is in the file, and that it is not all."""
+    made = mutants_of(aim.REFERENCE.targets)[:2]
+    partly = Partly(tmp_path / "found.json")
+    partly.begin("reference", [Verdict(m, Outcome(), None) for m in made])
+    partly.found(0, Outcome(killed="one-step", kind="check"))
+    partly.write()
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert (found["complete"], [c["class"] for c in found["changes"]]) == (False, ["killed"])
+    partly.found(1, Outcome())
+    partly.write(survived=1)
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert (found["complete"], [c["class"] for c in found["changes"]]) == (True, ["killed", "survived"])
+
+
+def test_a_terminated_run_says_where_its_findings_are(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "conformance.mutants", *FEW, "--json", str(tmp_path / "found.json")]
+    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
+        assert running.stderr is not None
+        while "smoke problems: " not in (line := running.stderr.readline()) and line:
+            pass
+        running.terminate()
+        running.communicate(timeout=60)
+    assert running.returncode == 128 + signal.SIGTERM
+    assert json.loads((tmp_path / "found.json").read_text())["complete"] is False
 
 
 def test_a_class_that_no_check_sees_fails_the_command() -> None:

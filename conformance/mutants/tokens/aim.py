@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.contract import Implementation
 from conformance.load import load
 from conformance.mutants.tokens.gate import CHECKS
 from conformance.mutants.tokens.mutant import Mutant, Target
-from conformance.mutants.tokens.proofs import Proof
+from conformance.mutants.tokens.proofs import Key, Proof, by_key
 from conformance.mutants.tokens.search import Effect
 
 
 def _nothing(mutant: Mutant) -> Callable[[], None]:
     return lambda: None
+
+
+def _none(mutants: Sequence[Mutant]) -> Iterable[Proof]:
+    return ()
 
 
 def _all(mutant: Mutant, adapters: Sequence[str]) -> Sequence[str]:
@@ -51,3 +55,10 @@ class Aim:
     search: Callable[[Sequence[str], int], Effect] | None = None
     """Of the mutant that this process imports: the largest effect found on some of `adapters`, with a seed."""
     proofs: Sequence[Proof] = ()
+    """Listed, each with its reason."""
+    derived: Callable[[Sequence[Mutant]], Iterable[Proof]] = _none
+    """Of these mutants, what is proved from the source and need not be listed."""
+
+    def reasons(self, mutants: Sequence[Mutant]) -> Mapping[Key, Proof]:
+        """Why some of these mutants are no mistakes, listed and derived."""
+        return by_key((*self.derived(mutants), *self.proofs))

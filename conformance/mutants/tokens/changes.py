@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 
+from conformance.mutants.tokens.fields import Fields, functions_of, of_code
+
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
@@ -66,7 +68,7 @@ def changes(source: str, scopes: Sequence[str], vocabulary: Vocabulary) -> list[
     Raises ValueError naming a scope that `source` does not have.
     """
     tree = ast.parse(source)
-    finder = _Finder(source, vocabulary)
+    finder = _Finder(source, tree, vocabulary)
     top = _top_level(tree)
     for scope in scopes:
         if scope not in top:
@@ -100,8 +102,9 @@ _OPPOSITE = {"min": "max", "max": "min"}
 
 
 class _Finder:
-    def __init__(self, source: str, vocabulary: Vocabulary) -> None:
+    def __init__(self, source: str, tree: ast.Module, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
+        self._functions = functions_of(tree)
         self.found: list[Change] = []
         self._data = source.encode()
         self._starts = [0]
@@ -183,26 +186,11 @@ class _Finder:
 
     def _fields_meet(self, first: ast.stmt, second: ast.stmt) -> bool:
         """Whether one writes a field of an object that the other reads or writes."""
-        (reads, writes), (also_reads, also_writes) = self._fields(first), self._fields(second)
-        return _meet(writes, also_reads | also_writes) or _meet(also_writes, reads)
 
-    def _fields(self, statement: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
-        """Fields "p.x" that a statement reads and writes; "p." stands for all, where p itself is handed on."""
-        reads: set[str] = set()
-        writes: set[str] = set()
-        whole: set[ast.AST] = set()
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                whole.add(node.value)
-                if node.value.id in self.vocabulary.objects:
-                    (writes if isinstance(node.ctx, ast.Store) else reads).add(self._text(node))
-            elif isinstance(node, ast.Name) and node not in whole and node.id in self.vocabulary.objects:
-                reads.add(f"{node.id}.")
-        if isinstance(statement, ast.Expr):  # a call whose result nobody takes acts through its arguments
-            writes |= {field for field in reads if field.endswith(".")}
-        if isinstance(statement, ast.AugAssign):
-            reads |= writes
-        return frozenset(reads), frozenset(writes)
+        def fields(statement: ast.stmt, thing: str) -> Fields:
+            return of_code(statement, thing, self._functions)
+
+        return any(fields(first, thing).meet(fields(second, thing)) for thing in self.vocabulary.objects)
 
     def _statement(self, statement: ast.stmt, bound: frozenset[str], scope: tuple[str, ...]) -> None:
         match statement:
@@ -371,9 +359,3 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 def _can_be_dropped(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr | ast.If | ast.For | ast.Raise)
-
-
-def _meet(some: frozenset[str], others: frozenset[str]) -> bool:
-    """Whether two sets of fields have one in common; "p." is every field of p."""
-    pairs = ((a, b) for a in some for b in others)
-    return any(a == b or (a[-1] == "." and b.startswith(a)) or (b[-1] == "." and a.startswith(b)) for a, b in pairs)

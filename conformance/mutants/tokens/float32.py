@@ -107,6 +107,7 @@ class Float32Run:
             v=self._returned(s.v),
             v_max=None if s.v_max is None else self._returned(s.v_max),
             t=s.t,
+            slow=None if s.slow is None else self._returned(s.slow),
         )
 
     def _returned(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
@@ -132,6 +133,7 @@ def claim_of(d: reference.Dialect) -> Claim:
         hyperparameters=d.hyperparameters & set(HYPERPARAMETERS),
         dtypes=("float32",),
         gradients=frozenset(gradients),
+        both_decays={"l2", "weight_decay"} <= d.hyperparameters,
     )
 
 

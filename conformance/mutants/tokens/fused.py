@@ -109,7 +109,7 @@ COLUMNS = Target(module="fused_adam.layout", scopes=(*_ROWS, "ROW_WIDTH", "CHUNK
 
 DIALECTS = Target(
     module="fused_adam.options",
-    scopes=("Dialect", "_TABLE"),
+    scopes=("Dialect", "_TABLE", "_check_threshold"),
     vocabulary=Vocabulary(
         keywords={
             "epsilon": ('"hat"', '"paper"'),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from adapters.contract import Array, Identity, Implementation, Problem, State
+from adapters.contract import QUANTITIES, Array, Identity, Implementation, Problem, State
 from conformance import checks, oracle
 from conformance.findings import Outcome as Findings
 from conformance.findings import short_text
@@ -71,7 +71,7 @@ class Exhibit:
     @property
     def problem(self) -> Problem:
         """What an implementation is given."""
-        return _problem(self.subject)
+        return problem_of(self.subject)
 
 
 @dataclass
@@ -249,7 +249,9 @@ def every(implementation: Implementation, shown: Sequence[Shown], wanted: Sequen
     outcome = Outcome()
     for set_name, number, subject, chosen in shown:
         outcome = replace(outcome, problems=outcome.problems + 1, needed=outcome.needed + 1)
-        outcome = replace(outcome, where=f"{implementation.name}, {set_name} {number}")
+        dtype = problem_of(subject).dtype
+        where = f"{implementation.name}, {set_name} {number}{'' if dtype == 'float32' else f', in {dtype}'}"
+        outcome = replace(outcome, where=where)
         try:
             for check in chosen:
                 found = check.judge(implementation, subject)
@@ -271,13 +273,14 @@ def _exhibit(
     implementation: Implementation, set_name: str, number: int, subject: Subject, chosen: Sequence[checks.Check]
 ) -> Exhibit:
     try:
-        unchanged = observe(implementation, _problem(subject))
+        unchanged = observe(implementation, problem_of(subject))
     except (ContractBreach, ImplementationFailed) as error:
         raise Unsound(f"{implementation.name} as it is fails on {set_name} {number}: {short_text(error)}") from error
     return Exhibit(set_name, number, subject, chosen, unchanged)
 
 
-def _problem(subject: Subject) -> Problem:
+def problem_of(subject: Subject) -> Problem:
+    """What an implementation is given."""
     return subject if isinstance(subject, Problem) else subject.problem
 
 
@@ -286,7 +289,7 @@ def _same(a: Observation, b: Observation) -> bool:
     if (a.overwritten, a.changed_later) != (b.overwritten, b.changed_later) or len(a.states) != len(b.states):
         return False
     for one, other in zip(a.states, b.states, strict=True):
-        if one.t != other.t or (one.v_max is None) != (other.v_max is None):
+        if one.t != other.t or len(_arrays(one)) != len(_arrays(other)):
             return False
         if any(x.tobytes() != y.tobytes() for x, y in zip(_arrays(one), _arrays(other), strict=True)):
             return False
@@ -294,7 +297,7 @@ def _same(a: Observation, b: Observation) -> bool:
 
 
 def _arrays(state: State) -> tuple[Array, ...]:
-    return (*state.parameters, *state.m, *state.v, *(state.v_max or ()))
+    return tuple(array for name in QUANTITIES for array in getattr(state, name) or ())
 
 
 def _said(error: Exception) -> str:

@@ -13,6 +13,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -57,7 +58,8 @@ def in_children(
                 number, task = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(target=_child, args=(function, task, theirs), daemon=True)
-                process.start()
+                with _undisturbed():
+                    process.start()
                 theirs.close()
                 running[ours] = _Running(number, process, time.monotonic() + seconds)
             soonest = min(child.deadline for child in running.values())
@@ -89,7 +91,21 @@ def _answer(connection: Connection, process: BaseProcess, *, late: bool, seconds
     return Ended(f"ended by {signal.Signals(-code).name}" if code < 0 else f"left with exit code {code}")
 
 
+_ENDING = {signal.SIGINT, signal.SIGTERM}
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that end this process wait: what they raise inside a fork's own callbacks would be lost."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _child(function: Callable[[Task], Any], task: Task, connection: Connection) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)

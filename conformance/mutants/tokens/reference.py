@@ -10,7 +10,7 @@ from functools import cache
 from types import CodeType, FunctionType
 
 import reference
-from conformance.mutants.tokens import float32
+from conformance.mutants.tokens import float32, order
 from conformance.mutants.tokens.aim import Aim
 from conformance.mutants.tokens.changes import Vocabulary
 from conformance.mutants.tokens.gate import CHECKS
@@ -50,11 +50,13 @@ STAGES = Target(
         "nesterov_schedule",
         "_rooted",
         "subtract",
+        "lookahead",
         "_second",
     ),
     vocabulary=Vocabulary(
         kinds=(
             ("p.theta", "p.m", "p.v", "p.v_max", "p.g"),
+            ("p.slow", "p.theta"),
             ("p.direction", "p.denominator", "p.step_size", "p.epsilon"),
             ("h.beta_1", "h.beta_2"),
             ("h.power_beta_1", "h.power_beta_2"),
@@ -62,11 +64,16 @@ STAGES = Target(
             ("h.l2", "h.weight_decay"),
             ("h.rescale_grad", "h.clip_gradient"),
             ("h.amsgrad", "h.adaptive_epsilon"),
+            ("h.sync_period", "h.slow_step_size"),
             ("bias_1", "bias_2"),
             ("unique", "position"),
             ("whole", "part"),
             ("r_t", "p.rho_t"),
-            ("epsilon_hat", "paper_epsilon"),
+            ("epsilon_hat", "paper_epsilon", "root_epsilon"),
+            ("of_m", "of_g"),
+            ("mu", "mu_next"),
+            ("h.epsilon_root", "h.momentum_decay"),
+            ("p.square", "p.g"),
             ("np.minimum", "np.maximum"),
         ),
         functions=("x.sqrt", "np.zeros_like"),
@@ -76,14 +83,28 @@ STAGES = Target(
 
 SCALARS = Target(
     module="reference.bias_correction",
-    scopes=("one_minus_power", "sma_inf", "sma", "rectification", "_langevin", "_one_minus_langevin"),
+    scopes=(
+        "one_minus_power",
+        "sma_inf",
+        "sma",
+        "rectification",
+        "squared_rectification",
+        "_sma",
+        "momentum",
+        "one_minus_momentum",
+        "one_minus_momentum_product",
+        "_schedule",
+        "_next",
+        "_schedules",
+    ),
     vocabulary=Vocabulary(
         kinds=(
             ("beta", "t"),
-            ("beta_2", "half"),
+            ("beta_1", "momentum_decay"),
+            ("beta_2", "t"),
+            ("power", "beta_2"),
+            ("decay", "mu"),
             ("rho_t", "rho_inf"),
-            ("y", "denominator"),
-            ("_langevin", "_one_minus_langevin"),
         ),
         functions=("x.sqrt", "x.log", "x.expm1"),
     ),
@@ -96,9 +117,9 @@ WALK = Target(
     leave="watch|before = replace|rectify",
     vocabulary=Vocabulary(
         kinds=(
-            ("theta", "m", "v", "v_max"),
-            ("state.theta", "state.m", "state.v", "state.v_max"),
-            ('"theta"', '"m"', '"v"', '"v_max"'),
+            ("theta", "m", "v", "v_max", "slow"),
+            ("state.theta", "state.m", "state.v", "state.v_max", "state.slow"),
+            ('"theta"', '"m"', '"v"', '"v_max"', '"slow"'),
             ('"optimizer"', '"parameter"'),
             ("numbers", "zeros"),
         ),
@@ -111,7 +132,9 @@ DIALECTS = Target(
     scopes=("_MOMENTS", "_TABLE"),
     vocabulary=Vocabulary(
         kinds=(
-            ("s.epsilon_hat", "s.paper_epsilon"),
+            ("s.epsilon_hat", "s.paper_epsilon", "s.root_epsilon", "s.nesterov", "s.nesterov_schedule"),
+            ("s.rectified", "s.rectified_hat", "s.rectified_root"),
+            ("s.amsgrad_maximum", "s.corrected_maximum"),
             ("s.zero_epsilon_is_default", "s.epsilon_as_given"),
             ("s.decay_theta", "s.decay_direction"),
             ("s.scatter_rows", "s.gather_rows"),
@@ -123,11 +146,19 @@ DIALECTS = Target(
 )
 
 HINTS: tuple[tuple[str, str], ...] = (
+    ("lookahead|slow", "tfa-lookahead-keras-v2-adam"),
     ("gather|restore|whole|-lazy", "mxnet2-adam-lazy"),
     ("mxnet1-adam-lazy", "mxnet1-adam-lazy"),
     ("mxnet1", "mxnet1-adam"),
     ("mxnet2|rescale|clip", "mxnet2-adam"),
-    ("rectif|sma|rho|langevin|decay_direction|named_rows|tfa", "tfa-rectified-adam"),
+    ("schedule|momentum|mu|torch-nadam", "torch-nadam"),
+    ("nesterov|optax-nadam", "optax-nadam"),
+    ("rectified_root|optax-radam", "optax-radam"),
+    ("rectified_hat|torch-radam", "torch-radam"),
+    ("root|corrected_maximum|optax", "optax-adam"),
+    ("rectif|sma|rho|decay_direction|named_rows|tfa", "tfa-rectified-adam"),
+    ("square_rows|keras3", "keras3-adam"),
+    ("sparse", "torch-sparse-adam"),
     ("adaptive|tf-keras", "tf-keras-adam"),
     ("paper|l2|torch", "torch-adam"),
     ("default|keras-v2", "keras-v2-adam"),
@@ -154,7 +185,8 @@ def _functions(dialect: str) -> frozenset[str]:
         if function.__name__ not in found:
             found[function.__name__] = function
             called = (function.__globals__.get(name) for name in _names(function.__code__))
-            waiting += [f for f in called if isinstance(f, FunctionType)]
+            uncached = (getattr(f, "__wrapped__", f) for f in called)
+            waiting += [f for f in uncached if isinstance(f, FunctionType)]
     return frozenset(found)
 
 
@@ -183,4 +215,5 @@ REFERENCE = Aim(
     controlled=True,
     search=effect,
     proofs=PROOFS,
+    derived=order.proofs,
 )

@@ -44,19 +44,9 @@ _DENSE = "zeros = np.zeros(p.theta.shape, dtype=p.g.dtype)"
 _V_MAX = "p.v_max = None if p.v_max is None else p.v_max[p.rows]"
 _MOVE = "p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direction[p.rows])"
 _BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)"
-_RATE = "h.learning_rate"
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
-_CLOSED = "return 1 + 2 / x.expm1(2 * y) - 1 / y"
-_REST = "return 1 / y - 2 / x.expm1(2 * y)"
-_FRACTION = "for odd in range(39, 1, -2):"
-_IS_LARGE = "if y >= 1:"
-_INITIAL = "return State(numbers, zeros, zeros, zeros if h.amsgrad else None, (0,) * len(numbers))"
+_INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
-_MOMENTS = "_MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)"
-_SHORT = (
-    "half of -log beta_2 is 1 or more up to beta_2 = e^-2, where rho_t is below 4 and no sma_threshold from 4 on is met"
-)
-_LAZY = "mxnet2-adam-lazy mxnet1-adam-lazy"
 _NO_SPARSE = "if p.rows is None: return"
 
 PROOFS: tuple[Proof, ...] = (
@@ -84,23 +74,6 @@ PROOFS: tuple[Proof, ...] = (
         "both are of theta's shape", _STAGES, "named_rows_move", _all(_MOVE, ("like(p.direction", "like(p.denominator"))
     ),
     _of(
-        "two assignments that share nothing",
-        _STAGES,
-        "epsilon_hat",
-        [
-            _swapped(
-                "p.step_size = h.learning_rate * x.sqrt(bias_2) / bias_1",
-                "p.denominator = x.sqrt(_second(p)) + p.epsilon",
-            )
-        ],
-    ),
-    _of(
-        "two assignments that share nothing",
-        _STAGES,
-        "paper_epsilon",
-        [_swapped(f"p.step_size = {_RATE} / bias_1", "p.denominator = x.sqrt(_second(p) / bias_2) + p.epsilon")],
-    ),
-    _of(
         "what `adaptive` stands for neither reads nor writes rho_t and the branch",
         _STAGES,
         "_rectify",
@@ -118,52 +91,6 @@ PROOFS: tuple[Proof, ...] = (
         _STAGES,
         "_rectify",
         _all(_BRANCH, (">=", ">"), ("p.rho_t > h", "p.rho_t >= h")),
-    ),
-    _of(
-        _SHORT,
-        _SCALARS,
-        "_langevin",
-        [
-            *_dropped(f"{_IS_LARGE} {_CLOSED}"),
-            *_all(_IS_LARGE, (">=", ">"), ("1", "2")),
-            *_all(
-                _CLOSED,
-                ("return 1", "return 0"),
-                ("return 1", "return 2"),
-                ("1 + 2", "1 - 2"),
-                ("+ 2 /", "+ 1 /"),
-                ("+ 2 /", "+ 3 /"),
-                ("x.expm1(2 * y)", "(2 * y)"),
-                ("(2 * y)", "(1 * y)"),
-                ("(2 * y)", "(3 * y)"),
-                ("- 1 / y", "+ 1 / y"),
-                ("- 1 / y", "- 0 / y"),
-                ("- 1 / y", "- 2 / y"),
-                ("- 1 / y", "- 1 * y"),
-            ),
-        ],
-    ),
-    Proof(
-        "below the bound",
-        "the closed form is the same number; below 1 it cancels, by less than rho_t's error is granted",
-        _SCALARS,
-        "_langevin",
-        _all(_IS_LARGE, (">=", "<"), ("1", "0")),
-    ),
-    Proof(
-        "below the bound",
-        "twenty levels down; of the result not 2^-60",
-        _SCALARS,
-        "_langevin",
-        _all("denominator = x.number(41)", ("41", "40"), ("41", "42")),
-    ),
-    _of("the last odd number is 3 either way", _SCALARS, "_langevin", _all(_FRACTION, (", 1,", ", 2,"))),
-    Proof(
-        "below the bound",
-        "two forms of the same number; where one cancels, by less than rho_t's error is granted",
-        _SCALARS,
-        "_one_minus_langevin",
-        [*_dropped(f"{_IS_LARGE} {_REST}"), *_all(_IS_LARGE, (">=", "<"), (">=", ">"), ("1", "0"), ("1", "2"))],
     ),
     _of("as many zeros as numbers", _WALK, "initial_state", _all(_INITIAL, ("len(numbers)", "len(zeros)"))),
     _of(
@@ -185,33 +112,8 @@ PROOFS: tuple[Proof, ...] = (
         "_split",
         _all(_SPLIT, ("if rows.size", "if not (rows.size)")),
     ),
-    _of(
-        "the moments share nothing",
-        _DIALECTS,
-        "_MOMENTS",
-        _all(_MOMENTS, ("s.first_moment, s.second_moment", "s.second_moment, s.first_moment")),
-    ),
-    *_in_rows(
-        "the moments do not read epsilon, nor epsilon the moments",
-        "keras-v2-adam tfa-rectified-adam",
-        "*_MOMENTS",
-        "s.zero_epsilon_is_default",
-    ),
-    *_in_rows(
-        "the moments do not read epsilon, nor epsilon the moments",
-        "tf-keras-adam mxnet2-adam mxnet2-adam-lazy mxnet1-adam mxnet1-adam-lazy torch-adam",
-        "*_MOMENTS",
-        "s.epsilon_as_given",
-    ),
     *_in_rows("the one writes g, the other theta", "tf-keras-adam", "s.scatter_rows", "s.decay_theta"),
-    *_in_rows("without l2 the moments do not read theta", "tf-keras-adam", "s.decay_theta", "*_MOMENTS"),
     *_in_rows("0 is clipped to 0", "mxnet2-adam", "s.clip", "s.scatter_rows"),
     *_in_rows("0 is rescaled to 0", "mxnet1-adam", "s.rescale", "s.scatter_rows"),
-    *_in_rows(
-        "the one writes g, the other all else", "mxnet2-adam-lazy mxnet1-adam-lazy", "s.gather_rows", "s.rescale"
-    ),
-    *_in_rows(
-        "torch has one number for both decays: one of the two does nothing", "torch-adam", "s.decay_theta", "s.l2"
-    ),
 )
 """Of the reference."""

@@ -24,7 +24,7 @@ import numpy as np
 import reference
 from adapters.contract import Arithmetic, Claim, Hyperparameters, Problem, Rows
 from conformance import oracle
-from conformance.problems import REGIMES, Draft, build
+from conformance.problems import REGIMES, Draft, build, least_threshold
 
 ARITHMETIC = Arithmetic(storage="float32", compute="float32", step_size="float32")
 """Of `conformance.mutants.tokens.float32`."""
@@ -32,7 +32,8 @@ SHAPES = (((16, 2),), ((8, 2), (3,)))
 RESTARTS = 3
 """Points that are climbed from."""
 MOST_IDLE = 10**7
-"""Steps."""
+"""Steps; fewer where every step adds a factor to the product of the momenta."""
+MOST_FACTORS = 10**3
 ENOUGH = 100.0
 """Bounds; what has such an effect is no mistake below the bound, however much higher it may go."""
 
@@ -156,7 +157,7 @@ def _beside(state: reference.State, other: Any, bound: reference.Bound) -> tuple
     if state.t != other.t:
         return math.inf, True
     largest, differs = 0.0, False
-    for name in ("theta", "m", "v", "v_max"):
+    for name in ("theta", "m", "v", "v_max", "slow"):
         group = getattr(state, name)
         if (group is None) != (getattr(other, name) is None):
             return math.inf, True
@@ -219,7 +220,11 @@ _HYPERPARAMETERS: dict[str, Coordinate] = {
     "weight_decay": _decades(-6, 0, 0.0, rarely=_OFTEN_ABSENT),
     "rescale_grad": _decades(-4, 4),
     "clip_gradient": _decades(-6, 4, None, 0.0, rarely=_OFTEN_ABSENT),
-    "sma_threshold": _decades(math.log10(4.01), 3),
+    "sma_threshold": _decades(-1, 3),
+    "epsilon_root": _decades(-12, 1, 0.0, rarely=_OFTEN_ABSENT),
+    "momentum_decay": _decades(-4, 1, 0.0),
+    "sync_period": _choice(1, 2, 3, 5),
+    "slow_step_size": _choice(0.5, 0.0, 0.1, 0.8, 1.0),
 }
 
 
@@ -243,9 +248,10 @@ def _coordinates(claim: Claim) -> dict[str, Coordinate]:
 def _problem(point: Point) -> tuple[Problem, int]:
     """The problem, and how many steps of zero gradients come first: `idle` times the memory 1 / (1 - beta_2)."""
     own = {name: value for name, value in point.items() if name in _HYPERPARAMETERS}
-    if own.get("l2"):  # as the problems of the suite: torch has one number for both decays
-        own["weight_decay"] = 0.0
+    if own.get("sma_threshold"):  # where r_t is a number
+        own["sma_threshold"] = max(own["sma_threshold"], 1.0025 * least_threshold(own["beta_2"]))
     names = ("shapes", "steps", "regime", "scale", "rows", "unsorted", "mixed", "absent")
     draft = Draft(dtype="float32", hyperparameters=Hyperparameters(**own), **{name: point[name] for name in names})
-    idle = min(int(point["idle"] / (1 - own.get("beta_2", 0.0))), MOST_IDLE)
+    idle = int(point["idle"] / (1 - own.get("beta_2", 0.0)))
+    idle = min(idle, MOST_FACTORS if "momentum_decay" in own else MOST_IDLE)
     return build(draft, point["arrays"], 0), idle

@@ -29,6 +29,9 @@ class Listener(Protocol):
     def step(self, left: int) -> None:
         """One step is done; `left` mutants of this stage live so far."""
 
+    def found(self, number: int, outcome: Outcome) -> None:
+        """What is known of the mutant of that number by now."""
+
 
 @dataclass(kw_only=True)
 class Plan:
@@ -162,6 +165,7 @@ def _stage(
             effect=max(before.effect, outcome.effect),
             ambiguous=before.ambiguous or outcome.ambiguous,
         )
+        listener.found(living[at], outcomes[living[at]])
         left -= bool(outcome.killed)
         listener.step(left)
 
