@@ -77,7 +77,7 @@ _run = None
 
 def start(parameters):
     global _run
-    _run = {name}().start([p.copy() for p in parameters], {hyperparameters})
+    _run = {name}({arguments}).start([p.copy() for p in parameters], {hyperparameters})
 
 
 def step(gradients):
@@ -152,12 +152,13 @@ def source_of(implementation: Implementation, hyperparameters: Any) -> str:
 
 
 def imported(implementation: Implementation) -> dict[str, str]:
-    """Where an adapter is imported from: `path`, what makes its file importable; `module`; `name`."""
+    """How an adapter is made: `path`, what makes its file importable; `module`; `name`; `arguments`."""
     cls = type(implementation)
     file = Path(inspect.getfile(cls)).resolve()
     path = "" if cls.__module__.startswith("adapters.") else f"sys.path.append({str(file.parent)!r})\n"
     module = cls.__module__ if cls.__module__.startswith(("adapters.", "conformance.")) else file.stem
-    return {"path": path, "module": module, "name": cls.__qualname__}
+    arguments = str(getattr(implementation, "constructed_with", ""))
+    return {"path": path, "module": module, "name": cls.__qualname__, "arguments": arguments}
 
 
 def gradient_text(g: Gradient) -> str:

@@ -74,7 +74,7 @@ _ADAPTER = """{path}
 from adapters.contract import Hyperparameters, Rows, State
 from {module} import {name}
 
-implementation = {name}()
+implementation = {name}({arguments})
 
 
 class Run:

@@ -36,6 +36,10 @@ SHOWN: dict[str, type[Twin]] = {
     "law-switched-on": procedures.DecayStaysOff,
     "law-groups": procedures.GroupRateIgnored,
     "law-late-group": procedures.LateGroupSharesCount,
+    "law-saved-groups": procedures.GroupsLoadedInReverse,
+    "law-change-after-load": procedures.LoadedRateComesBack,
+    "law-late-parameter": procedures.StatesWithoutGaps,
+    "law-large-count": procedures.CountSavedInSixteenBits,
     "step-count": state.CountNotReported,
 }
 """By the check: laws of elements, of company, of memory, of formats, of procedures; and t alone."""
