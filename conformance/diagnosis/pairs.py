@@ -9,7 +9,7 @@ end at its first step.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +32,12 @@ class _Seen:
     """Whether it makes other moments than the claim does."""
 
 
-def pairs(every: Sequence[Variant], screen: Sequence[Step]) -> Iterator[Variant]:
-    """The pairs to try, of every kind the simplest first."""
-    seen = [one for variant in every for one in _seen(variant, screen)]
+def pairs(every: Sequence[Variant], screen: Sequence[Step], tick: Callable[[str], None]) -> Iterator[Variant]:
+    """The pairs to try, of every kind the simplest first; tick: called with what is looked at, and may end it."""
+    seen = []
+    for variant in every:
+        tick(variant.words)
+        seen += _seen(variant, screen)
     whole = [one for one in seen if one.right >= {*MOMENTS}]
     after = [one for one in seen if not one.changes]
     rest = [one for one in seen if one.changes and one not in whole]

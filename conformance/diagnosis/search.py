@@ -116,7 +116,7 @@ def search(trails: Sequence[Trail], tick: Tick = lambda _: None, tick_pairs: Tic
             if searched.matches:
                 break
         else:
-            for pair in pairs.pairs([*fits, *paired(d)], hard):
+            for pair in pairs.pairs([*fits, *paired(d)], hard, tick_pairs):
                 tick_pairs(pair.words)
                 searched.pairs += 1
                 match = _tried(pair, ordered, None, hard)

@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 from suite_cli import ROOT, run
 
+import reference
 from adapters.contract import Claim, Hyperparameters, Problem
 from conformance.child import Child
 from conformance.diagnosis import diagnose, search
+from conformance.diagnosis.candidate import together
 from conformance.diagnosis.sentences import SENTENCES
 from conformance.diagnosis.trail import trail_of
 from conformance.laws import LAWS
@@ -310,3 +312,36 @@ def _python(file: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", file]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+# Pairs
+
+
+class HatAndCount(formula.EpsilonHatInTorch):
+    """Epsilon hat where the paper's is claimed, and t + 1 where t belongs."""
+
+    def bias_correction(self, w: Any, beta: Any) -> Any:
+        return w.scalar(1) - beta ** w.scalar(w.t + 1)
+
+
+def test_two_things_at_once_are_named_as_a_pair() -> None:
+    implementation = HatAndCount()
+    seen = [("general", n, p, True) for n, p in enumerate(subjects(implementation, "general", 40, 0))]
+    found = diagnose(implementation, seen, [], seed=0)
+    both = "epsilon hat instead of paper epsilon; and step count off by one: t + 1 where t belongs"
+    assert found.says == f"two things at once: {both}"
+    assert (found.tried > 250, found.pairs > 1000, found.facts) == (True, True, [])
+
+
+def test_two_changes_of_the_same_thing_are_no_pair() -> None:
+    d = reference.dialect("torch-adam")
+    by_words = {variant.words: variant for variant in search.paired(d)}
+    hat, unused = by_words["epsilon hat instead of paper epsilon"], by_words["epsilon is not used at all"]
+    late, stuck = by_words["the step count stays 1"], by_words["the step count sticks at 2"]
+    reset, uncorrected = by_words["v is never updated"], by_words["no bias correction of m"]
+    for a, b in ((hat, unused), (late, stuck), (reset, by_words["v is the squared gradient: v = g^2"])):
+        assert together(a, b) is None
+    for a, b in ((hat, late), (hat, reset), (hat, uncorrected), (reset, late)):
+        both = together(a, b)
+        assert both is not None
+        assert both.words == f"two things at once: {a.words}; and {b.words}"
