@@ -190,10 +190,9 @@ class _Writer:
 
     def said(self, place: Place) -> str:
         """What a number is."""
-        where = (
-            f"element {list(place.index)} of parameter {place.parameter}, after step {place.step} of run {place.run}"
-        )
-        return f"number_{self.places.index(place)}: {place.quantity}, {where}"
+        which = f"[{', '.join(map(str, place.index))}]" if place.index else ""
+        where = f"of parameter {place.parameter}, after step {place.step} of run {place.run}"
+        return f"number_{self.places.index(place)}: {place.quantity}{which} {where}"
 
     def _line(self, call: Call) -> list[str]:
         run = f"run_{call.run}"

@@ -34,7 +34,7 @@ class _Seen:
 
 def pairs(every: Sequence[Variant], screen: Sequence[Step], tick: Callable[[str], None]) -> Iterator[Variant]:
     """The pairs to try, of every kind the simplest first; tick: called with what is looked at, and may end it."""
-    seen = []
+    seen: list[_Seen] = []
     for variant in every:
         tick(variant.words)
         seen += _seen(variant, screen)

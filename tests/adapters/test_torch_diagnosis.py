@@ -78,6 +78,15 @@ def test_what_was_made_up_is_named_rightly_or_as_nothing_known(cls: type) -> Non
     assert told["facts"]
 
 
+def test_the_facts_say_that_it_is_the_number_of_elements() -> None:
+    _, told = diagnosed("invented_torch:PerElement", ("one-step",))
+    (fact,) = (fact for fact in told["facts"] if "number of elements" in fact)
+    shown = [part.split(" of ") for part in fact.rpartition(": ")[2].split(", ")]
+    assert len(shown) == 2
+    for ratio, number in shown:
+        assert float(ratio) == pytest.approx(1 / int(number), rel=0.02)  # theta is far larger than the step
+
+
 @pytest.mark.parametrize("cls", unlawful_torch.SHOWN, ids=lambda cls: cls.__name__)
 def test_what_only_a_law_or_t_shows_is_shown_by_a_script_of_torch_alone(cls: type, tmp_path: Path) -> None:
     check = unlawful_torch.SHOWN[cls]
