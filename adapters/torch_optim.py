@@ -33,6 +33,7 @@ from adapters.contract import (
 )
 from adapters.memory import copied
 from adapters.procedures import Group
+from adapters.torch_script import script
 
 _SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "weight_decay"})
 _SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
@@ -288,6 +289,14 @@ class _Adam(TorchAdapter):
     def reproduction(self, hyperparameters: Hyperparameters) -> str:
         """The same without an adapter."""
         return reproduction("torch.optim", "Adam", settings(hyperparameters) | dict(self.arguments))
+
+    def script(self) -> str:
+        """All that a run can do, without an adapter."""
+        return script("torch.optim", "Adam", self.arguments)
+
+    def script_settings(self, hyperparameters: Hyperparameters, *, new: bool) -> dict[str, Any]:
+        """What it is constructed with beside the path's arguments, and what a group holds."""
+        return settings(hyperparameters)
 
 
 class Loop(_Adam):

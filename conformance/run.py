@@ -134,16 +134,19 @@ def write_reports(done: Run, *, ndjson_file: Path | None, report: Path | None) -
         files[report / "report.ndjson"] = text
         files[report / "report.md"] = table.markdown(done.results, title(done.header), done.complaints)
         for result in done.results:
-            if result.diagnosis is not None and result.diagnosis.get("reproducer"):
-                files[report / reproducer_of(result.adapter)] = result.diagnosis["reproducer"]
+            told = result.diagnosis or {}
+            if told.get("reproducer"):
+                files[report / reproducer_of(result.adapter)] = told["reproducer"]
+            for check, text in told.get("scripts", {}).items():
+                files[report / reproducer_of(result.adapter, check)] = text
     for path, content in files.items():
         ndjson.write(path, content)
     return list(files)
 
 
-def reproducer_of(adapter: str) -> Path:
-    """Where the reproducer of an adapter stands, below the folder of the report."""
-    return Path("reproducers", f"{re.sub(r'[^A-Za-z0-9]+', '_', adapter).strip('_')}.py")
+def reproducer_of(adapter: str, check: str = "") -> Path:
+    """Where the reproducer of an adapter stands, below the folder of the report; check: of which, if of one."""
+    return Path("reproducers", f"{re.sub(r'[^A-Za-z0-9]+', '_', f'{adapter} {check}').strip('_')}.py")
 
 
 def title(header: dict[str, Any]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,34 @@ def quantities(state: State, i: int) -> Iterator[tuple[str, Array]]:
             yield name, arrays[i]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """One comparison of a law."""
+
+    step: int
+    parameter: int
+    name: str
+    obtained: Array
+    expected: Any
+    bound: Array
+    wrong: Array
+    when: int
+
+
+_listening: list[tuple[list[Compared], Callable[[], int]]] = []
+
+
+@contextmanager
+def comparisons(when: Callable[[], int] = lambda: 0) -> Iterator[list[Compared]]:
+    """All comparisons that laws make meanwhile: what a diagnosis makes a reproducer of. when: asked at each."""
+    heard: list[Compared] = []
+    _listening.append((heard, when))
+    try:
+        yield heard
+    finally:
+        _listening.pop()
+
+
 class Comparison:
     """Collects what a law finds on one problem: `outcome`, with the first finding."""
 
@@ -140,6 +169,8 @@ class Comparison:
         return self.outcome
 
     def _judge(self, step: int, i: int, name: str, obtained: Array, expected: Any, bound: Array, wrong: Array) -> None:
+        for heard, when in _listening:
+            heard.append(Compared(step, i, name, obtained, expected, bound, wrong, when()))
         if self.outcome.findings or not np.any(wrong):
             return
         expected = np.broadcast_to(expected, obtained.shape)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optax
 import pytest
 import wrong_optax
-from judging import command
+from judging import ROOT, command
 from judging import judged as judged_by_option
 
 from adapters.contract import Hyperparameters
@@ -149,3 +154,15 @@ def test_the_state_of_a_factory_that_is_given_has_no_hyperparameters() -> None:
 def test_a_state_of_more_than_moments_and_a_count_cannot_be_put() -> None:
     assert "state" in OptaxFactory("wrong_optax:plain").claim.procedures
     assert "state" not in OptaxFactory("wrong_optax:with_products").claim.procedures
+
+
+def test_the_reproducer_makes_the_factory_again(tmp_path: Path) -> None:
+    told = judged("wrong_optax:epsilon_hat", problems=4, only=("one-step",)).diagnosis
+    assert told is not None
+    (tmp_path / "again.py").write_text(told["reproducer"])
+    shutil.copy(wrong_optax.__file__, tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    made = [sys.executable, "again.py"]
+    done = subprocess.run(made, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert ": obtained " in done.stdout

@@ -36,6 +36,13 @@ judged = partial(judged_by_option, "torch-optimizer")
         ("wrong_torch:PassesOn", {}),
         ("wrong_torch:FewArguments", {}),
         ("wrong_torch:EpsilonHat", {"dialect": "tf-keras-adam"}),
+        ("torch.optim:RAdam", {}),
+        ("torch.optim:RAdam", {"dialect": "torch-radam", "kwargs": {"decoupled_weight_decay": True}}),
+        ("torch.optim:NAdam", {}),
+        ("torch.optim:NAdam", {"dialect": "torch-nadam", "kwargs": {"foreach": True}}),
+        ("fused_adam:RAdam", {"dialect": "torch-radam"}),
+        ("wrong_variants:PlainRAdam", {}),
+        ("wrong_variants:PlainNAdam", {}),
     ],
     ids=str,
 )
@@ -91,6 +98,11 @@ def test_a_state_of_more_than_moments_and_a_count_cannot_be_put() -> None:
         ("wrong_torch:FewArguments", {}, ""),
         ("wrong_torch:CoupledDespiteItsNameW", {}, "weight_decay"),
         ("wrong_torch:CoupledDespiteItsNameW", {"decay": "l2"}, "l2"),
+        ("torch.optim:RAdam", {}, "l2 weight_decay"),
+        ("torch.optim:NAdam", {}, "l2 weight_decay momentum_decay"),
+        ("torch.optim:NAdam", {"kwargs": {"momentum_decay": 0.004}}, "l2 weight_decay"),
+        ("torch.optim:NAdam", {"dialect": "torch-adam"}, "l2 weight_decay"),
+        ("wrong_torch:FewArguments", {"dialect": "torch-nadam"}, ""),
         ("fused_adam:Adam", {"dialect": "mxnet2-adam"}, None),
     ],
     ids=str,
@@ -102,6 +114,27 @@ def test_what_the_signature_has_is_claimed(path: str, about: dict[str, Any], cla
         return
     adam = {"learning_rate", "beta_1", "beta_2", "epsilon"}
     assert TorchClass(path, **about).claim.hyperparameters == adam | set(claimed.split())
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [
+        ("torch.optim:Adam", "torch-adam"),
+        ("torch.optim:AdamW", "torch-adam"),
+        ("torch.optim:RAdam", "torch-radam"),
+        ("fused_adam:RAdam", "torch-radam"),
+        ("torch.optim:NAdam", "torch-nadam"),
+        ("wrong_variants:PlainNAdam", "torch-nadam"),
+    ],
+)
+def test_the_dialect_is_what_name_and_signature_promise(path: str, dialect: str) -> None:
+    assert TorchClass(path).claim.dialect == dialect
+
+
+def test_the_foreach_radam_divides_by_zero() -> None:
+    """The declared deviation of torch-radam-foreach, found without being told."""
+    result = judged("torch.optim:RAdam", kwargs={"foreach": True})
+    assert {check["check"] for check in result.checks if check["failing"]} == {"epsilon-zero"}
 
 
 # What does not
@@ -157,7 +190,16 @@ def test_the_declared_arithmetic_is_what_the_bound_follows_from() -> None:
         ("torch.nn:Linear", {}, "accepted: a subclass of torch.optim.optimizer.Optimizer"),
         ("torch.optim:SGD", {}, "accepted: a class whose constructor takes betas; it takes params, lr, momentum"),
         ("wrong_torch:OtherState", {}, "exp_avg, exp_avg_sq, step (it holds step, exp_avg_sq, mine)"),
-        ("torch.optim:Adam", {"dialect": "tfa-rectified-adam"}, "dialect is 'tfa-rectified-adam'; accepted: "),
+        (
+            "torch.optim:Adam",
+            {"dialect": "tfa-rectified-adam"},
+            "dialect is 'tfa-rectified-adam'; accepted: what a torch optimizer can speak: torch-adam, torch-radam",
+        ),
+        (
+            "torch.optim:NAdam",
+            {"kwargs": {"momentum_decay": 1.0}},
+            "no momentum_decay, which the suite varies, or",
+        ),
         ("torch.optim:Adam", {"kwargs": {"lr": 1}}, "kwargs is {'lr': 1}; accepted: no lr, which the suite varies"),
         ("torch.optim:Adam", {"kwargs": {"amsgrad": True}}, "accepted: no amsgrad, which the suite varies, or False"),
         ("torch.optim:Adam", {"kwargs": {"fuzed": True}}, "accepted: arguments of torch.optim:Adam: foreach, maximize"),
@@ -184,9 +226,27 @@ def test_the_command_exits_with_what_the_gravest_says() -> None:
     wrong = command("--torch-optimizer", "wrong_torch:EpsilonHat", "--problems", "5")
     assert wrong.returncode == 1
     assert "again: python -m conformance run --torch-optimizer wrong_torch:EpsilonHat --check" in wrong.stderr
-    missing = command("--torch-optimizer", "nowhere:Adam", "--problems", "3")
-    assert missing.returncode == 2
-    assert "torch-optimizer is 'nowhere:Adam'" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("nowhere:Adam",), "torch-optimizer is 'nowhere:Adam'; accepted: one whose module imports here"),
+        (("torch.nn:Linear",), "torch-optimizer is 'torch.nn:Linear'; accepted: a subclass of torch.optim"),
+        (("torch.optim:RAdam", "--kwargs", '{"amsgrad": true}'), "kwargs is {'amsgrad': True}; accepted: "),
+        (
+            ("torch.optim:RAdam", "--kwargs", '{"nesterov": true}'),
+            "kwargs is {'nesterov': True}; accepted: arg",
+        ),
+        (("torch.optim:RAdam", "--dialect", "torch-ladam"), "invalid choice: 'torch-ladam' (choose from"),
+        (("torch.optim:RAdam", "--dialect", "optax-radam"), "dialect is 'optax-radam'; accepted: what a torch"),
+    ],
+    ids=str,
+)
+def test_the_command_refuses_what_it_cannot_test(words: tuple[str, ...], why: str) -> None:
+    done = command("--torch-optimizer", *words, "--problems", "3")
+    assert done.returncode == 2
+    assert why in " ".join(done.stderr.split())
 
 
 def test_the_printed_command_repeats_all_that_was_given() -> None:
