@@ -94,6 +94,9 @@ class TorchClass(TorchAdapter):
         self.name = path
         self._torch = torch
         self._class: Any = class_at(OPTION, path, (torch.optim.Optimizer,))
+        if issubclass(self._class, torch.optim.SparseAdam):
+            accepted = "a class that takes dense gradients; torch's SparseAdam is --adapter torch-sparse-adam"
+            raise ContractError(OPTION, path, accepted)
         self._kwargs = dict(kwargs or {})
         self._changes = dict(arithmetic or {})
         self._takes = arguments_of(self._class)

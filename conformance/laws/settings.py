@@ -25,6 +25,11 @@ from conformance.laws.procedures import (
 from conformance.laws.related import on_values, related, with_gradients
 from reference import dialect, stages
 
+_OF_A_PRODUCT = (
+    "nothing where the betas stay as they are: whoever carries beta^t as a product from step to step"
+    """ declares it, by --arithmetic '{"power_form": "product"}'"""
+)
+
 
 def configuration(implementation: Implementation, problem: Problem) -> Outcome:
     """An optimizer made from another's configuration alone has every one of its hyper-parameters.
@@ -65,7 +70,14 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
         h = replace(h, epsilon=value("epsilon", 0.0))
         problem = replace(problem, hyperparameters=h)
     n = len(problem.gradients)
-    return _with_changes(implementation, problem, {0: h, n // 3: other(h, names), 2 * n // 3: h})
+
+    def beside(names: frozenset[str]) -> Outcome:
+        return _with_changes(implementation, problem, {0: h, n // 3: other(h, names), 2 * n // 3: h})
+
+    found, betas = beside(names), names & {"beta_1", "beta_2"}
+    if found.findings and betas and not beside(names - betas).findings:
+        found.findings = [replace(found.findings[0], message=f"{found.findings[0].message}; {_OF_A_PRODUCT}")]
+    return found
 
 
 def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
