@@ -13,9 +13,12 @@ from conformance.findings import Finding, Outcome
 from conformance.laws.procedures import (
     OFF,
     Steps,
+    after_default,
     ask,
     ask_bytes,
+    changeable,
     copies,
+    exact,
     of_length,
     other,
     reach,
@@ -23,7 +26,6 @@ from conformance.laws.procedures import (
     value,
 )
 from conformance.laws.related import on_values, related, with_gradients
-from reference import dialect, stages
 
 _OF_A_PRODUCT = (
     "nothing where the betas stay as they are: whoever carries beta^t as a product from step to step"
@@ -61,21 +63,16 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
     beta^t as a product is given the same betas throughout. Where a constructor takes epsilon 0 for its default, which
     an assignment need not, epsilon is not 0.
     """
-    problem = of_length(problem, 6)
-    names = reach(implementation, "change")
-    if implementation.arithmetic(problem.dtype).power_form == "product":
-        names -= {"beta_1", "beta_2"}
+    problem = of_length(after_default(implementation, problem), 6)
     h = problem.hyperparameters
-    if not h.epsilon and stages.zero_epsilon_is_default in dialect(implementation.claim.dialect).stages:
-        h = replace(h, epsilon=value("epsilon", 0.0))
-        problem = replace(problem, hyperparameters=h)
+    new = other(h, changeable(implementation, problem))
     n = len(problem.gradients)
 
-    def beside(names: frozenset[str]) -> Outcome:
-        return _with_changes(implementation, problem, {0: h, n // 3: other(h, names), 2 * n // 3: h})
+    def beside(new: Hyperparameters) -> Outcome:
+        return _with_changes(implementation, problem, {0: h, n // 3: new, 2 * n // 3: h})
 
-    found, betas = beside(names), names & {"beta_1", "beta_2"}
-    if found.findings and betas and not beside(names - betas).findings:
+    found, same_betas = beside(new), replace(new, beta_1=h.beta_1, beta_2=h.beta_2)
+    if found.findings and new != same_betas and not beside(same_betas).findings:
         found.findings = [replace(found.findings[0], message=f"{found.findings[0].message}; {_OF_A_PRODUCT}")]
     return found
 
@@ -96,7 +93,7 @@ def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
             built_off = replace(problem, hyperparameters=off)
             outcome.add(_with_changes(implementation, built_off, {0: off, k: on}))
         if "save" in implementation.claim.procedures and name in reach(implementation, "save"):
-            found = Steps(implementation, replace(problem, hyperparameters=on))
+            found = Steps(implementation, exact(implementation, replace(problem, hyperparameters=on)))
             run = started(implementation, found.problem)
             found.take(run, 0, problem.gradients[:k])
             resumed = ask(implementation, "resume", copies(problem.parameters), off, ask_bytes(run, "save"))
