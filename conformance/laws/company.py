@@ -11,18 +11,24 @@ import numpy as np
 from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
 from conformance import oracle
 from conformance.findings import Outcome
-from conformance.laws.procedures import of_length
+from conformance.laws.procedures import Steps, of_length, other, started
 from conformance.laws.related import Comparison, each, on_values, quantities, related, states
 
 
 def determinism(implementation: Implementation, problem: Problem) -> Outcome:
-    """The same problem run again gives the same bits.
+    """The same problem run again gives the same bits, beside another optimizer that steps in turn.
 
     Nothing in any formula is random, and a new optimizer has no history: not the last one's state, and no
-    sum whose order the threads decide.
+    sum whose order the threads decide. What the other one was given and has seen, all of it other numbers, is its own.
     """
-    first = states(implementation, problem)
-    return Comparison(problem).same_runs(related(implementation, problem), first)
+    found, expected = Steps(implementation, problem), states(implementation, problem)
+    h = other(problem.hyperparameters, implementation.claim.hyperparameters - {"amsgrad"})
+    beside = replace(problem, hyperparameters=h)
+    run, neighbour = started(implementation, problem), started(implementation, beside)
+    for k, gradients in enumerate(problem.gradients[: len(expected)]):
+        found.take_of(beside, neighbour, k, (gradients,))
+        found.same_runs(found.take(run, k, (gradients,)), expected[k : k + 1], first=k)
+    return found.outcome
 
 
 def independence(implementation: Implementation, problem: Problem) -> Outcome:
