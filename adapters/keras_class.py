@@ -242,7 +242,8 @@ def _bases(tensorflow: Any) -> tuple[tuple[type, ...], tuple[type, ...], tuple[t
     """Keras 2's newer base and OptimizerV2, of TensorFlow's own Keras or of tf_keras; and Keras 3's base."""
     own = tensorflow.keras
     newer, legacy = [], []
-    families = [] if own.__version__.startswith("3") else [own.optimizers]
+    has_v2 = hasattr(own.optimizers.legacy.Optimizer, "get_slot")  # in Keras 3 it is there and says that it is not
+    families = [own.optimizers] if has_v2 else []
     with suppress(ImportError):
         import tf_keras
 
@@ -252,7 +253,7 @@ def _bases(tensorflow: Any) -> tuple[tuple[type, ...], tuple[type, ...], tuple[t
         legacy.append(optimizers.legacy.Optimizer)
     if not families:
         raise ImportError("a Keras 2: tf_keras, or TensorFlow up to 2.15")
-    keras3 = () if own.optimizers in families else (own.optimizers.Optimizer,)
+    keras3 = () if has_v2 else (own.optimizers.Optimizer,)
     return tuple(newer), tuple(legacy), keras3
 
 
