@@ -134,7 +134,7 @@ def large_count(claim: Claim, number: int) -> list[Draft]:
     rows = "dense" if "dense" in claim.gradients else "rows"
     settings = _one(claim, learning_rate=1.0, beta_2=FADED, amsgrad=True)
     return [
-        _draft(dtype, ((5,), (3, 2)), settings, 4, regime="alternating", rows=rows)
+        _draft(dtype, ((5,), (3, 2), (65, 17)), settings, 4, regime="alternating", rows=rows)
         for dtype in (*wide(claim), *_low(claim))
     ]
 

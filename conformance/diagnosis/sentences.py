@@ -12,7 +12,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "identity": "another code path ran than the one that is claimed",
         "informative": "the declared arithmetic is too coarse for any problem to tell something",
         "law-determinism": "the same problem gives other bits when it is run again: something is random, summed in any"
-        " order, or left behind by the optimizer before",
+        " order, left behind by the optimizer before, or shared with another one",
         "law-sign": "mirrored parameters and gradients do not give the mirrored trajectory: it rounds to one side,"
         " or treats signs differently",
         "law-scale": "gradients and epsilon scaled by a power of two do not give the scaled trajectory: something is"

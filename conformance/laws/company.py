@@ -13,19 +13,25 @@ from adapters.contract import Array, Gradient, Implementation, Precision, Proble
 from conformance import oracle
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
-from conformance.laws.procedures import ask, copies, of_length
+from conformance.laws.procedures import Steps, ask, copies, of_length, other, started
 from conformance.laws.related import Comparison, each, on_values, quantities, related, states
 from conformance.observe import ContractBreach, checked
 
 
 def determinism(implementation: Implementation, problem: Problem) -> Outcome:
-    """The same problem run again gives the same bits.
+    """The same problem run again gives the same bits, beside another optimizer that steps in turn.
 
     Nothing in any formula is random, and a new optimizer has no history: not the last one's state, and no
-    sum whose order the threads decide.
+    sum whose order the threads decide. What the other one was given and has seen, all of it other numbers, is its own.
     """
-    first = states(implementation, problem)
-    return Comparison(problem).same_runs(related(implementation, problem), first)
+    found, expected = Steps(implementation, problem), states(implementation, problem)
+    h = other(problem.hyperparameters, implementation.claim.hyperparameters - {"amsgrad"})
+    beside = replace(problem, hyperparameters=h)
+    run, neighbour = started(implementation, problem), started(implementation, beside)
+    for k, gradients in enumerate(problem.gradients[: len(expected)]):
+        found.take_of(beside, neighbour, k, (gradients,))
+        found.same_runs(found.take(run, k, (gradients,)), expected[k : k + 1], first=k)
+    return found.outcome
 
 
 def independence(implementation: Implementation, problem: Problem) -> Outcome:
