@@ -93,7 +93,14 @@ PROOFS: tuple[Proof, ...] = (
         "at equality the branch is ambiguous, and either is accepted",
         _STAGES,
         "_rectify",
-        _all(_BRANCH, (">=", ">"), ("p.rho_t > h", "p.rho_t >= h")),
+        _all(_BRANCH, (">=", ">"), ("p.rho_t > h", "p.rho_t >= h"), ("if inclusive", "if not (inclusive)")),
+    ),
+    Proof(
+        "below the bound",
+        "at equality the branch is ambiguous, and either is accepted",
+        _STAGES,
+        "rectified_hat",
+        _all("_rectify(p, h, x, epsilon_hat, inclusive=False)", ("False", "True")),
     ),
     Proof(
         "below the bound",
