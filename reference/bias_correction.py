@@ -33,7 +33,10 @@ def sma(beta_2: Any, t: int, x: Namespace) -> Any:
 
 
 def rectification(rho_t: Any, rho_inf: Any, x: Namespace) -> Any:
-    """r_t = sqrt((rho_t - 4)(rho_t - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho_t)); NaN between 2 and 4."""
+    """r_t = sqrt((rho_t - 4)(rho_t - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho_t)).
+
+    NaN where 2 or 4 lies between rho_t and rho_inf.
+    """
     return x.sqrt(quotient(rho_t - 4, rho_inf - 4) * quotient(rho_t - 2, rho_inf - 2) * (rho_inf / rho_t))
 
 
