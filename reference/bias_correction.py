@@ -37,7 +37,7 @@ def sma(beta_2: Any, t: int, x: Namespace) -> Any:
 
 
 def rectification(beta_2: Any, t: int, x: Namespace) -> Any:
-    """r_t of rho_t and rho_inf (Liu et al., Algorithm 2); NaN where its square is negative, as between 2 and 4."""
+    """r_t of rho_t and rho_inf (Liu et al., Algorithm 2); NaN where 2 or 4 lies between them."""
     return x.sqrt(_evaluated(_square, x, beta_2, t))
 
 

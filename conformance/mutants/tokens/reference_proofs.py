@@ -97,7 +97,14 @@ PROOFS: tuple[Proof, ...] = (
         "at equality the branch is ambiguous, and either is accepted",
         _STAGES,
         "_rectify",
-        _all(_BRANCH, (">=", ">"), ("p.rho_t > h", "p.rho_t >= h")),
+        _all(_BRANCH, (">=", ">"), ("p.rho_t > h", "p.rho_t >= h"), ("if inclusive", "if not (inclusive)")),
+    ),
+    Proof(
+        "below the bound",
+        "at equality the branch is ambiguous, and either is accepted",
+        _STAGES,
+        "rectified_hat",
+        _all("_rectify(p, h, x, epsilon_hat, inclusive=False)", ("False", "True")),
     ),
     _of("as many zeros as numbers", _WALK, "initial_state", _all(_INITIAL, ("len(numbers)", "len(zeros)"))),
     _of(
@@ -119,8 +126,18 @@ PROOFS: tuple[Proof, ...] = (
         "_split",
         _all(_SPLIT, ("if rows.size", "if not (rows.size)")),
     ),
-    *_in_rows("the one writes g, the other theta", "tf-keras-adam", "s.scatter_rows", "s.decay_theta"),
+    *_in_rows("the one reads the shape of theta alone", "tf-keras-adam keras3-adam", "s.scatter_rows", "s.decay_theta"),
     *_in_rows("0 is clipped to 0", "mxnet2-adam", "s.clip", "s.scatter_rows"),
     *_in_rows("0 is rescaled to 0", "mxnet1-adam", "s.rescale", "s.scatter_rows"),
+    *(
+        Proof(
+            "below the bound",
+            "theta less both, one after the other or together: the same sum, rounded otherwise",
+            _DIALECTS,
+            f"_TABLE.{row}",
+            [("s.decay_direction,", "s.decay_theta,")],
+        )
+        for row in ("optax-adam", "optax-nadam")
+    ),
 )
 """Of the reference."""
