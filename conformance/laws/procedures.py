@@ -129,7 +129,7 @@ class Steps(Comparison):
         if len(observed) < len(self.problem.gradients):
             return self.outcome  # the contract is broken, which has been found
         dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(self.problem.dtype)
-        for s in oracle.walk(dialect, a, self.problem, observed, hyperparameters):
+        for s in oracle.walk(dialect, a, self.problem, observed, hyperparameters, both=True):
             for i in range(len(self.problem.parameters)):
                 for quantities in (s.from_observed(i), s.free_running(i)):
                     for name, obtained, expected, bound in quantities:
