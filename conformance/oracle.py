@@ -286,7 +286,8 @@ def _of(both: Trajectory, k: int) -> Trajectory:
 def _with_arrays(x: Trajectory, made: Callable[[str], Iterable[Array]]) -> Trajectory:
     """made: the arrays of a field."""
     names = ("theta", "m", "v", "v_max", "update", "out_of_range")
-    return replace(x, **{name: tuple(made(name)) for name in names if getattr(x, name, None) is not None})
+    arrays: dict[str, Any] = {name: tuple(made(name)) for name in names if getattr(x, name, None) is not None}
+    return replace(x, **arrays)
 
 
 def _twice(g: Any) -> Any:
