@@ -29,6 +29,7 @@ from adapters.contract import (
     Rows,
 )
 from adapters.tensorflow_support import (
+    AFTER_LOAD,
     Bench,
     KerasAdapter,
     OptimizerRun,
@@ -170,13 +171,28 @@ class KerasClass(KerasAdapter):
         rows = () if no_rows else _ROWS
         left = left_out(self._takes, tuple(_SPELLING), self._kwargs)
         missing = tuple(sorted(_SPOKEN[dialect] - claimed))
+        known = procedures(frozenset(claimed - {"amsgrad"}), frozenset(claimed & self._variables()))
         return Claim(
             dialect=dialect,
             hyperparameters=frozenset(claimed),
             gradients=frozenset(("dense", "none", *rows)),
-            not_claimed=(*missing, *no_rows, *left, *_NOT_CLAIMED),
-            procedures=procedures(frozenset(claimed - {"amsgrad"}), frozenset(claimed & self._variables())),
+            # The base's deferred restoration, which is no doing of the class.
+            not_claimed=(*missing, *no_rows, *left, *_NOT_CLAIMED, *((AFTER_LOAD,) if self._v2 else ())),
+            procedures={name: p for name, p in known.items() if name != "state" or self._holds_moments_alone()},
         )
+
+    def _holds_moments_alone(self) -> bool:
+        """Whether a step leaves no variables but m, v and vhat, so that a state can be put."""
+        theta = np.ones(2, np.float32)
+        optimizer = self.optimizer(**self.arguments(Hyperparameters()))
+        before = 0 if self._v2 else len(optimizer.variables)
+        try:
+            self.fresh(optimizer, (theta,)).apply((theta,))
+        except Exception:  # a finding, which the checks make
+            return False
+        names = {*optimizer.get_slot_names()} if self._v2 else {"m", "v"}
+        made = len(optimizer.variables()) - 1 if self._v2 else len(optimizer.variables) - before
+        return names <= {"m", "v", "vhat"} and made == len(names)
 
     def _variables(self) -> frozenset[str]:
         """Hyper-parameters that the class keeps as variables, which a checkpoint holds."""

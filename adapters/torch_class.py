@@ -59,6 +59,10 @@ class _Run(TorchRun):
         shared = whole["param_groups"][0].get("step", 0)
         return tuple(_whole(whole["state"].get(i, {}).get("step", shared)) for i in range(len(self.parameters)))
 
+    def counted(self, own: Mapping[str, Any], t: int) -> dict[str, Any]:
+        """`TorchClass` claims "state" for no other place of the count."""
+        return {"t": t} if "t" in own else super().counted(own, t)
+
 
 def _whole(step: Any) -> int:
     """0 for what is no number: fused_adam's state of a dialect that torch does not have."""
@@ -101,7 +105,7 @@ class TorchClass(TorchAdapter):
         self._keys = self._group_keys()
         self.claim = self._claimed(dialect or "torch-adam", decay)
         self._probe()
-        self.claim = self._with_layouts(self.claim)
+        self.claim = self._without_state(self._with_layouts(self.claim))
 
     def identity(self) -> Identity:
         """Steps under ``TorchDispatchMode``, and whose ``step`` it was that torch's own hook saw."""
@@ -237,6 +241,19 @@ class TorchClass(TorchAdapter):
                 refused[layout] = f"{layout} parameters or gradients (a step raises {type(error).__name__})"
         not_claimed = (*claim.not_claimed, *refused.values())
         return replace(claim, layouts=LAYOUTS.difference(refused), not_claimed=not_claimed)
+
+    def _without_state(self, claim: Claim) -> Claim:
+        """The claim without "state" where a parameter's state holds more than moments and a count to be put."""
+        theta = np.ones(3, np.float32)
+        try:
+            run = self.start([theta], Hyperparameters())
+            run.step([theta])
+            own = {*run.optimizer.state_dict()["state"].get(0, ())}
+        except Exception:  # a finding, which the checks make
+            own = set()
+        if "step" in own <= {"step", "t", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"}:
+            return claim
+        return replace(claim, procedures={name: p for name, p in claim.procedures.items() if name != "state"})
 
     def _check_state(self, run: TorchRun, *, amsgrad: bool) -> None:
         (parameter,) = run.parameters

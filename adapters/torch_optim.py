@@ -50,6 +50,8 @@ def procedures(settings: frozenset[str], changed: frozenset[str] | None = None) 
         ),
         "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
         "late groups": Procedure(how="add_param_group"),
+        "saved groups": Procedure(how=f"{_SAVE}, of all groups"),
+        "state": Procedure(how="state_dict with other numbers in it, load_state_dict"),
     }
 
 
@@ -135,6 +137,28 @@ class TorchRun:
                 parameter.copy_(value)
         self.optimizer.load_state_dict(content["optimizer"])
 
+    def put(self, state: State) -> None:
+        """``state_dict`` with these numbers in it, and ``load_state_dict``; the parameters in place."""
+        whole = self.optimizer.state_dict()
+        own = whole["state"]
+        for i, parameter in enumerate(self.parameters):
+            moments = {"exp_avg": state.m[i], "exp_avg_sq": state.v[i]}
+            moments |= {} if state.v_max is None else {"max_exp_avg_sq": state.v_max[i]}
+            own[i] = {**own[i], **self.counted(own[i], state.t[i])}
+            own[i] |= {name: self._as(parameter, array) for name, array in moments.items()}
+            with self._torch.no_grad():
+                parameter.copy_(self._as(parameter, state.parameters[i]))
+        self.optimizer.load_state_dict(whole)
+
+    def counted(self, own: Mapping[str, Any], t: int) -> dict[str, Any]:
+        """What the count of a parameter's state becomes, of the kind that it is."""
+        step = own["step"]
+        return {"step": self._torch.full_like(step, t) if isinstance(step, self._torch.Tensor) else type(step)(t)}
+
+    def _as(self, parameter: Any, array: Array) -> Any:
+        """A tensor of the parameter's device and dtype."""
+        return _tensor(self._torch, array, parameter.device).to(parameter.dtype)
+
     def change(self, hyperparameters: Hyperparameters) -> None:
         """In every group."""
         for group in self.optimizer.param_groups:
@@ -192,9 +216,21 @@ class TorchAdapter:
         tensors = [parameter for group in dicts for parameter in group["params"]]
         return self.run(self._torch, self.construct(dicts, groups[0][1]), tensors, groups[0][1], self)
 
-    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> TorchRun:
-        """A new optimizer that has loaded what `TorchRun.save` made."""
-        run = self.start(parameters, hyperparameters)
+    def resume(
+        self,
+        parameters: Sequence[Array],
+        hyperparameters: Hyperparameters,
+        saved: bytes,
+        dtype: Precision | None = None,
+    ) -> TorchRun:
+        """A new optimizer that has loaded what `TorchRun.save` made; dtype: as in `start`."""
+        run = self.start(parameters, hyperparameters, dtype)
+        run.load(saved)
+        return run
+
+    def resume_groups(self, groups: Sequence[Group], saved: bytes) -> TorchRun:
+        """As `resume`, of several groups."""
+        run = self.start_groups(groups)
         run.load(saved)
         return run
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import reference
-from adapters.contract import HYPERPARAMETERS, Array, Claim, Identity, Implementation, Problem, State
+from adapters.contract import HYPERPARAMETERS, QUANTITIES, Array, Claim, Identity, Implementation, Problem, State
 from adapters.registry import ADAPTERS, Entry
 from conformance import oracle, problems
 from conformance.load import CannotTest, Missing, load
@@ -170,7 +170,7 @@ def refuse_same_bits(one: str, other: str, compared: int) -> None:
 
 def refuse_shared_arrays(one: Implementation, other: Implementation, mine: State, theirs: State) -> None:
     """Raise `CannotTest` where the two returned the same memory: then one result is compared with itself."""
-    for name in ("parameters", "m", "v", "v_max"):
+    for name in QUANTITIES:
         for a, b in zip(getattr(mine, name) or (), getattr(theirs, name) or (), strict=False):
             if np.may_share_memory(a, b):
                 raise CannotTest(f"{_both(one, other)}: both returned the same array of {name}; accepted: two results")
@@ -205,7 +205,7 @@ def compare(
                     obtained=obtained,
                     value=_seen_beside(value, ref_b, ref_a),
                     bound=np.asarray(e_a + e_b),
-                    branch=branch and quantity in ("parameters", "update"),
+                    branch=branch and quantity in oracle.BRANCHES,
                 )
 
 

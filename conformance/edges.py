@@ -120,13 +120,35 @@ def many_steps(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
+FADED = 1 - 2.0**-17
+"""beta_2 that has forgotten half of the first step after 100 000."""
+
+
+def large_count(claim: Claim, number: int) -> list[Draft]:
+    """Few steps, for what begins with many behind it. By rows where nothing else is claimed."""
+    rows = "dense" if "dense" in claim.gradients else "rows"
+    settings = _one(claim, learning_rate=1.0, beta_2=FADED, amsgrad=True)
+    return [
+        _draft(dtype, ((5,), (3, 2)), settings, 4, regime="alternating", rows=rows)
+        for dtype in (*wide(claim), *_low(claim))
+    ]
+
+
+def momenta(claim: Claim, number: int) -> list[Draft]:
+    """A momentum schedule whose product is still far from 0 after some steps."""
+    settings = _one(claim, beta_1=1 - 2.0**-7, momentum_decay=0.125)
+    return [_draft(dtype, ((5,), (3, 2)), settings, 8) for dtype in wide(claim)]
+
+
 def _low(claim: Claim) -> tuple[Precision, ...]:
     return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
 
 def _one(claim: Claim, **wanted: Any) -> Hyperparameters:
     """Hyper-parameters that float32 holds exactly; of those wanted, the ones that are claimed."""
-    values = {"learning_rate": 0.125, "beta_1": 0.875, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-10} | wanted
+    usual = {"learning_rate": 0.125, "beta_1": 0.875, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-10, "sync_period": 2}
+    values: dict[str, Any] = usual | wanted
+    values |= dict.fromkeys(claim.nonzero & {"amsgrad"}, True)
     values = {name: value for name, value in values.items() if name in claim.hyperparameters}
     return Hyperparameters(**with_allowed_decays(claim, values))
 
@@ -144,5 +166,7 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "betas": betas,
     "low-precision": low_precision,
     "many-steps": many_steps,
+    "large-count": large_count,
+    "momenta": momenta,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

@@ -18,6 +18,9 @@ import reference
 from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
 from conformance.formats import rounded as rounded_to
 
+BRANCHES = ("parameters", "update", "slow")
+"""What the rectified branch decides."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
@@ -59,6 +62,8 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         sma_threshold=rounded(h.sma_threshold, a.sma_threshold),
         epsilon_root=rounded(h.epsilon_root, a.epsilon),
         momentum_decay=h.momentum_decay,
+        sync_period=h.sync_period,
+        slow_step_size=rounded(h.slow_step_size, a.slow_step_size),
     )
 
 
@@ -94,7 +99,7 @@ def compare(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[Stat
                         obtained=obtained,
                         value=value,
                         bound=limit,
-                        branch=s.bound.branch and quantity in ("parameters", "update"),
+                        branch=s.bound.branch and quantity in BRANCHES,
                     )
 
 
@@ -138,11 +143,13 @@ def walk(
     states: Sequence[State],
     changed: Sequence[Hyperparameters] | None = None,
     *,
+    start: State | None = None,
     both: bool = False,
 ) -> Iterator[Step]:
     """The reference beside observed states, step by step.
 
     changed: the hyper-parameters of every step, where they are not the problem's throughout.
+    start: the state before the first step, where training does not begin with it.
     both: the steps from the observed states will be asked for, and are made together with those of the free run.
     """
     judges = {
@@ -150,9 +157,11 @@ def walk(
         for h in (problem.hyperparameters, *(changed or ()))
     }
     judge = judges[problem.hyperparameters]
-    observed = expected = reference.initial_state(problem.parameters, judge.h)
+    observed = expected = (
+        reference.initial_state(problem.parameters, judge.h) if start is None else to_reference(start, start.t)
+    )
     bound = reference.initial_bound(expected)
-    counts = step_counts(dialect, problem)
+    counts = step_counts(dialect, problem, start)
     for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
         given = [as_gradient(g) for g in gradients]
         judge = judges[changed[k]] if changed else judge
@@ -201,11 +210,17 @@ def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State
     )
 
 
-def step_counts(dialect: str, problem: Problem) -> list[tuple[int, ...]]:
-    """t of every parameter after every step."""
-    per_optimizer = reference.dialect(dialect).step_count == "optimizer"
-    present = np.array([[per_optimizer or g is not None for g in gradients] for gradients in problem.gradients])
-    return [tuple(counts) for counts in np.cumsum(present, axis=0).tolist()]
+def step_counts(dialect: str, problem: Problem, start: State | None = None) -> list[tuple[int, ...]]:
+    """t of every parameter after every step; start: as in `walk`."""
+    per_optimizer = one_count(dialect)
+    before = start.t if start else (0,) * len(problem.parameters)
+    present = [[per_optimizer or g is not None for g in gradients] for gradients in problem.gradients]
+    return [tuple(counts) for counts in np.cumsum([before, *present], axis=0)[1:].tolist()]
+
+
+def one_count(dialect: str) -> bool:
+    """Whether the optimizer has one t, which a parameter without gradient counts too; else t is the parameter's own."""
+    return reference.dialect(dialect).step_count == "optimizer"
 
 
 @dataclass(frozen=True)
@@ -285,8 +300,8 @@ def _of(both: Trajectory, k: int) -> Trajectory:
 
 def _with_arrays(x: Trajectory, made: Callable[[str], Iterable[Array]]) -> Trajectory:
     """made: the arrays of a field."""
-    names = ("theta", "m", "v", "v_max", "update", "out_of_range")
-    arrays: dict[str, Any] = {name: tuple(made(name)) for name in names if getattr(x, name, None) is not None}
+    names = [name for name, of in vars(x).items() if isinstance(of, tuple) and of and isinstance(of[0], np.ndarray)]
+    arrays: dict[str, Any] = {name: tuple(made(name)) for name in names}
     return replace(x, **arrays)
 
 
@@ -319,6 +334,8 @@ def _quantities(
     yield "v", observed.v[i], new.v[i], bound.v[i]
     if new.v_max is not None and bound.v_max is not None and observed.v_max is not None:
         yield "v_max", observed.v_max[i], new.v_max[i], bound.v_max[i]
+    if new.slow is not None and bound.slow is not None and observed.slow is not None:
+        yield "slow", observed.slow[i], new.slow[i], bound.slow[i]
 
 
 def _distance(state: reference.State, bound: reference.Bound, observed: reference.State, i: int) -> float:
@@ -334,8 +351,8 @@ def to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
     def exact(arrays: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
 
-    v_max = None if state.v_max is None else exact(state.v_max)
-    return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts)
+    v_max, slow = (None if group is None else exact(group) for group in (state.v_max, state.slow))
+    return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts, slow)
 
 
 def as_gradient(g: Gradient) -> Any:

@@ -60,6 +60,8 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "sma_threshold": (5.0, 4.5, 6.0, 20.0),
     "epsilon_root": (0.0, 1e-8, 1e-3, 1.0),
     "momentum_decay": (0.004, 0.0, 0.1, 1.0),
+    "sync_period": (2, 1, 3, 5),
+    "slow_step_size": (0.5, 0.8, 1 / 3, 1.0, 0.1, 0.0),
 }
 _STEPS = (3, 10, 1, 2, 25, 5)
 LATE: dict[Precision, int] = {"bfloat16": 2**8 + 5, "float16": 2**11 + 5}

@@ -11,7 +11,7 @@ import numpy as np
 import reference
 from conformance.diagnosis.candidate import Variant, swapped
 from reference import stages as s
-from reference.bias_correction import one_minus_power, rectification, sma, sma_inf
+from reference.bias_correction import one_minus_power, rectification, sma
 from reference.bound import RULES, Errors, Rule, branch_is_ambiguous, correction_errors
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64, Namespace, quotient
@@ -103,7 +103,7 @@ def rectified(
         p.rectified = bool(p.rho_t >= h.sma_threshold)
         inner(p, h, x)
         if p.rectified and factor:
-            r_t = rectification(p.rho_t, sma_inf(h.power_beta_2), x)
+            r_t = rectification(h.power_beta_2, p.t, x)
             p.step_size, p.direction = r_t * p.step_size, r_t * p.direction
         elif not p.rectified:
             if whole is s.rectified_hat:  # whose step without r_t has no sqrt(1 - beta_2^t)

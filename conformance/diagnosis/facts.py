@@ -8,7 +8,7 @@ import numpy as np
 
 from adapters.contract import Problem, Rows
 from conformance.diagnosis.places import holding
-from conformance.diagnosis.trail import QUANTITIES, Trail
+from conformance.diagnosis.trail import FIELDS, Trail
 
 _CONDITIONS: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
     ("amsgrad is on", lambda p: p.hyperparameters.amsgrad),
@@ -45,8 +45,8 @@ def facts(trails: Sequence[Trail]) -> list[str]:
 def _quantities(wrong: Sequence[Trail]) -> str:
     off = {name for t in wrong for step in t.claimed for (_, name), mask in step.wrong.items() if mask.any()}
     seen = {name for t in wrong for step in t.claimed for _, name in step.wrong}
-    right = [name for name in QUANTITIES if name in seen - off]
-    text = f"from the state observed before each step, {_list([n for n in QUANTITIES if n in off])} came out wrong"
+    right = [name for name in FIELDS if name in seen - off]
+    text = f"from the state observed before each step, {_list([n for n in FIELDS if n in off])} came out wrong"
     return f"{text}; {_list(right)} right" if right else text
 
 

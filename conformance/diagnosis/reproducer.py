@@ -12,7 +12,7 @@ import numpy as np
 from adapters.contract import Array, Gradient, Implementation, Rows
 from conformance import oracle
 from conformance.describe import describe
-from conformance.diagnosis.trail import QUANTITIES, Trail, fraction
+from conformance.diagnosis.trail import FIELDS, Trail, fraction
 
 MOST = 20_000
 """Numbers that a file may hold."""
@@ -117,7 +117,7 @@ def _first(trail: Trail) -> tuple[int, int, str, Array, Array] | None:
     for step in walked:
         for i in range(len(trail.problem.parameters)):
             for quantity, obtained, value, bound in step.free_running(i):
-                if quantity in QUANTITIES and np.any(fraction(obtained, value, bound) > 1):
+                if quantity in FIELDS and np.any(fraction(obtained, value, bound) > 1):
                     return step.number, i, quantity, value, bound
     return None
 

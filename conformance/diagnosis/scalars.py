@@ -24,6 +24,7 @@ CONSTANTS: dict[str, tuple[float, ...]] = {
     "l2": (0.01, 1e-4),
     "weight_decay": (0.01, 1e-4),
     "sma_threshold": (4.0, 5.0, 6.0),
+    "slow_step_size": (0.5, 0.8),
 }
 """Defaults that are in use somewhere."""
 
@@ -42,7 +43,7 @@ def set_to(name: str, value: Callable[[H], float]) -> Hyper:
 def candidates(d: reference.Dialect) -> Iterator[Variant]:
     """All of them, the simplest first."""
     have = [f.name for f in fields(H) if f.name in d.hyperparameters]
-    numbers = [name for name in have if name not in ("adaptive_epsilon", "amsgrad", "clip_gradient")]
+    numbers = [name for name in have if name not in ("adaptive_epsilon", "amsgrad", "clip_gradient", "sync_period")]
     make = partial(Variant, dialect=d)
     yield make(words="beta_1 and beta_2 are exchanged", h=_exchanged)
     for name in numbers:

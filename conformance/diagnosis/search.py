@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import reference
-from conformance.diagnosis import company, counts, directions, gradients, kept, moments, planted, scalars
+from conformance.diagnosis import ahead, company, counts, directions, gradients, kept, moments, planted, scalars
 from conformance.diagnosis.candidate import Candidate, Prediction, Variant
 from conformance.diagnosis.places import Place, holding
 from conformance.diagnosis.trail import Trail, fraction, values
+from conformance.oracle import BRANCHES
 
 TELLS = 0.5
 """Share of the unexplained elements that an explanation must tell from the claim: what allows everything does not."""
@@ -52,10 +53,12 @@ def known(d: reference.Dialect) -> Iterator[Candidate]:
     yield from moments.candidates(d)
     yield from gradients.candidates(d)
     yield from counts.candidates(d)
+    yield from ahead.candidates(d)
     yield from kept.candidates()
     yield from company.candidates()
     for other in reference.DIALECTS.values():
-        if not other.computes_as(d):
+        # Lookahead that is off is what it is around.
+        if not other.computes_as(d) and (d.looks_ahead or not other.looks_ahead):
             yield Variant(words=f"{_COMPUTES}{other.name}", dialect=other)
     yield from scalars.candidates(d)
     yield from planted.candidates(d.name)
@@ -161,7 +164,7 @@ class _Tally:
             off = fraction(obtained, value, limit)
             if self.place is not None:
                 off = np.where(self.place.select(trail, k, key[0]), off, 0.0)
-            if not (bound.branch and key[1] == "parameters"):  # either branch of the rectification is right
+            if not (bound.branch and key[1] in BRANCHES):  # either branch of the rectification is right
                 self.worst = max(self.worst, float(np.max(off, initial=0.0)))
             if self.worst > 1:
                 return False

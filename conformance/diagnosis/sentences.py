@@ -42,6 +42,14 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-caller-hyperparameters": "it changes the hyper-parameters that are the caller's",
         "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
         "law-late-group": "a group that is added late does not begin as the dialect says",
+        "law-absent": "a parameter without gradient changes in that step, or changes others",
+        "law-late-parameter": "saved before one parameter had a gradient and loaded, it goes on otherwise: the state"
+        " that is read is somebody else's",
+        "law-change-after-load": "a hyper-parameter that is changed between a load and the next step is not used in it",
+        "law-saved-groups": "saved and loaded, several parameter groups go on otherwise: one has another's"
+        " hyper-parameters or count",
+        "law-saved-momenta": "saved, loaded and continued it goes on otherwise: the product of momenta is another",
+        "law-large-count": "after 100 000 steps it goes on otherwise: the count, or its powers, do not reach so far",
         "law-late-load": "loaded after many steps it goes on otherwise: the count was stored in a narrow format",
         "law-reversed": "a reversed view does not give what a plain array gives: negative strides are not followed",
         "law-misaligned": "an array at an odd address does not give what a plain one gives",

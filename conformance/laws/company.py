@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows
+from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from conformance import oracle
 from conformance.findings import Outcome
+from conformance.laws.procedures import of_length
 from conformance.laws.related import Comparison, each, on_values, quantities, related, states
 
 
@@ -34,9 +37,7 @@ def independence(implementation: Implementation, problem: Problem) -> Outcome:
         company = _company(problem, changed)
         for k, (a, b) in enumerate(zip(related(implementation, company), expected, strict=False)):
             for i in set(range(n)) - {changed}:
-                found.equal(k + 1, i, "t", np.asarray(a.t[i]), b.t[i])
-                for (name, obtained), (_, wanted) in zip(quantities(a, i), quantities(b, i), strict=True):
-                    found.equal(k + 1, i, name, obtained, wanted)
+                _same(found, k, i, a, b)
     return found.outcome
 
 
@@ -54,6 +55,35 @@ def equal_parameters(implementation: Implementation, problem: Problem) -> Outcom
         for s in states(implementation, problem)
     ]
     return found.same_runs(related(implementation, twice), doubled)
+
+
+def absent(implementation: Implementation, problem: Problem) -> Outcome:
+    """A parameter without gradient in a step stays as it is, and the others move as if it had had one.
+
+    A step reads of a parameter its own gradient alone. So theta, m, v and v_max of a parameter with None are
+    bit-unchanged, t counts the step where it is the optimizer's, and every other parameter has the bits of a run
+    without None. Where t is the parameter's own, the steps of None are none to it: it has the bits of a run by itself
+    that leaves them out. The first and the last parameter lack every third gradient in turn, wherever another has one.
+    """
+    problem = of_length(problem, 4, 6)
+    found = Comparison(problem)
+    n = len(problem.parameters)
+    expected = related(implementation, problem) if n > 1 else ()
+    for i in sorted({0, n - 1}) if expected else ():
+        lacking = _lacking(problem, i)
+        counts = oracle.step_counts(implementation.claim.dialect, lacking)
+        run = related(implementation, lacking)
+        for k, (a, b) in enumerate(zip(run, expected, strict=False)):
+            for j in set(range(n)) - {i}:
+                _same(found, k, j, a, b)
+            found.equal(k + 1, i, "t", np.asarray(a.t[i]), counts[k][i])
+            if lacking.gradients[k][i] is None:
+                for name, obtained in quantities(a, i):
+                    start = problem.parameters[i] if name == "parameters" else np.zeros_like(problem.parameters[i])
+                    found.equal(k + 1, i, name, obtained, start if k == 0 else getattr(run[k - 1], name)[i])
+        if not oracle.one_count(implementation.claim.dialect):
+            _as_without(found, implementation, lacking, i, run)
+    return found.outcome
 
 
 def nonfinite(implementation: Implementation, problem: Problem) -> Outcome:
@@ -80,6 +110,37 @@ def nonfinite(implementation: Implementation, problem: Problem) -> Outcome:
             found.equal(k + 1, i, "m", a.m[i], np.nan, is_nan)
             found.equal(k + 1, i, "parameters", a.parameters[i], np.nan, is_nan)
     return found.outcome
+
+
+def _same(found: Comparison, k: int, i: int, a: State, b: State) -> None:
+    """Parameter i has the same state in both, after step k + 1."""
+    found.equal(k + 1, i, "t", np.asarray(a.t[i]), b.t[i])
+    for (name, obtained), (_, wanted) in zip(quantities(a, i), quantities(b, i), strict=True):
+        found.equal(k + 1, i, name, obtained, wanted)
+
+
+def _lacking(problem: Problem, i: int) -> Problem:
+    """The problem in which parameter i has no gradient in every third step, if another one has."""
+    steps = []
+    for k, step in enumerate(problem.gradients):
+        alone = all(g is None for j, g in enumerate(step) if j != i)
+        steps.append(step if k % 3 != 1 or alone else _at(step, i, None))
+    return replace(problem, gradients=tuple(steps))
+
+
+def _as_without(
+    found: Comparison, implementation: Implementation, problem: Problem, i: int, run: Sequence[State]
+) -> None:
+    """Parameter i moves as by itself in the steps that it has a gradient in."""
+    present = [k for k, step in enumerate(problem.gradients) if step[i] is not None]
+    alone = replace(
+        problem,
+        parameters=problem.parameters[i : i + 1],
+        gradients=tuple(problem.gradients[k][i : i + 1] for k in present),
+    )
+    for k, state in zip(present, related(implementation, alone), strict=False):
+        for (name, obtained), (_, wanted) in zip(quantities(run[k], i), quantities(state, 0), strict=True):
+            found.equal(k + 1, i, name, obtained, wanted)
 
 
 def _company(problem: Problem, i: int) -> Problem:

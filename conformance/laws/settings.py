@@ -13,9 +13,12 @@ from conformance.findings import Finding, Outcome
 from conformance.laws.procedures import (
     OFF,
     Steps,
+    after_default,
     ask,
     ask_bytes,
+    changeable,
     copies,
+    exact,
     of_length,
     other,
     reach,
@@ -23,7 +26,6 @@ from conformance.laws.procedures import (
     value,
 )
 from conformance.laws.related import on_values, related, with_gradients
-from reference import dialect, stages
 
 
 def configuration(implementation: Implementation, problem: Problem) -> Outcome:
@@ -56,16 +58,11 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
     beta^t as a product is given the same betas throughout. Where a constructor takes epsilon 0 for its default, which
     an assignment need not, epsilon is not 0.
     """
-    problem = of_length(problem, 6)
-    names = reach(implementation, "change")
-    if implementation.arithmetic(problem.dtype).power_form == "product":
-        names -= {"beta_1", "beta_2"}
+    problem = of_length(after_default(implementation, problem), 6)
     h = problem.hyperparameters
-    if not h.epsilon and stages.zero_epsilon_is_default in dialect(implementation.claim.dialect).stages:
-        h = replace(h, epsilon=value("epsilon", 0.0))
-        problem = replace(problem, hyperparameters=h)
+    new = other(h, changeable(implementation, problem))
     n = len(problem.gradients)
-    return _with_changes(implementation, problem, {0: h, n // 3: other(h, names), 2 * n // 3: h})
+    return _with_changes(implementation, problem, {0: h, n // 3: new, 2 * n // 3: h})
 
 
 def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
@@ -84,7 +81,7 @@ def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
             built_off = replace(problem, hyperparameters=off)
             outcome.add(_with_changes(implementation, built_off, {0: off, k: on}))
         if "save" in implementation.claim.procedures and name in reach(implementation, "save"):
-            found = Steps(implementation, replace(problem, hyperparameters=on))
+            found = Steps(implementation, exact(implementation, replace(problem, hyperparameters=on)))
             run = started(implementation, found.problem)
             found.take(run, 0, problem.gradients[:k])
             resumed = ask(implementation, "resume", copies(problem.parameters), off, ask_bytes(run, "save"))

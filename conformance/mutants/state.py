@@ -94,6 +94,41 @@ class NoneIsZero(TorchTwin):
         TorchTwin.update(self, slot, gradient, h)
 
 
+class NoneForgets(TorchTwin):
+    """A step without gradient sets the moments to 0.
+
+    State that is made anew where there is nothing to update. Exposed by a step without gradient, in m and v.
+    """
+
+    name = "mutant-none-forgets"
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        if gradient is None:
+            slot.m, slot.v = np.zeros_like(slot.m), np.zeros_like(slot.v)
+        TorchTwin.update(self, slot, gradient, h)
+
+
+class NoneShiftsGradients(TorchTwin):
+    """Gradients lie one after the other, those that are None left out; each is read where its parameter would be.
+
+    A flat buffer, and offsets that count every parameter. Exposed by a step without gradient, in the next parameter.
+    """
+
+    name = "mutant-none-shifts-gradients"
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        TorchTwin.count(self, slots, gradients)
+        flat = [np.ravel(g) for g in gradients if isinstance(g, np.ndarray)]
+        short = sum(slot.theta.size for slot in slots) - sum(g.size for g in flat)
+        self.flat = np.concatenate([*flat, np.zeros(short, slots[0].theta.dtype)])
+        self.offset = 0
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        read = self.flat[self.offset : self.offset + slot.theta.size].reshape(slot.theta.shape)
+        self.offset += slot.theta.size
+        TorchTwin.update(self, slot, None if gradient is None else read, h)
+
+
 # Moments
 
 

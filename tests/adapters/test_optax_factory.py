@@ -131,3 +131,21 @@ def test_arrays_of_the_caller_stay_the_callers() -> None:
     run.step([theta])
     assert (theta == 1).all()
     assert (first.parameters[0] == kept).all()
+
+
+def test_the_state_of_a_factory_that_is_given_has_no_hyperparameters() -> None:
+    given = OptaxFactory("optax:adam")
+    assert given.claim.procedures["save"].hyperparameters == frozenset()
+    assert {"change", "groups"}.isdisjoint(given.claim.procedures)
+    g = np.ones(2, np.float32)
+    run = given.start([g], Hyperparameters(learning_rate=0.5))
+    run.step([g])
+    resumed = given.resume([g], Hyperparameters(learning_rate=0.0), run.save())
+    kept = resumed._observed()
+    assert (resumed.step([g]).parameters[0] == kept.parameters[0]).all()
+    assert kept.t == (1,)
+
+
+def test_a_state_of_more_than_moments_and_a_count_cannot_be_put() -> None:
+    assert "state" in OptaxFactory("wrong_optax:plain").claim.procedures
+    assert "state" not in OptaxFactory("wrong_optax:with_products").claim.procedures

@@ -72,6 +72,13 @@ def test_the_report_says_what_was_tested_and_what_was_not() -> None:
     assert "aten._fused_adam_" in fused.identity["observed"]
 
 
+def test_a_state_of_more_than_moments_and_a_count_cannot_be_put() -> None:
+    assert "state" in TorchClass("torch.optim:Adam").claim.procedures
+    more = TorchClass("wrong_torch:MoreState").claim
+    assert "state" not in more.procedures
+    assert "procedure state" in more.without()
+
+
 @pytest.mark.parametrize(
     ("path", "about", "claimed"),
     [

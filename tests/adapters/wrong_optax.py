@@ -117,6 +117,29 @@ def raw_maximum(
     return optax.amsgrad(learning_rate, b1, b2, eps, bias_correction_nu=False)
 
 
+class Products(NamedTuple):
+    count: Any
+    mu: Any
+    nu: Any
+    products: Any
+
+
+def with_products(
+    learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+) -> optax.GradientTransformation:
+    """Right, with b1^t and b2^t carried in the state."""
+    inner = plain(learning_rate, b1, b2, eps)
+
+    def init(params: Any) -> Products:
+        return Products(*inner.init(params), jnp.ones(2))
+
+    def update(updates: Any, state: Products, params: Any = None) -> tuple[Any, Products]:
+        moved, new = inner.update(updates, State(*state[:3]), params)
+        return moved, Products(*new, state.products * jnp.array([b1, b2]))
+
+    return optax.GradientTransformation(init, update)
+
+
 WRONG: dict[str, str | None] = {
     "epsilon_hat": None,
     "epsilon_inside": None,

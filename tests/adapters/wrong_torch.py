@@ -243,6 +243,16 @@ class OtherState(torch.optim.Adam):
             state["mine"] = state.pop("exp_avg")
 
 
+class MoreState(torch.optim.Adam):
+    """Keeps something besides moments and a count."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        super().step()
+        for state in self.state.values():
+            state["mine"] = 0.5
+
+
 class AnotherOne(torch.optim.Adam):
     """What is constructed is not of this class."""
 

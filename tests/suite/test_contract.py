@@ -191,6 +191,14 @@ ADAM = {"dialect": "torch-adam", "hyperparameters": frozenset({"learning_rate", 
         ("claim.procedures['save'].how", "the framework's procedure in words", {"save": Procedure(how="")}),
         ("claim.procedures", '"groups" too', {"late groups": Procedure(how="add_param_group")}),
         *(
+            (
+                "claim.procedures",
+                '"save" and "groups" too',
+                {name: Procedure(how="x") for name in (half, "saved groups")},
+            )
+            for half in ("save", "groups")
+        ),
+        *(
             (f"claim.procedures['{name}'].hyperparameters", "l2, learning_rate", {name: given})
             for name in ("save", "change", "groups")
             for given in (
@@ -215,6 +223,8 @@ def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_
         "procedure configuration",
         "procedure groups",
         "procedure late groups",
+        "procedure saved groups",
+        "procedure state",
         "l2 brought back by save",
         "l2 changed between steps",
     )

@@ -22,7 +22,7 @@ from conformance.diagnosis import diagnose, search
 from conformance.diagnosis.sentences import SENTENCES
 from conformance.diagnosis.trail import trail_of
 from conformance.laws import LAWS
-from conformance.mutants import MUTANTS, TWINS, breaches, directions, formula, rows, state, unlawful
+from conformance.mutants import MUTANTS, TWINS, breaches, directions, formula, lookahead, rows, state, unlawful
 from conformance.mutants.twin import Twin, TwinRun
 from conformance.observe import observe
 from conformance.process import ChildEnd
@@ -62,6 +62,11 @@ NAMED: dict[type[Twin], str] = {
     directions.RadamPaperEpsilon: "paper epsilon instead of epsilon hat",
     directions.ThresholdIgnored: "sma_threshold is 5, whatever was asked",
     directions.NesterovWithoutGradient: "it computes optax-adam",
+    lookahead.SynchronisesOneStepLate: "Lookahead synchronises one step too late",
+    lookahead.SlowFromZeros: "the slow weights begin at 0",
+    lookahead.FastNotReset: "Lookahead moves the slow weights and not theta",
+    lookahead.SlowNotMoved: "Lookahead moves theta and not the slow weights",
+    lookahead.SlowShareExchanged: "slow_step_size and 1 - slow_step_size are exchanged",
     rows.AllRowsMove: "all rows move, not only those that the gradient names",
     state.StepCountOffByOne: "step count off by one: t + 1 where t belongs",
     state.CountSticks: "the step count sticks at 256 (bfloat16's last)",
@@ -92,10 +97,15 @@ AS_ITSELF: tuple[type[Twin], ...] = (
     rows.RowsStick,
     rows.DuplicatesDecayTwice,
     rows.UntouchedRowsDecay,
+    lookahead.SlowFromFirstStep,
+    lookahead.SynchronisesNamedRowsAlone,
+    lookahead.SynchronisesWithoutGradient,
     state.OnlyRemainderStored,
     state.OnlyFirstBlockStored,
     state.SecondVectorTwice,
     state.ZeroStaysZero,
+    state.NoneForgets,
+    state.NoneShiftsGradients,
 )
 """Named by their own docstring."""
 UNNAMED: dict[type[Twin], str] = {
@@ -120,6 +130,7 @@ SENTENCED: dict[type[Twin], str] = {
     unlawful.RoundsDown: "law-sign",
     unlawful.ScaledTogether: "law-independence",
     unlawful.Dithered: "law-determinism",
+    lookahead.SlowNotSaved: "law-save-load",
 }
 """Their numbers are the oracle's: the check that fails says what it shows."""
 
@@ -173,7 +184,7 @@ def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
-    modules = {m.__name__ for m in (formula, directions, rows, state, breaches, unlawful)}
+    modules = {m.__name__ for m in (formula, directions, rows, state, lookahead, breaches, unlawful)}
     assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *UNNAMED, *SENTENCED}
 
 

@@ -11,7 +11,7 @@ from conformance import direct
 from conformance.check import Check
 from conformance.laws import LAWS, PLACE
 from conformance.laws.related import Comparison
-from conformance.mutants import TWINS, formula, low_precision, memory, procedures, rows, state, unlawful
+from conformance.mutants import TWINS, formula, lookahead, low_precision, memory, procedures, rows, state, unlawful
 from conformance.mutants.twin import Twin
 from conformance.subjects import subjects
 
@@ -19,6 +19,7 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-determinism": unlawful.Dithered,
     "law-sign": unlawful.RoundsDown,
     "law-independence": unlawful.ScaledTogether,
+    "law-absent": state.NoneShiftsGradients,
     "law-nonfinite": unlawful.NanBecomesZero,
     "law-scale": formula.EpsilonInsideRoot,
     "law-zero-rate": formula.ZeroLearningRateIsDefault,
@@ -49,6 +50,11 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-save-load": procedures.PowersLostOnLoad,
     "law-load-into-other": procedures.SavedEpsilonKept,
     "law-late-load": procedures.CountCastOnLoad,
+    "law-late-parameter": procedures.StatesWithoutGaps,
+    "law-change-after-load": procedures.LoadedRateComesBack,
+    "law-saved-groups": procedures.GroupsLoadedInReverse,
+    "law-saved-momenta": procedures.MomentaCastOnLoad,
+    "law-large-count": procedures.CountSavedInSixteenBits,
     "law-configuration": procedures.ConfigurationDropsEpsilon,
     "law-change": procedures.ChangedRateIgnored,
     "law-switched-on": procedures.DecayStaysOff,
@@ -72,8 +78,17 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     memory.GradientTakenForRowMajor: {"law-transposed", "law-channels-last", "law-strided", "law-expanded"},
     procedures.CountNotSaved: {"law-save-load", "law-load-into-other", "law-late-load"},
     procedures.MaximumNotSaved: {"law-load-into-other"},
+    lookahead.SlowNotSaved: {"law-save-load", "law-load-into-other", "law-late-load"},
     procedures.CountCastOnLoad: {"law-late-load"},
     procedures.PowersLostOnLoad: {"law-save-load"},
+    procedures.ProductBeginsAnew: {"law-save-load"},
+    procedures.CountSavedInSixteenBits: {"law-large-count"},
+    procedures.CountSeenInSixteenBits: {"law-large-count"},
+    procedures.MomentaCastOnLoad: {"law-saved-momenta"},
+    procedures.StatesWithoutGaps: {"law-late-parameter"},
+    procedures.LoadedRateComesBack: {"law-change-after-load"},
+    procedures.GroupsLoadedInReverse: {"law-saved-groups"},
+    procedures.FirstCountLoaded: {"law-saved-groups"},
     procedures.LoadedInReverse: {"law-save-load", "law-load-into-other", "law-switched-on"},
     procedures.NewLearningRateKept: {"law-save-load", "law-load-into-other"},
     procedures.SavedEpsilonKept: {"law-load-into-other"},

@@ -50,11 +50,13 @@ STAGES = Target(
         "nesterov_schedule",
         "_rooted",
         "subtract",
+        "lookahead",
         "_second",
     ),
     vocabulary=Vocabulary(
         kinds=(
             ("p.theta", "p.m", "p.v", "p.v_max", "p.g"),
+            ("p.slow", "p.theta"),
             ("p.direction", "p.denominator", "p.step_size", "p.epsilon"),
             ("h.beta_1", "h.beta_2"),
             ("h.power_beta_1", "h.power_beta_2"),
@@ -62,6 +64,7 @@ STAGES = Target(
             ("h.l2", "h.weight_decay"),
             ("h.rescale_grad", "h.clip_gradient"),
             ("h.amsgrad", "h.adaptive_epsilon"),
+            ("h.sync_period", "h.slow_step_size"),
             ("bias_1", "bias_2"),
             ("unique", "position"),
             ("whole", "part"),
@@ -85,20 +88,23 @@ SCALARS = Target(
         "sma_inf",
         "sma",
         "rectification",
-        "_langevin",
-        "_one_minus_langevin",
+        "squared_rectification",
+        "_sma",
         "momentum",
-        "momentum_product",
-        "_momentum_products",
+        "one_minus_momentum",
+        "one_minus_momentum_product",
+        "_schedule",
+        "_next",
+        "_schedules",
     ),
     vocabulary=Vocabulary(
         kinds=(
             ("beta", "t"),
             ("beta_1", "momentum_decay"),
-            ("beta_2", "half"),
+            ("beta_2", "t"),
+            ("power", "beta_2"),
+            ("decay", "mu"),
             ("rho_t", "rho_inf"),
-            ("y", "denominator"),
-            ("_langevin", "_one_minus_langevin"),
         ),
         functions=("x.sqrt", "x.log", "x.expm1"),
     ),
@@ -111,9 +117,9 @@ WALK = Target(
     leave="watch|before = replace|rectify",
     vocabulary=Vocabulary(
         kinds=(
-            ("theta", "m", "v", "v_max"),
-            ("state.theta", "state.m", "state.v", "state.v_max"),
-            ('"theta"', '"m"', '"v"', '"v_max"'),
+            ("theta", "m", "v", "v_max", "slow"),
+            ("state.theta", "state.m", "state.v", "state.v_max", "state.slow"),
+            ('"theta"', '"m"', '"v"', '"v_max"', '"slow"'),
             ('"optimizer"', '"parameter"'),
             ("numbers", "zeros"),
         ),
@@ -140,6 +146,7 @@ DIALECTS = Target(
 )
 
 HINTS: tuple[tuple[str, str], ...] = (
+    ("lookahead|slow", "tfa-lookahead-keras-v2-adam"),
     ("gather|restore|whole|-lazy", "mxnet2-adam-lazy"),
     ("mxnet1-adam-lazy", "mxnet1-adam-lazy"),
     ("mxnet1", "mxnet1-adam"),
@@ -149,7 +156,7 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("rectified_root|optax-radam", "optax-radam"),
     ("rectified_hat|torch-radam", "torch-radam"),
     ("root|corrected_maximum|optax", "optax-adam"),
-    ("rectif|sma|rho|langevin|decay_direction|named_rows|tfa", "tfa-rectified-adam"),
+    ("rectif|sma|rho|decay_direction|named_rows|tfa", "tfa-rectified-adam"),
     ("square_rows|keras3", "keras3-adam"),
     ("sparse", "torch-sparse-adam"),
     ("adaptive|tf-keras", "tf-keras-adam"),
@@ -178,7 +185,8 @@ def _functions(dialect: str) -> frozenset[str]:
         if function.__name__ not in found:
             found[function.__name__] = function
             called = (function.__globals__.get(name) for name in _names(function.__code__))
-            waiting += [f for f in called if isinstance(f, FunctionType)]
+            uncached = (getattr(f, "__wrapped__", f) for f in called)
+            waiting += [f for f in uncached if isinstance(f, FunctionType)]
     return frozenset(found)
 
 

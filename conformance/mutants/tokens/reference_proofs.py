@@ -45,15 +45,8 @@ _V_MAX = "p.v_max = None if p.v_max is None else p.v_max[p.rows]"
 _MOVE = "p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direction[p.rows])"
 _BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)"
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
-_CLOSED = "return 1 + 2 / x.expm1(2 * y) - 1 / y"
-_REST = "return 1 / y - 2 / x.expm1(2 * y)"
-_FRACTION = "for odd in range(39, 1, -2):"
-_IS_LARGE = "if y >= 1:"
-_INITIAL = "return State(numbers, zeros, zeros, zeros if h.amsgrad else None, (0,) * len(numbers))"
+_INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
-_SHORT = (
-    "half of -log beta_2 is 1 or more up to beta_2 = e^-2, where rho_t is below 4 and no sma_threshold from 4 on is met"
-)
 _NO_SPARSE = "if p.rows is None: return"
 
 PROOFS: tuple[Proof, ...] = (
@@ -98,52 +91,6 @@ PROOFS: tuple[Proof, ...] = (
         _STAGES,
         "_rectify",
         _all(_BRANCH, (">=", ">"), ("p.rho_t > h", "p.rho_t >= h")),
-    ),
-    _of(
-        _SHORT,
-        _SCALARS,
-        "_langevin",
-        [
-            *_dropped(f"{_IS_LARGE} {_CLOSED}"),
-            *_all(_IS_LARGE, (">=", ">"), ("1", "2")),
-            *_all(
-                _CLOSED,
-                ("return 1", "return 0"),
-                ("return 1", "return 2"),
-                ("1 + 2", "1 - 2"),
-                ("+ 2 /", "+ 1 /"),
-                ("+ 2 /", "+ 3 /"),
-                ("x.expm1(2 * y)", "(2 * y)"),
-                ("(2 * y)", "(1 * y)"),
-                ("(2 * y)", "(3 * y)"),
-                ("- 1 / y", "+ 1 / y"),
-                ("- 1 / y", "- 0 / y"),
-                ("- 1 / y", "- 2 / y"),
-                ("- 1 / y", "- 1 * y"),
-            ),
-        ],
-    ),
-    Proof(
-        "below the bound",
-        "the closed form is the same number; below 1 it cancels, by less than rho_t's error is granted",
-        _SCALARS,
-        "_langevin",
-        _all(_IS_LARGE, (">=", "<"), ("1", "0")),
-    ),
-    Proof(
-        "below the bound",
-        "twenty levels down; of the result not 2^-60",
-        _SCALARS,
-        "_langevin",
-        _all("denominator = x.number(41)", ("41", "40"), ("41", "42")),
-    ),
-    _of("the last odd number is 3 either way", _SCALARS, "_langevin", _all(_FRACTION, (", 1,", ", 2,"))),
-    Proof(
-        "below the bound",
-        "two forms of the same number; where one cancels, by less than rho_t's error is granted",
-        _SCALARS,
-        "_one_minus_langevin",
-        [*_dropped(f"{_IS_LARGE} {_REST}"), *_all(_IS_LARGE, (">=", "<"), (">=", ">"), ("1", "0"), ("1", "2"))],
     ),
     _of("as many zeros as numbers", _WALK, "initial_state", _all(_INITIAL, ("len(numbers)", "len(zeros)"))),
     _of(
