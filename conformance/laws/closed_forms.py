@@ -149,9 +149,10 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
     of = reference.dialect(implementation.claim.dialect).stages
     decays, rectified = bool({stages.decay_theta, stages.decay_direction} & {*of}), stages.rectified in of
     gradients = [np.zeros(theta.shape) for theta in problem.parameters]
+    counts = oracle.step_counts(implementation.claim.dialect, problem)
     slow = Slow(h, back=1)
     for s in bounds(implementation, problem, observed) if observed else ():
-        for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
+        for i, t in enumerate(counts[s.number - 1]):
             g = problem.gradients[s.number - 1][i]
             gradients[i] = np.maximum(gradients[i], np.abs(_dense(g, problem.parameters[i])))
             if g is None:

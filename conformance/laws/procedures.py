@@ -173,7 +173,7 @@ class Steps(Comparison):
     ) -> Outcome:
         """As `as_reference`, of a problem with as many gradients as there are states. start: as in `oracle.walk`."""
         dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(problem.dtype)
-        for s in oracle.walk(dialect, a, problem, observed, hyperparameters, start=start):
+        for s in oracle.walk(dialect, a, problem, observed, hyperparameters, start=start, both=True):
             for i in range(len(problem.parameters)):
                 for quantities in (s.from_observed(i), s.free_running(i)):
                     for name, obtained, expected, bound in quantities:

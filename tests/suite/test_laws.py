@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from suite_cli import run
-from test_mutants import named
 
 from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Precision, Problem
 from adapters.registry import ADAPTERS
@@ -120,7 +118,10 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     procedures.GroupRateIgnored: {"law-groups"},
     procedures.LateGroupSharesCount: {"law-late-group"},
 }
-"""Agreement with the oracle accepts these: they differ from it by less than its bound, or on other problems."""
+"""Agreement with the oracle accepts these: they differ from it by less than its bound, or on other problems.
+
+Seen in test_mutants.py, which runs every mutant once.
+"""
 
 
 def named_law(law: Check) -> str:
@@ -137,18 +138,12 @@ def test_a_law_is_seen_to_fail(law: Check) -> None:
     assert not any(law.judge(twin(), problem).findings for problem in drawn)
 
 
-@pytest.mark.parametrize("mutant", BY_LAWS_ALONE, ids=lambda mutant: mutant.__name__)
-def test_agreement_alone_accepts_what_a_law_rejects(mutant: type[Twin]) -> None:
-    ended = run(named(mutant), options=("--profile", "smoke"))
-    assert (ended.code, ended.failing(named(mutant))) == (1, BY_LAWS_ALONE[mutant])
-
-
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.__name__)
 def test_no_law_that_applies_is_about_nothing(twin: type[Twin]) -> None:
     implementation = twin()
     for law in LAWS:
         if law.applies(implementation.claim):
-            drawn = subjects(implementation, law.problems, 120, 0)
+            drawn = subjects(implementation, law.problems, 60, 0)
             told = sum(law.judge(implementation, problem).compared > 0 for problem in drawn)
             assert told >= len(drawn) / 4, law.name  # some problems have one parameter, or no value in any gradient
 
