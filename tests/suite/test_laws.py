@@ -143,7 +143,7 @@ def test_no_law_that_applies_is_about_nothing(twin: type[Twin]) -> None:
     implementation = twin()
     for law in LAWS:
         if law.applies(implementation.claim):
-            drawn = subjects(implementation, law.problems, 60, 0)
+            drawn = subjects(implementation, law.problems, 120, 0)
             told = sum(law.judge(implementation, problem).compared > 0 for problem in drawn)
             assert told >= len(drawn) / 4, law.name  # some problems have one parameter, or no value in any gradient
 
