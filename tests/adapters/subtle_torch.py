@@ -1,4 +1,4 @@
-"""`wrong_torch.Plain` with what shows seldom: late in a run, in some lists and tensors, in `.grad`, under a schedule."""
+"""`wrong_torch.Plain` with what shows seldom: late in a run, in some lists and tensors, in `.grad`, by a schedule."""
 
 from __future__ import annotations
 
