@@ -47,6 +47,13 @@ class LookaheadRun(OptimizerRun):
         )
         return replace(super().state(), slow=slow)
 
+    def put(self, state: State) -> None:
+        """By assignment to the variables of both."""
+        super().put(state)
+        for i, variable in enumerate(self._bench.variables):
+            if state.slow is not None:
+                self._slot(self._bench.optimizer, i, variable, "slow").assign(state.slow[i])
+
     def change(self, hyperparameters: Hyperparameters) -> None:
         """By assignment: the wrapper takes an assignment to another's name without a word."""
         wrapper = self._bench.optimizer

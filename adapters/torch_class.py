@@ -44,6 +44,7 @@ _SPOKEN: Mapping[str, frozenset[str]] = {
 """Dialects, and what of the spelling they have besides learning rate, betas and epsilon."""
 _ONE_COUNT = ("keras-v2-adam", "tf-keras-adam")
 """Their t advances for parameters without gradient too; a torch optimizer's state of such a parameter says nothing."""
+_CHANGE = "a change of torch's"
 _NOT_CLAIMED = (
     "the same bits at any place in a tensor",
     "closure",
@@ -104,6 +105,9 @@ class TorchClass(TorchAdapter):
         self.name = path
         self._torch = torch
         self._class: Any = class_at(OPTION, path, (torch.optim.Optimizer,))
+        if issubclass(self._class, torch.optim.SparseAdam):
+            accepted = "a class that takes dense gradients; torch's SparseAdam is --adapter torch-sparse-adam"
+            raise ContractError(OPTION, path, accepted)
         self._kwargs = dict(kwargs or {})
         self._changes = dict(arithmetic or {})
         self._takes = arguments_of(self._class)
@@ -115,25 +119,38 @@ class TorchClass(TorchAdapter):
         self.claim = self._without_state(self._with_layouts(self.claim))
 
     def identity(self) -> Identity:
-        """Steps under ``TorchDispatchMode``, and whose ``step`` it was that torch's own hook saw."""
+        """Steps under ``TorchDispatchMode``, whose ``step`` it was that torch's own hook saw, and that it leaves the
+        process as it was.
+        """
         from torch.optim.optimizer import register_optimizer_step_post_hook
 
         observed: set[str] = set()
         theta = np.ones(3, np.float32)
+        self._torch.set_grad_enabled(True)  # a step before may have left them as the next one does
+        self._torch.rand(1)
+        before = self._process()
         hook = register_optimizer_step_post_hook(lambda o, *_: observed.add(_step_of(type(o))))
         try:
             for hyperparameters in self._probes():
                 run = self.start([theta], hyperparameters)
                 observe(partial(run.step, [theta]), observed)
+            observed |= {f"{_CHANGE} {name}" for name, value in self._process().items() if value != before[name]}
         finally:
             hook.remove()
+            self._torch.set_grad_enabled(True)
         framework, version = package_of(self._class.__module__, "torch")
         return Identity(
             framework=framework,
             version=version,
             required=frozenset({_step_of(self._class)}),
+            excluded=frozenset(f"{_CHANGE} {name}" for name in before),
             observed=frozenset(observed),
         )
+
+    def _process(self) -> dict[str, Any]:
+        """What belongs to the whole process, and no step may leave otherwise."""
+        generator = self._torch.get_rng_state().numpy().tobytes()
+        return {"grad mode": self._torch.is_grad_enabled(), "random generator": generator}
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """What torch code in Python is: scalars in double, rounded where they meet the elements.

@@ -55,6 +55,8 @@ class Run:
     missing: list[Result] = field(default_factory=list)
     """Adapters that were not asked for and cannot be tested here."""
     complaints: list[str] = field(default_factory=list)
+    elsewhere: list[deviations.Deviation] = field(default_factory=list)
+    """Declared deviations of implementations that are not in this run, where the file is a caller's own."""
 
     @property
     def code(self) -> ExitCode:
@@ -84,7 +86,9 @@ def run(plan: Plan, reporter: Reporter) -> Run:
     absent = [r for r in results if not plan.named and r.missing]
     kept = [r for r in results if r not in absent]
     header["expected"] = [r.adapter for r in kept]
-    return Run(header=header, results=kept, missing=absent, complaints=sorted(complaints))
+    ours = deviations.is_ours(plan.deviations)
+    elsewhere = [entry for entry in entries if entry.implementation not in plan.adapters and not ours]
+    return Run(header=header, results=kept, missing=absent, complaints=sorted(complaints), elsewhere=elsewhere)
 
 
 def look(plan: Plan, adapter: str, reporter: Reporter) -> Result:

@@ -41,7 +41,7 @@ def large_count(implementation: Implementation, problem: Problem) -> Outcome:
     if "save" in implementation.claim.procedures:
         resuming: Any = implementation
         other, saved = each(problem.parameters, np.ones_like), ask_bytes(run, "save")
-        run = guarded(told(resuming.resume, problem), other, problem.hyperparameters, saved)
+        run = guarded(told(resuming.resume, problem), other, replace(problem.hyperparameters), saved)
     rest = replace(problem, gradients=problem.gradients[1:])
     observed = found.take_of(rest, run, 0, rest.gradients)
     if not observed:
@@ -54,7 +54,7 @@ def large_count(implementation: Implementation, problem: Problem) -> Outcome:
 
 
 def far_state(problem: Problem, *, together: bool) -> State:
-    """A state that `FAR` steps may have left: m of the size of theta, and v of its square and above 0."""
+    """A state that `FAR` steps may have left: m and slow weights of the size of theta, v of its square and above 0."""
 
     def numbers(change: Callable[[Array], Array]) -> tuple[Array, ...]:
         return each(problem.parameters, lambda theta: rounded(change(theta.astype(np.float64)), problem.dtype))
@@ -65,5 +65,6 @@ def far_state(problem: Problem, *, together: bool) -> State:
         m=numbers(lambda theta: theta / 4),
         v=v,
         v_max=each(v, lambda array: 2 * array) if problem.hyperparameters.amsgrad else None,
+        slow=numbers(lambda theta: theta * 3 / 4) if problem.hyperparameters.sync_period is not None else None,
         t=tuple(FAR if together else FAR + i for i in range(len(problem.parameters))),
     )

@@ -34,10 +34,12 @@ def related(implementation: Implementation, problem: Problem) -> tuple[State, ..
     return states(implementation, problem, again=True)
 
 
-def bounds(implementation: Implementation, problem: Problem, run: Sequence[State]) -> Iterator[oracle.Step]:
-    """The reference beside a run, with the bound of a free-running trajectory."""
+def bounds(
+    implementation: Implementation, problem: Problem, run: Sequence[State], *, both: bool = False
+) -> Iterator[oracle.Step]:
+    """The reference beside a run, with the bound of a free-running trajectory; both: as `oracle.walk` says."""
     arithmetic = implementation.arithmetic(problem.dtype)
-    return oracle.walk(implementation.claim.dialect, arithmetic, problem, run)
+    return oracle.walk(implementation.claim.dialect, arithmetic, problem, run, both=both)
 
 
 def not_held(implementation: Implementation, problem: Problem) -> Outcome | None:
@@ -59,7 +61,7 @@ def agree(implementation: Implementation, problem: Problem, run: Sequence[State]
     if refused is not None:
         return refused
     counts = oracle.step_counts(implementation.claim.dialect, problem)
-    for s in bounds(implementation, problem, run):
+    for s in bounds(implementation, problem, run, both=True):
         for i, t in enumerate(counts[s.number - 1]):
             found.equal(s.number, i, "t", np.asarray(run[s.number - 1].t[i]), t)
             for quantities_of in (s.from_observed, s.free_running):
@@ -149,8 +151,8 @@ class Comparison:
 
     def within(self, step: int, i: int, name: str, obtained: Array, expected: Any, bound: Any) -> None:
         """|obtained - expected| <= bound, which is infinite where either result is accepted."""
-        bound = np.broadcast_to(bound, obtained.shape)
-        ambiguous = np.isposinf(bound)
+        bound = np.broadcast_to(bound, obtained.shape) if np.shape(bound) != obtained.shape else np.asarray(bound)
+        ambiguous = bound == np.inf
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             error = np.abs(obtained.astype(np.float64) - expected)
             fraction = np.where((error > 0) & ~ambiguous, error / bound, 0.0)

@@ -72,7 +72,7 @@ def late_load_continues(implementation: Implementation, problem: Problem) -> Out
     found.take(run, 0, problem.gradients[:k])
     saved = ask_bytes(run, "save")
     uninterrupted = found.take(run, k, problem.gradients[k:])
-    resumed = ask(implementation, "resume", copies(problem.parameters), problem.hyperparameters, saved)
+    resumed = ask(implementation, "resume", copies(problem.parameters), replace(problem.hyperparameters), saved)
     return found.same_runs(found.take(resumed, k, problem.gradients[k:]), uninterrupted, first=k)
 
 
@@ -123,8 +123,8 @@ def changed_after_load(implementation: Implementation, problem: Problem) -> Outc
     found = Steps(implementation, problem)
     run = started(implementation, problem)
     before = found.take(run, 0, problem.gradients[:k])
-    resumed = ask(implementation, "resume", each(problem.parameters, np.ones_like), h, ask_bytes(run, "save"))
-    ask(resumed, "change", new)
+    resumed = ask(implementation, "resume", each(problem.parameters, np.ones_like), replace(h), ask_bytes(run, "save"))
+    ask(resumed, "change", replace(new))
     after = found.take(resumed, k, problem.gradients[k:])
     return found.as_reference((*before, *after), (h,) * k + (new,) * len(after))
 

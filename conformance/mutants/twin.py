@@ -371,6 +371,7 @@ class TwinRun:
         for i, slot in enumerate(self.slots):
             slot.theta, slot.m, slot.v = (copied(arrays[i]) for arrays in (state.parameters, state.m, state.v))
             slot.v_max = None if state.v_max is None else copied(state.v_max[i])
+            slot.slow = None if state.slow is None else copied(state.slow[i])
             slot.t = state.t[i]
 
     def configuration(self) -> bytes:
@@ -396,6 +397,7 @@ def twin_claim(
         "late groups": Procedure(how="TwinRun.add_group"),
         "saved groups": Procedure(how="pickle of the slots of all groups"),
         "state": Procedure(how="TwinRun.put"),
+        "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
     }
     return Claim(dialect=dialect, hyperparameters=hyperparameters, gradients=gradients, procedures=how)
 

@@ -128,6 +128,15 @@ def test_the_command_exits_with_what_happened(words: tuple[str, ...], code: int,
     assert (ended.returncode, text in ended.stderr) == (code, True), ended.stderr
 
 
+def test_parameters_come_in_trees_of_more_than_one_kind() -> None:
+    """A dict of tuples where there are two: a list is not all that optax is given."""
+    arrays = [np.full(n, n, np.float32) for n in (2, 3)]
+    run = OptaxFactory("optax:adam").start(arrays, Hyperparameters())
+    assert [*run.parameters] == ["00000", "00001"]
+    assert [theta.shape for theta in run.step(arrays).parameters] == [(2,), (3,)]
+    assert judged("wrong_optax:lists_alone", only=("one-step",)).verdict is Verdict.DOES_NOT_CONFORM
+
+
 def test_arrays_of_the_caller_stay_the_callers() -> None:
     theta = np.ones(2, np.float32)
     run = OptaxFactory("optax:adam").start([theta], Hyperparameters())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +13,14 @@ from judging import command
 from judging import judged as judged_by_option
 
 import fused_adam
-from adapters.contract import ContractError, Hyperparameters
+from adapters.contract import ContractError, Hyperparameters, Problem
 from adapters.torch_class import TorchClass
-from conformance import checks
+from conformance import checks, promote
 from conformance.given import Given
 from conformance.load import CannotTest, load
+from conformance.subjects import subjects
 from conformance.verdict import Verdict
+from golden import Case
 
 judged = partial(judged_by_option, "torch-optimizer")
 
@@ -66,6 +70,8 @@ def test_the_report_says_what_was_tested_and_what_was_not() -> None:
     reason = "(the argument weight_decay is decoupled: W at the end of the class's name; --decay says otherwise)"
     assert f"l2 {reason}" in adamw.not_claimed
     assert "foreach (left at its default)" in adamw.not_claimed
+    own = "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False"
+    assert f"its own defaults {own} (every problem gives them)" in adamw.not_claimed
     few = judged("wrong_torch:FewArguments", problems=1)
     assert {"amsgrad", "l2", "weight_decay"} <= set(few.not_claimed)
     assert few.identity is not None
@@ -159,6 +165,15 @@ def test_another_class_behind_the_name_is_seen() -> None:
     assert "step of torch.optim.adam:Adam" in finding["message"]
 
 
+@pytest.mark.parametrize(("name", "what"), [("LeavesGradModeOff", "grad mode"), ("SeedsEveryStep", "random generator")])
+def test_a_step_leaves_the_process_as_it_was(name: str, what: str) -> None:
+    adapter = TorchClass(f"wrong_torch:{name}")
+    (finding,) = checks.identity(adapter.identity()).findings
+    assert finding.message.startswith(f'operation "a change of torch\'s {what}" ran')
+    assert torch.is_grad_enabled()
+    assert not checks.identity(TorchClass("wrong_torch:Plain").identity()).findings
+
+
 def test_a_step_that_raises_is_a_crash() -> None:
     result = judged("wrong_torch:Raises", problems=1)
     assert (result.verdict, result.reason) == (
@@ -193,6 +208,7 @@ def test_the_declared_arithmetic_is_what_the_bound_follows_from() -> None:
         ("wrong_torch:Adam", {}, "torch-optimizer is 'wrong_torch:Adam'; accepted: one of wrong_torch's: AnotherOne,"),
         ("wrong_torch:factory", {}, "accepted: a class; factory is a function"),
         ("torch.nn:Linear", {}, "accepted: a subclass of torch.optim.optimizer.Optimizer"),
+        ("torch.optim:SparseAdam", {}, "a class that takes dense gradients; torch's SparseAdam is --adapter torch-spa"),
         ("torch.optim:SGD", {}, "accepted: a class whose constructor takes betas; it takes params, lr, momentum"),
         ("wrong_torch:OtherState", {}, "exp_avg, exp_avg_sq, step (it holds step, exp_avg_sq, mine)"),
         (
@@ -259,6 +275,22 @@ def test_the_printed_command_repeats_all_that_was_given() -> None:
     assert given.words() == """--torch-optimizer a:B --dialect torch-adam --kwargs '{"x": "y z"}' --decay l2"""
     assert given.name == "a:B(x='y z')"
     assert Given(**given.order()) == given
+
+
+def test_the_words_that_repeat_a_finding_promote_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Which case it is; that it is stored and replayed, tests/golden shows."""
+    about = {"dialect": "tf-keras-adam", "kwargs": {"amsgrad": False}, "arithmetic": {"powers": "float32"}}
+    given = Given(option="torch-optimizer", path="wrong_torch:EpsilonHat", **about)
+    kept: list[Case] = []
+    monkeypatch.setattr(promote, "add", lambda case, folder: (kept.append(case), folder)[1])
+    words = f"{given.words()} --check one-step --problem 3 --problems 40 --seed 0 --id x --folder {tmp_path}"
+    assert promote.main(shlex.split(words)) == 0
+    (case,) = kept
+    (problem,) = subjects(load(given.path, given), "general", 40, 0)[3:4]
+    assert isinstance(problem, Problem)
+    assert (case.id, case.steps) == ("tf-keras-adam/promoted/x", len(problem.gradients))
+    assert [theta.shape for theta in case.parameters] == [theta.shape for theta in problem.parameters]
+    assert case.description.startswith("met by one-step on wrong_torch:EpsilonHat")
 
 
 def test_arrays_of_the_caller_stay_the_callers() -> None:
