@@ -151,6 +151,32 @@ def test_the_foreach_radam_divides_by_zero() -> None:
 # What does not
 
 
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("DecayStopsAfterFifty", "long-run"),
+        ("MaximumStopsAfterFifty", "long-run"),
+        ("DtypeOfTheFirst", "law-mixed-dtypes"),
+        ("OnlySixtyFour", "law-sizes"),
+        ("OnlyTheFirstHundredThousands", "law-sizes"),
+        ("GradientBecomesMoment", "caller-arrays"),
+        ("DecayOfTheFirstRate", "law-change"),
+        ("StridedIsNotShrunk", "law-strided"),
+        ("SmallRatesRounded", "one-step"),
+        ("SmallEpsilonsRounded", "one-step"),
+    ],
+)
+def test_what_shows_seldom_is_shown(name: str, check: str) -> None:
+    result = judged(f"subtle_torch:{name}", problems=120, only=[check])
+    assert [c["check"] for c in result.checks if c["failing"]] == [check]
+
+
+def test_an_optimizer_that_takes_the_gradient_away_is_told_so() -> None:
+    result = judged("subtle_torch:GradientTaken", problems=1, only=["one-step"])
+    assert result.verdict is Verdict.CRASHED
+    assert "parameters[0].grad after step() is 'None'; accepted: the tensor that it was before" in result.reason
+
+
 def test_a_name_is_a_promise_that_can_be_broken() -> None:
     assert judged("wrong_torch:CoupledDespiteItsNameW").verdict is Verdict.DOES_NOT_CONFORM
     assert judged("wrong_torch:CoupledDespiteItsNameW", decay="l2").verdict is Verdict.CONFORMS

@@ -79,7 +79,7 @@ def test_the_gate_is_every_environment_of_an_adapter_and_the_matrix(label: str) 
 def test_every_environment_of_the_gate_writes_the_report_that_the_matrix_reads() -> None:
     for section in ("testenv:{keras, keras3, mxnet, mxnet1, torch, optax}", "testenv:triton"):
         commands = tox()[section]["commands"]
-        assert "conformance run --environment {env_name} --profile quick" in commands
+        assert "conformance run --environment {env_name} --profile {env:CONFORMANCE_PROFILE:quick}" in commands
         assert "--ndjson {tox_root}/.reports/{env_name}.ndjson" in commands
     matrix = tox()["testenv:matrix"]
     assert "python -m conformance matrix" in matrix["commands"]

@@ -1,0 +1,106 @@
+"""`wrong_torch.Plain` with what shows seldom: late in a run, in some lists and tensors, in `.grad`, under a schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from wrong_torch import Plain
+
+
+class DecayStopsAfterFifty(Plain):
+    """No decay from step 51 on."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        late = self.state[p].get("step", 0) >= 50
+        super().update(p, g, h | {"weight_decay": 0.0} if late else h)
+
+
+class MaximumStopsAfterFifty(Plain):
+    """AMSGrad's maximum stays from step 51 on."""
+
+    def maximum(self, s: dict[str, Any]) -> Any:
+        return s["max_exp_avg_sq"] if s["step"] > 50 else super().maximum(s)
+
+
+class DtypeOfTheFirst(Plain):
+    """What is not of the first parameter's dtype is corrected as in the step before."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        self.late = p.dtype != h["params"][0].dtype
+        super().update(p, g, h)
+
+    def bias(self, t: int, b1: float, b2: float) -> tuple[float, float]:
+        return super().bias(max(1, t - self.late), b1, b2)
+
+
+class OnlySixtyFour(Plain):
+    """From the 65th parameter on nothing is done: a list that a kernel takes no more of."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        if all(p is not q for q in h["params"][64:]):
+            super().update(p, g, h)
+        elif not self.state[p]:
+            super().update(p, torch.zeros_like(p), h | {"weight_decay": 0.0})
+
+
+class OnlyTheFirstHundredThousands(Plain):
+    """Elements behind 200 000 stay."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if p.numel() > 200_000:
+            p.view(-1)[200_000:] = self.before
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        self.before = p.reshape(-1)[200_000:].clone()
+        super().update(p, g, h)
+
+
+class GradientBecomesMoment(Plain):
+    """The first moment begins in the memory of the first gradient."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        fresh = not self.state[p]
+        super().update(p, g, h)
+        if fresh and not h["weight_decay"] and h["betas"][0] < 1:
+            self.state[p]["exp_avg"] = g.mul_(1 - h["betas"][0])
+
+
+class GradientTaken(Plain):
+    """`.grad` is None afterwards."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        p.grad = None
+
+
+class DecayOfTheFirstRate(Plain):
+    """Decoupled decay goes on with the learning rate of the first step."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        self.first = h.setdefault("first", h["lr"])
+        super().update(p, g, h)
+
+    def shrink(self, p: Any, lr: float, decay: float) -> None:
+        super().shrink(p, self.first, decay)
+
+
+class StridedIsNotShrunk(Plain):
+    """Parameters with gaps or transposed do not decay."""
+
+    def shrink(self, p: Any, lr: float, decay: float) -> None:
+        if p.is_contiguous():
+            super().shrink(p, lr, decay)
+
+
+class SmallRatesRounded(Plain):
+    """A learning rate below 1e-4 becomes 1e-4."""
+
+    def move(self, p: Any, m: Any, v: Any, bias_1: float, bias_2: float, lr: float, eps: float) -> None:
+        super().move(p, m, v, bias_1, bias_2, max(lr, 1e-4) if lr else lr, eps)
+
+
+class SmallEpsilonsRounded(Plain):
+    """An epsilon below 1e-8 becomes 1e-8."""
+
+    def move(self, p: Any, m: Any, v: Any, bias_1: float, bias_2: float, lr: float, eps: float) -> None:
+        super().move(p, m, v, bias_1, bias_2, lr, max(eps, 1e-8) if eps else eps)
