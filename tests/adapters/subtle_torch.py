@@ -1,4 +1,4 @@
-"""`wrong_torch.Plain` with what shows seldom: late in a run, in some lists and tensors, in `.grad`, under a schedule."""
+"""`wrong_torch.Plain` with what shows seldom: late in a run, in lists and tensors, in `.grad`, under a schedule."""
 
 from __future__ import annotations
 
