@@ -23,7 +23,8 @@ NAMES = {{"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}}
 
 
 def leaves(parameters):
-    return [torch.nn.Parameter(torch.from_numpy(p).to(getattr(torch, DTYPE))) for p in parameters]
+    tensors = map(torch.from_numpy, parameters)
+    return [torch.nn.Parameter(t.bfloat16() if DTYPE == "bfloat16" else t) for t in tensors]
 
 
 def start(groups):

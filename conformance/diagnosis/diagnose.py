@@ -28,7 +28,7 @@ FAILING, PASSING = 16, 16
 MOST_SCRIPTS, MOST_TRIED = 5, 8
 """Checks that get one, and problems that are tried for each."""
 UNKNOWN = "matches nothing known"
-_BY_VALUE = ("one-step", "free-running", "equal-shapes", "clip-gradient-zero", "golden", "direct")
+_BY_VALUE = ("one-step", "free-running", "equal-shapes", "clip-gradient-zero", "golden", "direct", "long-run")
 _NAMED_BY_VALUES = (*_BY_VALUE, "step-count")
 
 

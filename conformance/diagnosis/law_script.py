@@ -255,7 +255,7 @@ def _gradient(g: Any) -> str:
 
 def _laid(x: Any) -> str:
     """An array with its layout, where it is not the usual one."""
-    text = array_text(x) if x.size <= MOST_WRITTEN else _packed(x)
+    text = array_text(x, x.dtype.name) if x.size <= MOST_WRITTEN else _packed(x)
     if (x.flags.c_contiguous and offset(x) == 0) or not x.size:
         return text
     return f"laid({text}, {x.strides}, {offset(x)})"

@@ -109,6 +109,7 @@ AS_ITSELF: tuple[type[Twin], ...] = (
     state.OnlyFirstBlockStored,
     state.SecondVectorTwice,
     state.ZeroStaysZero,
+    state.DecayStops,
     state.NoneForgets,
     state.NoneShiftsGradients,
 )
@@ -123,6 +124,7 @@ SENTENCED: dict[type[Twin], str] = {
     breaches.WrongDtype: "contract",
     breaches.TooFewArrays: "contract",
     breaches.MaximumNotReturned: "contract",
+    state.FirstDtypeForAll: "law-mixed-dtypes",
     unlawful.NanBecomesZero: "law-nonfinite",
     unlawful.StepSkippedForInfinity: "law-nonfinite",
     unlawful.TailInDouble: "law-permutation",
@@ -163,7 +165,7 @@ def test_a_mutant_is_named(mutant: type[Twin]) -> None:
 
 @pytest.mark.parametrize("mutant", AS_ITSELF, ids=name_of)
 def test_a_mutant_is_named_as_itself(mutant: type[Twin]) -> None:
-    says = told(mutant, NUMERIC)["says"]
+    says = told(mutant, ("long-run",) if mutant is state.DecayStops else NUMERIC)["says"]
     assert says == f"{(inspect.getdoc(mutant) or '').splitlines()[0].rstrip('.')} ({mutant.__name__})"
 
 

@@ -40,6 +40,7 @@ SHOWN: dict[str, type[Twin]] = {
     "law-change-after-load": procedures.LoadedRateComesBack,
     "law-late-parameter": procedures.StatesWithoutGaps,
     "law-large-count": procedures.CountSavedInSixteenBits,
+    "law-mixed-dtypes": state.FirstDtypeForAll,
     "step-count": state.CountNotReported,
 }
 """By the check: laws of elements, of company, of memory, of formats, of procedures; and t alone."""
