@@ -28,7 +28,7 @@ FEWER: Shapes = tuple((n,) for n in (*range(1, 10), 15, 16, 17, 31, 33, 65, 1023
 ROW_WIDTHS: Shapes = tuple((3, n) for n in (1, 7, 8, 9, 16, 17, 33))
 
 # Axes of length 1 may have any stride; some of nothing and of one element besides.
-LAYOUT_SHAPES: Shapes = ((4, 6), (2, 3, 4, 5), (33,), (5, 1, 3), (1, 7), (), (0, 3))
+LAYOUT_SHAPES: Shapes = ((4, 6), (2, 3, 4, 5), (33,), (5, 1, 3), (1, 7), (), (0, 3), (2, 1, 3, 2, 2))
 
 NEXT_TO_ONE = 1 - 2.0**-20
 LAST_OF_FLOAT32 = 1 - 2.0**-24
