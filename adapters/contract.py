@@ -44,7 +44,16 @@ axis 1 innermost. strided: there is memory between the elements that is none of 
 element after a multiple of 16 bytes. expanded: elements of the first axis share memory; gradients only. reversed:
 backwards."""
 
-PROCEDURES: tuple[str, ...] = ("save", "configuration", "change", "groups", "late groups")
+PROCEDURES: tuple[str, ...] = (
+    "save",
+    "configuration",
+    "change",
+    "groups",
+    "late groups",
+    "saved groups",
+    "state",
+    "mixed dtypes",
+)
 """What an implementation may do beside steps, all of it optional: see `Procedure`."""
 
 
@@ -86,6 +95,10 @@ class Hyperparameters:
     """Epsilon inside the root, beside the one outside (optax ``eps_root``)."""
     momentum_decay: float = 0.004
     """psi of NAdam's momentum schedule beta_1 (1 - 0.96^(t psi) / 2) (torch)."""
+    sync_period: int | None = None
+    """Lookahead synchronises in every step whose t it divides (TF-Addons); None is no Lookahead."""
+    slow_step_size: float = 0.5
+    """Share of the way to theta that the slow weights of Lookahead go then."""
 
     def __post_init__(self) -> None:
         for name in _NOT_NEGATIVE:
@@ -94,6 +107,10 @@ class Hyperparameters:
             _number(name, getattr(self, name), "a number in [0, 1)", lambda x: 0 <= x < 1)
         if self.clip_gradient is not None:
             _number("clip_gradient", self.clip_gradient, "None or a finite number >= 0", lambda x: x >= 0)
+        period = self.sync_period
+        if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
+            raise ContractError("sync_period", period, "None or a whole number >= 1")
+        _number("slow_step_size", self.slow_step_size, "a number in [0, 1]", lambda x: 0 <= x <= 1)
         for name in ("adaptive_epsilon", "amsgrad"):
             if not isinstance(getattr(self, name), bool):
                 raise ContractError(name, getattr(self, name), "True or False")
@@ -150,9 +167,9 @@ class Problem:
 class State:
     """Parameters and optimizer state after a step: one entry per parameter, each of its shape and dtype.
 
-    v_max is None without AMSGrad. t is the number of steps that the bias correction of this parameter
-    has seen: the optimizer's count where the dialect has one count for all. A parameter whose state
-    the framework has not created yet has m = v = 0.
+    v_max is None without AMSGrad, and slow, Lookahead's slow weights, without a sync_period. t is the number of steps
+    that the bias correction of this parameter has seen: the optimizer's count where the dialect has one count for all.
+    A parameter whose state the framework has not created yet has m = v = 0, and its own value for slow weights.
     """
 
     parameters: tuple[Array, ...]
@@ -160,7 +177,11 @@ class State:
     v: tuple[Array, ...]
     v_max: tuple[Array, ...] | None
     t: tuple[int, ...]
+    slow: tuple[Array, ...] | None = None
 
+
+QUANTITIES: tuple[str, ...] = ("parameters", "m", "v", "v_max", "slow")
+"""The arrays of a state, by name; of the last two, one that is not there is None."""
 
 Trajectory = tuple[State, ...]
 """The state after every step of a problem, first step first."""
@@ -203,6 +224,8 @@ class Arithmetic:
     """Received."""
     sma_threshold: Precision = "float64"
     """Received."""
+    slow_step_size: Precision = "float64"
+    """Received."""
     first_moment: Literal["sum", "lerp"] = "sum"
     """beta_1 m + (1 - beta_1) g (also a lerp that switches sides at 1/2), or m + (1 - beta_1) (g - m)."""
     second_moment: Literal["sum", "lerp"] = "sum"
@@ -225,8 +248,9 @@ class Procedure:
 
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
-    have of its own. None of "configuration", which holds all, nor of "late groups". Never amsgrad, which decides
-    what state there is.
+    have of its own. None of "configuration", which holds all, nor of "late groups", "saved groups", "state" and
+    "mixed dtypes". Never amsgrad, which decides what state there is; sync_period from one number to another, as whether
+    it is None decides that too.
     """
 
     how: str
@@ -411,6 +435,8 @@ def _procedures(procedures: Any, known: frozenset[str]) -> None:
         _subset(f"{at}.hyperparameters", procedure.hyperparameters, tuple(sorted(known)))
     if "late groups" in procedures and "groups" not in procedures:
         raise ContractError("claim.procedures", sorted(procedures), '"groups" too where "late groups" is')
+    if "saved groups" in procedures and not {"save", "groups"} <= procedures.keys():
+        raise ContractError("claim.procedures", sorted(procedures), '"save" and "groups" too where "saved groups" is')
 
 
 def _array(name: str, value: object, dtype: str, shape: tuple[int, ...]) -> None:

@@ -6,6 +6,7 @@ which must not see torch's own Adam.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,6 +26,10 @@ class _Run(TorchRun):
         """From the optimizer itself: ``state_dict`` has no t of a parameter that never had a gradient."""
         counts = self.optimizer._counts()
         return tuple(counts[p] for p in self.parameters)
+
+    def counted(self, own: Mapping[str, Any], t: int) -> dict[str, Any]:
+        """Of dialects that torch does not have, t stands beside a "step" that no torch class can read."""
+        return {"t": t} if "t" in own else super().counted(own, t)
 
 
 class _Cuda(TorchAdapter):

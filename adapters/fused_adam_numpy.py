@@ -76,6 +76,13 @@ class _Run:
             theta[...] = value
         self.optimizer.load_state_dict(state)
 
+    def put(self, state: State) -> None:
+        """``state_dict`` with these numbers in it, and ``load_state_dict``; the parameters in place."""
+        for theta, value in zip(self.optimizer.parameters, state.parameters, strict=True):
+            theta[...] = value
+        own = {"t": state.t, "m": state.m, "v": state.v, "v_max": state.v_max}
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | own)
+
     def configuration(self) -> bytes:
         """The dialect and ``hyperparameters`` as JSON."""
         return json.dumps([self.optimizer.dialect, dict(self.optimizer.hyperparameters)]).encode()
@@ -153,9 +160,11 @@ def _copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
 def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
     free = hyperparameters - {"amsgrad"}
     procedures = {
+        "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
         "save": Procedure(how="state_dict, pickle, load_state_dict; the parameters by pickle", hyperparameters=free),
         "configuration": Procedure(how="Adam(..., dialect=o.dialect, **o.hyperparameters)"),
         "change": Procedure(how="Adam.set", hyperparameters=free),
+        "state": Procedure(how="state_dict with other numbers in it, load_state_dict"),
     }
     not_claimed = (*_NOT_YET, *more)
     return Claim(

@@ -9,12 +9,23 @@ its values are squared as they come, and what is scattered into v is the sum of 
 from __future__ import annotations
 
 import os
+import pickle
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from adapters.contract import Arithmetic, Array, Claim, Gradient, Hyperparameters, Identity, Precision
-from adapters.tensorflow_support import Bench, OptimizerRun, import_tensorflow, installed, observe
+from adapters.tensorflow_support import (
+    Bench,
+    KerasAdapter,
+    OptimizerRun,
+    import_tensorflow,
+    installed,
+    observe,
+    procedures,
+    read,
+)
 from adapters.tf_keras_adam import arithmetic, slot
 
 
@@ -25,6 +36,20 @@ class _Run(OptimizerRun):
             warnings.filterwarnings("ignore", "Gradients do not exist for variables", UserWarning)
             super().apply(gradients)
 
+    def save(self) -> bytes:
+        """``save_own_variables``, which a ``.keras`` file holds of an optimizer, and the variables."""
+        store: dict[str, Array] = {}
+        self._bench.optimizer.save_own_variables(store)
+        return pickle.dumps(([read(variable) for variable in self._bench.variables], store))
+
+    def load(self, saved: bytes) -> None:
+        """``build``, without which nothing is loaded, and ``load_own_variables``, as ``load_weights`` calls them."""
+        parameters, store = pickle.loads(saved)
+        for variable, value in zip(self._bench.variables, parameters, strict=True):
+            variable.assign(value)
+        self._bench.optimizer.build([*self._bench.variables])
+        self._bench.optimizer.load_own_variables(store)
+
     @property
     def label(self) -> str:
         """The class of the optimizer that steps, as observed; Adam and AdamW run the same operations."""
@@ -32,12 +57,13 @@ class _Run(OptimizerRun):
         return f"{cls.__module__}.{cls.__qualname__}"
 
 
-class Adam:
+class Adam(KerasAdapter):
     """``keras.optimizers.Adam``."""
 
     contract_version = 1
     name = "keras3-adam"
-    optimizer = "Adam"
+    cls = "Adam"
+    """In ``keras.optimizers``."""
     claim = Claim(
         dialect="keras3-adam",
         hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}),
@@ -60,8 +86,16 @@ class Adam:
             "the jax and torch backends",
             "variable constraints and overwrite_with_gradient",
             "float16 and bfloat16 variables",
+            "tf.train.Checkpoint of an optimizer of Keras 3",
+        ),
+        procedures=procedures(
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}),
+            # The others are Python numbers, and no variables.
+            saved=frozenset({"learning_rate"}),
+            save="save_own_variables and load_own_variables of the optimizer; the variables by value",
         ),
     )
+    slot = staticmethod(slot)
 
     def __init__(self) -> None:
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # read once, when Keras is imported
@@ -92,7 +126,7 @@ class Adam:
                 "rows: ResourceScatterAdd",
             ),
         )
-        cls = f"keras.src.optimizers.{self.optimizer.lower()}.{self.optimizer}"
+        cls = f"keras.src.optimizers.{self.cls.lower()}.{self.cls}"
         label = self.start((), Hyperparameters()).label
         return replace(seen, required=seen.required | {cls}, observed=seen.observed | {label})
 
@@ -100,22 +134,35 @@ class Adam:
         """Operation by operation, in eager mode; every number is cast where tf_keras casts it."""
         return arithmetic(dtype)
 
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> _Run:
-        """A new optimizer over new variables."""
+    @property
+    def optimizer(self) -> Any:
+        """The class."""
+        return getattr(self.keras.optimizers, self.cls)
+
+    def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Of the constructor."""
         h = hyperparameters
-        optimizer = getattr(self.keras.optimizers, self.optimizer)(
-            learning_rate=float(h.learning_rate),  # an integer is refused
-            beta_1=h.beta_1,
-            beta_2=h.beta_2,
-            epsilon=h.epsilon,
-            amsgrad=h.amsgrad,
-            weight_decay=self._weight_decay(h),
-        )
+        return {
+            "learning_rate": float(h.learning_rate),  # an integer is refused
+            "beta_1": h.beta_1,
+            "beta_2": h.beta_2,
+            "epsilon": h.epsilon,
+            "amsgrad": h.amsgrad,
+            "weight_decay": self._weight_decay(h),
+        }
+
+    def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> _Run:
+        """A run of a new optimizer over new variables."""
         # A constant copies the caller's array.
         variables = tuple(
             self.keras.Variable(self.tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters
         )
-        return _Run(self.tensorflow, Bench(optimizer, variables), slot, amsgrad=h.amsgrad)
+        return self.run(Bench(optimizer, variables))
+
+    def run(self, bench: Bench) -> _Run:
+        """A run of what is there."""
+        amsgrad = bool(bench.optimizer.amsgrad)
+        return _Run(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
 
     def _weight_decay(self, h: Hyperparameters) -> float | None:
         return h.weight_decay or None  # None is this framework's "absent"
@@ -125,7 +172,7 @@ class AdamW(Adam):
     """``keras.optimizers.AdamW``: Adam, whose weight_decay is 0.004 by default and may not be None."""
 
     name = "keras3-adamw"
-    optimizer = "AdamW"
+    cls = "AdamW"
     claim = replace(
         Adam.claim, not_claimed=tuple(text for text in Adam.claim.not_claimed if not text.startswith("weight_decay"))
     )

@@ -36,6 +36,11 @@ class _Run(mxnet2.AdamRun):
         with _shapes(self._mxnet, self._weights):
             super().load(saved)
 
+    def put(self, state: State) -> None:
+        """As in MXNet 2."""
+        with _shapes(self._mxnet, self._weights):
+            super().put(state)
+
     def _update(self, present: list[int], gradients: list[Any]) -> None:
         for i, gradient in zip(present, gradients, strict=True):
             self._optimizer.update(i, self._weights[i], gradient, self._states[i])

@@ -65,6 +65,7 @@ def _claim(dialect: str) -> Claim:
         procedures={
             "save": Procedure(how=_SAVE, hyperparameters=_HYPERPARAMETERS),
             "change": Procedure(how="set_learning_rate, and attributes", hyperparameters=_HYPERPARAMETERS),
+            "state": Procedure(how="arrays in place, and the counts of every index"),
         },
     )
 
@@ -118,6 +119,20 @@ class AdamRun:
         updater.set_states(states)
         self._optimizer = updater.optimizer
         self._states = [updater.states[i] for i in range(len(self._weights))]
+
+    def put(self, state: State) -> None:
+        """Arrays are written; ``Optimizer`` counts in `_index_update_count`, and the largest count is num_update."""
+        for i, (weight, held) in enumerate(zip(self._weights, self._states, strict=True)):
+            for stored, array in zip((weight, *held), (state.parameters[i], state.m[i], state.v[i]), strict=True):
+                self._stored_as(stored, array).copyto(stored)
+            self._optimizer._index_update_count[i] = state.t[i]
+        self._optimizer.num_update = max(state.t)
+
+    def _stored_as(self, stored: Any, array: Array) -> Any:
+        """A copy of `array` in the storage of another."""
+        if stored.stype == "default":
+            return self._mxnet.nd.array(array, dtype=array.dtype)
+        return _row_sparse(self._mxnet, array, np.arange(len(array)), array.shape)
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         """``set_learning_rate``, and the attributes that a step reads; ``Trainer.step`` sets rescale_grad so."""

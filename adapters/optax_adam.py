@@ -1,7 +1,7 @@
 """optax behind the contract: adam, adamw, amsgrad, radam, nadam and nadamw, jitted.
 
-Hyper-parameters are arguments of the compiled function, as ``optax.inject_hyperparams`` makes them, so that XLA
-compiles once for each list of shapes; as constants of the function they are what ``--optax`` tests
+Hyper-parameters are in the state, where ``optax.inject_hyperparams`` puts them: they can be changed and are saved, and
+XLA compiles once for each list of shapes. As constants of the compiled function they are what ``--optax`` tests
 (`adapters.optax_factory`).
 """
 
@@ -13,8 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from adapters.contract import CONTRACT_VERSION, Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
-from adapters.optax_run import NOT_CLAIMED, OptaxRun, compiled_step, observe
+from adapters.contract import (
+    CONTRACT_VERSION,
+    Arithmetic,
+    Array,
+    Claim,
+    Hyperparameters,
+    Identity,
+    Precision,
+    Procedure,
+)
+from adapters.optax_run import NOT_CLAIMED, PUT, SAVE, OptaxRun, compiled_step, observe
 
 SPELLING: Mapping[str, str] = MappingProxyType(
     {
@@ -35,6 +44,17 @@ _TWO, _THREE = "2 powers", "3 powers"
 """Of beta_1 and beta_2; Nesterov's momentum has one more, and the rectification too."""
 
 
+class _Run(OptaxRun):
+    def __init__(self, adapter: _Optax, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
+        init = adapter.make(adapter.spelled(hyperparameters)).init
+        super().__init__(adapter.jax, adapter.step, init, parameters)
+        self._spelled = adapter.spelled
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """Those of the state that ``optax.inject_hyperparams`` makes."""
+        self.inject(self._spelled(hyperparameters))
+
+
 class _Optax:
     contract_version: int = CONTRACT_VERSION
     name: str
@@ -48,8 +68,8 @@ class _Optax:
         import jax
         import optax
 
-        self._jax, self._optax = jax, optax
-        self._step = self._compiled()
+        self.jax, self._optax = jax, optax
+        self.step = self._compiled()
 
     @property
     def required(self) -> frozenset[str]:
@@ -59,15 +79,13 @@ class _Optax:
     def identity(self) -> Identity:
         """One step that has not been compiled yet: its jaxpr, and XLA's event."""
         theta = np.ones((2, 3), np.float32)
-        fresh = type(self)()
-        fresh._step = fresh._compiled()
-        run = fresh.start([theta], Hyperparameters(amsgrad="amsgrad" in self.claim.nonzero))
+        run = type(self)().start([theta], Hyperparameters(amsgrad="amsgrad" in self.claim.nonzero))
         return Identity(
             framework="optax",
             version=self._optax.__version__,
             required=self.required,
             excluded=self.excluded,
-            observed=frozenset(observe(self._jax, run, [theta])),
+            observed=frozenset(observe(self.jax, run, [theta])),
         )
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
@@ -87,25 +105,40 @@ class _Optax:
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptaxRun:
         """A new state over copies."""
-        given = {
-            SPELLING[name]: float(getattr(hyperparameters, name)) for name in self.claim.hyperparameters & {*SPELLING}
-        }
-        return OptaxRun(self._jax, self._step, given, lambda theta: self._make(given).init(theta), parameters)
+        return _Run(self, parameters, hyperparameters)
 
-    def _make(self, given: Mapping[str, Any]) -> Any:
-        return getattr(self._optax, self.function)(**given)
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> OptaxRun:
+        """A new state, and what `OptaxRun.save` made in its place."""
+        run = self.start(parameters, hyperparameters)
+        run.load(saved)
+        return run
+
+    def spelled(self, hyperparameters: Hyperparameters) -> dict[str, float]:
+        """optax's names and values."""
+        names = self.claim.hyperparameters & {*SPELLING}
+        return {SPELLING[name]: float(getattr(hyperparameters, name)) for name in names}
+
+    def make(self, given: Mapping[str, Any]) -> Any:
+        """``optax.inject_hyperparams`` of the function; its update reads of `given` nothing, its init all."""
+        return self._optax.inject_hyperparams(getattr(self._optax, self.function))(**given)
 
     def _compiled(self) -> Any:
-        return compiled_step(self._jax, self._optax, self._make)
+        return compiled_step(self.jax, self._optax, self.make(self.spelled(Hyperparameters())))
 
 
 def _claim(dialect: str, *more: str, nonzero: str = "", left: Sequence[str] = ()) -> Claim:
+    free = (_ADAM | {*more}) - {"amsgrad"}
     return Claim(
         dialect=dialect,
         hyperparameters=_ADAM | {*more},
         gradients=frozenset({"dense"}),
         nonzero=frozenset({nonzero} - {""}),
         not_claimed=(*left, *NOT_CLAIMED),
+        procedures={
+            "save": Procedure(how=f"{SAVE}, with those of inject_hyperparams", hyperparameters=free),
+            "change": Procedure(how="the state's hyperparams, of inject_hyperparams", hyperparameters=free),
+            "state": Procedure(how=PUT),
+        },
     )
 
 

@@ -30,9 +30,10 @@ from adapters.contract import (
     Hyperparameters,
     Identity,
     Precision,
+    Procedure,
 )
 from adapters.optax_adam import SPELLING
-from adapters.optax_run import NOT_CLAIMED, OptaxRun, Step, adam_state, compiled_step, observe
+from adapters.optax_run import NOT_CLAIMED, PUT, SAVE, OptaxRun, Step, adam_state, compiled_step, observe
 
 OPTION = "optax"
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
@@ -118,8 +119,14 @@ class OptaxFactory:
         if h not in self._steps:
             if len(self._steps) >= _KEPT:
                 self._steps.clear()
-            self._steps[h] = compiled_step(self._jax, self._optax, lambda _: self._make(h))
-        return OptaxRun(self._jax, self._steps[h], {}, lambda theta: self._make(h).init(theta), parameters)
+            self._steps[h] = compiled_step(self._jax, self._optax, self._make(h))
+        return OptaxRun(self._jax, self._steps[h], self._make(h).init, parameters)
+
+    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> OptaxRun:
+        """A new state, and what `OptaxRun.save` made in its place; hyper-parameters are no part of it."""
+        run = self.start(parameters, hyperparameters)
+        run.load(saved)
+        return run
 
     def _make(self, h: Hyperparameters) -> Any:
         return self._factory(**self._arguments(h))
@@ -133,7 +140,11 @@ class OptaxFactory:
             raise ContractError("dialect", dialect, f"what an optax transformation can speak: {', '.join(_SPOKEN)}")
         takes, spoken = self._takes, _SPOKEN[dialect]
         free = check_arguments(OPTION, self.name, takes, SPELLING, self._kwargs, "a factory that")
-        always = frozenset({"amsgrad"}) if self._probe() else frozenset()
+        fields = self._probe()
+        always = frozenset({"amsgrad"} if "nu_max" in fields else ())
+        procedures = {"save": Procedure(how=SAVE)}
+        if "count" in fields <= {"count", "mu", "nu", "nu_max"}:
+            procedures["state"] = Procedure(how=PUT)
         if always - spoken:
             accepted = f"{', '.join(d for d in _SPOKEN if 'amsgrad' in _SPOKEN[d])}: its state has nu_max"
             raise ContractError("dialect", dialect, accepted)
@@ -144,11 +155,17 @@ class OptaxFactory:
             hyperparameters=claimed,
             gradients=frozenset({"dense"}),
             nonzero=always,
-            not_claimed=(*sorted(spoken - claimed), *left_out(takes, spelled, self._kwargs), *NOT_CLAIMED),
+            not_claimed=(
+                *sorted(spoken - claimed),
+                *left_out(takes, spelled, self._kwargs),
+                *NOT_CLAIMED,
+                "hyper-parameters changed between steps",
+            ),
+            procedures=procedures,
         )
 
-    def _probe(self) -> bool:
-        """Whether AMSGrad is on; `ContractError` where it makes no transformation, or one of another state."""
+    def _probe(self) -> frozenset[str]:
+        """The fields of Adam's state; `ContractError` where it makes no transformation, or one of another state."""
         h = Hyperparameters()
         try:
             made = self._make(h)
@@ -165,7 +182,7 @@ class OptaxFactory:
         if adam is None:
             accepted = f"a factory whose state holds count, mu and nu (it holds {_held(state)}); by --adapter otherwise"
             raise ContractError(OPTION, self.name, accepted)
-        return hasattr(adam, "nu_max")
+        return frozenset(getattr(adam, "_fields", {"nu_max"} if hasattr(adam, "nu_max") else ()))
 
 
 def _place_of(update: Any) -> set[str]:

@@ -1,11 +1,13 @@
 """What the adapters of optax share: one jitted step, what it traced to, and its state as the contract has it.
 
-float32 problems run in JAX's own mode, float64 ones with ``jax.enable_x64``. A step is one function of
-hyper-parameters, parameters, state and gradients, compiled by XLA for the shapes it meets.
+float32 problems run in JAX's own mode, float64 ones with ``jax.enable_x64``. A step is one function of parameters,
+state and gradients, compiled by XLA for the shapes it meets. optax has no files of its own: its state is a pytree, and
+whoever saves one saves its leaves.
 """
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,29 +20,29 @@ NOT_CLAIMED = (
     "parameters without gradient (optax takes one for every parameter)",
     "row-sparse gradients (optax has none)",
     "learning-rate schedules",
+    "steps that are not jitted",
     "mask",
     "mu_dtype",
-    "hyper-parameters changed between steps",
     "several parameter groups (multi_transform)",
     "complex, float16 and bfloat16 parameters",
     "other devices than the CPU",
 )
-Step = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
+SAVE = "the leaves of parameters and state, jax.tree.leaves and jax.tree.unflatten"
+PUT = "count, mu, nu and nu_max replaced in the state's NamedTuple"
+Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
 class OptaxRun:
-    """One transformation over one list of parameters.
+    """One transformation over one pytree of parameters: a list, or a dict of tuples where their number is even.
 
-    step: from hyper-parameters, parameters, state and gradients to the new parameters and state.
+    step: from parameters, state and gradients to the new parameters and state.
     """
 
-    def __init__(
-        self, jax: Any, step: Step, given: Mapping[str, Any], init: Callable[[Any], Any], parameters: Sequence[Array]
-    ) -> None:
+    def __init__(self, jax: Any, step: Step, init: Callable[[Any], Any], parameters: Sequence[Array]) -> None:
         self.double = any(theta.dtype == np.float64 for theta in parameters)
-        self._jax, self._step, self._given = jax, step, given
+        self._jax, self._step = jax, step
         with jax.enable_x64(self.double):
-            self.parameters = [jax.numpy.array(theta) for theta in parameters]
+            self.parameters = self._tree(parameters)
             self.state = init(self.parameters)
 
     def step(self, gradients: Sequence[Gradient]) -> State:
@@ -50,27 +52,60 @@ class OptaxRun:
             if gradient is None or isinstance(gradient, Rows):
                 raise ContractError(f"gradients[{i}]", type(gradient).__name__, "an array: optax takes nothing else")
         with self._jax.enable_x64(self.double):
-            given = [self._jax.numpy.array(gradient) for gradient in gradients]
-            self.parameters, self.state = self._step(self._given, self.parameters, self.state, given)
+            self.parameters, self.state = self._step(self.parameters, self.state, self._tree(gradients))
             return self._observed()
 
     def traced(self, gradients: Sequence[Gradient]) -> Any:
         """The jaxpr of the step."""
         with self._jax.enable_x64(self.double):
-            given = [self._jax.numpy.array(gradient) for gradient in gradients]
             jitted: Any = self._step
-            return jitted.trace(self._given, self.parameters, self.state, given).jaxpr.jaxpr
+            return jitted.trace(self.parameters, self.state, self._tree(gradients)).jaxpr.jaxpr
+
+    def save(self) -> bytes:
+        """The leaves of parameters and state as arrays."""
+        return pickle.dumps(_copies(self._jax.tree.leaves((self.parameters, self.state))))
+
+    def load(self, saved: bytes) -> None:
+        """What `save` made, in the structure that is there."""
+        with self._jax.enable_x64(self.double):
+            structure = self._jax.tree.structure((self.parameters, self.state))
+            leaves = [self._jax.numpy.array(leaf) for leaf in pickle.loads(saved)]
+            self.parameters, self.state = self._jax.tree.unflatten(structure, leaves)
+
+    def put(self, state: State) -> None:
+        """Other arrays in Adam's part of the state: ``optax.tree_utils.tree_set`` does not reach it in that of
+        ``inject_hyperparams`` (docs/findings).
+        """
+        with self._jax.enable_x64(self.double):
+            self.parameters, mu, nu, *nu_max = (
+                self._tree(arrays) for arrays in (state.parameters, state.m, state.v, state.v_max) if arrays is not None
+            )
+            maximum = {"nu_max": nu_max[0]} if nu_max else {}
+            count = self._jax.numpy.array(state.t[0], np.int32)
+            self.state = _replaced(self.state, {"count": count, "mu": mu, "nu": nu, **maximum})
+
+    def inject(self, given: Mapping[str, float]) -> None:
+        """The hyper-parameters that ``optax.inject_hyperparams`` keeps in the state, by their names there."""
+        with self._jax.enable_x64(self.double):
+            held = self.state.hyperparams
+            new = {name: self._jax.numpy.array(value, held[name].dtype) for name, value in given.items()}
+            self.state = self.state._replace(hyperparams={**held, **new})
+
+    def _tree(self, arrays: Sequence[Any]) -> Any:
+        """Of JAX's arrays; its leaves are in this order, as a dict's are in that of its keys."""
+        given = [self._jax.numpy.array(array) for array in arrays]
+        return given if len(given) % 2 else {f"{i:05}": (array,) for i, array in enumerate(given)}
 
     def _observed(self) -> State:
-        adam = adam_state(self.state)
+        adam, leaves = adam_state(self.state), self._jax.tree.leaves
         count = int(adam.count)
         v_max = getattr(adam, "nu_max", None)
         return State(
-            parameters=_copies(self.parameters),
-            m=_copies(adam.mu),
-            v=_copies(adam.nu),
-            v_max=None if v_max is None else _copies(v_max),
-            t=(count,) * len(self.parameters),
+            parameters=_copies(parameters := leaves(self.parameters)),
+            m=_copies(leaves(adam.mu)),
+            v=_copies(leaves(adam.nu)),
+            v_max=None if v_max is None else _copies(leaves(v_max)),
+            t=(count,) * len(parameters),
         )
 
 
@@ -82,11 +117,21 @@ def adam_state(state: Any) -> Any:
     return next((found for part in parts if (found := adam_state(part)) is not None), None)
 
 
-def compiled_step(jax: Any, optax: Any, make: Callable[[Mapping[str, Any]], Any]) -> Step:
-    """``jax.jit`` of one update and ``optax.apply_updates``; make: from hyper-parameters to the transformation."""
+def _replaced(state: Any, values: Mapping[str, Any]) -> Any:
+    """The state with other values in its Adam's."""
+    if state is adam_state(state):
+        return state._replace(**values)
+    if not isinstance(state, tuple):
+        return state
+    parts = [_replaced(part, values) for part in state]
+    return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
 
-    def optax_step(given: Any, parameters: Any, state: Any, gradients: Any) -> Any:
-        updates, state = make(given).update(gradients, state, parameters)
+
+def compiled_step(jax: Any, optax: Any, transformation: Any) -> Step:
+    """``jax.jit`` of one update and ``optax.apply_updates``."""
+
+    def optax_step(parameters: Any, state: Any, gradients: Any) -> Any:
+        updates, state = transformation.update(gradients, state, parameters)
         return optax.apply_updates(parameters, updates), state
 
     return jax.jit(optax_step)  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from adapters.contract import Array, Hyperparameters, Implementation, Run
+from adapters.contract import Array, Hyperparameters, Implementation, Run, State
 
 
 @runtime_checkable
@@ -25,7 +25,10 @@ class Resuming(Implementation, Protocol):
     """An implementation that claims "save"."""
 
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> Run:
-        """A new optimizer as `start` makes it, and `saved` loaded into it, parameters included."""
+        """A new optimizer as `start` makes it, and `saved` loaded into it, parameters included.
+
+        Whoever claims "state" and bfloat16 takes ``dtype="bfloat16"`` as `start` does.
+        """
         ...
 
 
@@ -75,4 +78,26 @@ class GrowingRun(Run, Protocol):
 
     def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
         """One group more, behind the others, from the next step on."""
+        ...
+
+
+@runtime_checkable
+class ResumingGroups(Grouping, Protocol):
+    """An implementation that claims "saved groups": "save" and "groups" at once."""
+
+    def resume_groups(self, groups: Sequence[Group], saved: bytes) -> Run:
+        """As `start_groups`, and as `Resuming.resume`, of a run of as many groups of these sizes."""
+        ...
+
+
+@runtime_checkable
+class PlacingRun(Run, Protocol):
+    """A run of an implementation that claims "state"."""
+
+    def put(self, state: State) -> None:
+        """Parameters, moments and step counts are these from now on, by the framework's own means.
+
+        As if they had come out of training, of as many steps. Every parameter has had a gradient before; where the
+        optimizer has one count, those of `state` are equal.
+        """
         ...

@@ -32,6 +32,10 @@ _TABLE = (
     Entry("keras-v2-nonfused", "adapters.keras_v2", "NonFused", ("keras",), "keras"),
     Entry("tf-keras", "adapters.tf_keras_adam", "TfKeras", ("keras",), "keras"),
     Entry("tfa-rectified-adam", "adapters.tfa_rectified", "Rectified", ("keras",), "tensorflow-addons"),
+    Entry("tfa-lookahead-keras-v2-adam", "adapters.tfa_lookahead", "LookaheadAdam", ("keras",), "tensorflow-addons"),
+    Entry(
+        "tfa-lookahead-rectified-adam", "adapters.tfa_lookahead", "LookaheadRectified", ("keras",), "tensorflow-addons"
+    ),
     Entry("tf-keras-package", "adapters.tf_keras_adam", "Package", ("keras3",), "tf-keras"),
     Entry("keras3-adam", "adapters.keras3", "Adam", ("keras3",), "keras"),
     Entry("keras3-adamw", "adapters.keras3", "AdamW", ("keras3",), "keras"),

@@ -17,7 +17,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,6 +34,7 @@ SlotReader = Callable[[Any, int, Any, str], Any]
 """(optimizer, position, variable, "m" | "v" | "vhat") -> the slot variable, or None before it exists."""
 
 
+_DEFAULTS = Hyperparameters()
 Settings = Callable[[Hyperparameters], Mapping[str, Any]]
 """Attributes of an optimizer that hold hyper-parameters, and their values."""
 
@@ -130,6 +131,16 @@ class OptimizerRun:
             Path(folder, name).write_bytes(content)
         self._checkpoint().read(str(Path(folder, "checkpoint")))
 
+    def put(self, state: State) -> None:
+        """By assignment to the optimizer's variables."""
+        optimizer, variables = self._bench.optimizer, self._bench.variables
+        optimizer.iterations.assign(state.t[0])
+        slots = {"m": state.m, "v": state.v} | ({} if state.v_max is None else {"vhat": state.v_max})
+        for i, variable in enumerate(variables):
+            variable.assign(state.parameters[i])
+            for name, arrays in slots.items():
+                self._slot(optimizer, i, variable, name).assign(arrays[i])
+
     def configuration(self) -> bytes:
         """``get_config`` as JSON."""
         return json.dumps(self._bench.optimizer.get_config(), default=lambda number: number.item()).encode()
@@ -208,12 +219,17 @@ class KerasAdapter:
         return {name: value for name, value in self.arguments(hyperparameters).items() if name != "amsgrad"}
 
 
-def procedures(changed: frozenset[str], saved: frozenset[str]) -> dict[str, Procedure]:
-    """What Keras can do; saved: the hyper-parameters that are variables, and so in a checkpoint."""
+AFTER_LOAD = "hyper-parameters changed between a load and the next step"
+CHECKPOINT = "tf.train.Checkpoint of optimizer and variables"
+
+
+def procedures(changed: frozenset[str], saved: frozenset[str], *, save: str = CHECKPOINT) -> dict[str, Procedure]:
+    """What Keras can do; saved: the hyper-parameters that are variables, and so in what is saved."""
     return {
-        "save": Procedure(how="tf.train.Checkpoint of optimizer and variables", hyperparameters=saved),
+        "save": Procedure(how=save, hyperparameters=saved),
         "configuration": Procedure(how="get_config and from_config"),
         "change": Procedure(how="assignment to the optimizer's attributes, in eager mode", hyperparameters=changed),
+        "state": Procedure(how="assignment to the optimizer's variables"),
     }
 
 
@@ -248,6 +264,7 @@ def installed(distribution: str) -> tuple[str, str]:
 def observe(
     adapter: TensorFlowAdapter,
     framework: tuple[str, str],
+    hyperparameters: Hyperparameters = _DEFAULTS,
     *,
     required: Sequence[str],
     excluded: Sequence[str],
@@ -263,7 +280,7 @@ def observe(
     gradients: dict[str, Gradient] = {"dense": g, "amsgrad": g, "rows": rows}
     runs = []  # kept, so that no adapter gives one the optimizer of another
     for kind, gradient in gradients.items():
-        run = adapter.start((theta,), Hyperparameters(amsgrad=kind == "amsgrad"))
+        run = adapter.start((theta,), replace(hyperparameters, amsgrad=kind == "amsgrad"))
         runs.append(run)
         run.apply((gradient,))  # creates the slots and traces, which is not what is to be seen
         with watch_operations() as seen:

@@ -46,7 +46,6 @@ class Rectified(KerasAdapter):
             "learning_rate and weight_decay as schedule, callable, dict or tensor",
             "beta_1, beta_2 and sma_threshold as tensor",
             "lr",
-            "Lookahead around it",
             "variable constraints",
             "get_weights and set_weights",
             "float16 and bfloat16 variables",

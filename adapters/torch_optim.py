@@ -33,6 +33,7 @@ from adapters.contract import (
 )
 from adapters.memory import copied
 from adapters.procedures import Group
+from adapters.torch_script import script
 
 _SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "weight_decay"})
 _SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
@@ -50,6 +51,9 @@ def procedures(settings: frozenset[str], changed: frozenset[str] | None = None) 
         ),
         "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
         "late groups": Procedure(how="add_param_group"),
+        "saved groups": Procedure(how=f"{_SAVE}, of all groups"),
+        "state": Procedure(how="state_dict with other numbers in it, load_state_dict"),
+        "mixed dtypes": Procedure(how="tensors of several dtypes in one list"),
     }
 
 
@@ -101,12 +105,21 @@ class TorchRun:
         self._adapter = adapter
 
     def step(self, gradients: Sequence[Gradient]) -> State:
-        """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
+        """``Adam.step``, with ``grad`` set to the caller's own memory where torch can, or to None.
+
+        What writes into ``grad``, or keeps it and writes later, writes into the caller's array. `ContractError` for
+        rows, and for an optimizer that takes ``grad`` away: who accumulates gradients or logs them needs it.
+        """
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
             tensor = None if gradient is None else self.gradient(i, gradient)
             parameter.grad = None if tensor is None else tensor.to(parameter.device, parameter.dtype)
+        given = [parameter.grad for parameter in self.parameters]
         self.optimizer.step()
+        for i, (parameter, gradient) in enumerate(zip(self.parameters, given, strict=True)):
+            if parameter.grad is not gradient:
+                now = "None" if parameter.grad is None else "another tensor"
+                raise ContractError(f"parameters[{i}].grad after step()", now, "the tensor that it was before")
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
             m=self._moments("exp_avg"),
@@ -116,10 +129,10 @@ class TorchRun:
         )
 
     def gradient(self, i: int, gradient: Array | Rows) -> Any:
-        """A copy of it as a tensor; `ContractError` for rows."""
+        """It as a tensor, on the CPU of the same memory; `ContractError` for rows."""
         if isinstance(gradient, Rows):
             raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-        return _tensor(self._torch, gradient, self.parameters[i].device)
+        return _tensor(self._torch, gradient, self.parameters[i].device, shared=True)
 
     def save(self) -> bytes:
         """``torch.save`` of the parameters and of ``state_dict``."""
@@ -134,6 +147,28 @@ class TorchRun:
             for parameter, value in zip(self.parameters, content["parameters"], strict=True):
                 parameter.copy_(value)
         self.optimizer.load_state_dict(content["optimizer"])
+
+    def put(self, state: State) -> None:
+        """``state_dict`` with these numbers in it, and ``load_state_dict``; the parameters in place."""
+        whole = self.optimizer.state_dict()
+        own = whole["state"]
+        for i, parameter in enumerate(self.parameters):
+            moments = {"exp_avg": state.m[i], "exp_avg_sq": state.v[i]}
+            moments |= {} if state.v_max is None else {"max_exp_avg_sq": state.v_max[i]}
+            own[i] = {**own[i], **self.counted(own[i], state.t[i])}
+            own[i] |= {name: self._as(parameter, array) for name, array in moments.items()}
+            with self._torch.no_grad():
+                parameter.copy_(self._as(parameter, state.parameters[i]))
+        self.optimizer.load_state_dict(whole)
+
+    def counted(self, own: Mapping[str, Any], t: int) -> dict[str, Any]:
+        """What the count of a parameter's state becomes, of the kind that it is."""
+        step = own["step"]
+        return {"step": self._torch.full_like(step, t) if isinstance(step, self._torch.Tensor) else type(step)(t)}
+
+    def _as(self, parameter: Any, array: Array) -> Any:
+        """A tensor of the parameter's device and dtype."""
+        return _tensor(self._torch, array, parameter.device).to(parameter.dtype)
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         """In every group."""
@@ -192,9 +227,21 @@ class TorchAdapter:
         tensors = [parameter for group in dicts for parameter in group["params"]]
         return self.run(self._torch, self.construct(dicts, groups[0][1]), tensors, groups[0][1], self)
 
-    def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> TorchRun:
-        """A new optimizer that has loaded what `TorchRun.save` made."""
-        run = self.start(parameters, hyperparameters)
+    def resume(
+        self,
+        parameters: Sequence[Array],
+        hyperparameters: Hyperparameters,
+        saved: bytes,
+        dtype: Precision | None = None,
+    ) -> TorchRun:
+        """A new optimizer that has loaded what `TorchRun.save` made; dtype: as in `start`."""
+        run = self.start(parameters, hyperparameters, dtype)
+        run.load(saved)
+        return run
+
+    def resume_groups(self, groups: Sequence[Group], saved: bytes) -> TorchRun:
+        """As `resume`, of several groups."""
+        run = self.start_groups(groups)
         run.load(saved)
         return run
 
@@ -242,6 +289,14 @@ class _Adam(TorchAdapter):
     def reproduction(self, hyperparameters: Hyperparameters) -> str:
         """The same without an adapter."""
         return reproduction("torch.optim", "Adam", settings(hyperparameters) | dict(self.arguments))
+
+    def script(self) -> str:
+        """All that a run can do, without an adapter."""
+        return script("torch.optim", "Adam", self.arguments)
+
+    def script_settings(self, hyperparameters: Hyperparameters, *, new: bool) -> dict[str, Any]:
+        """What it is constructed with beside the path's arguments, and what a group holds."""
+        return settings(hyperparameters)
 
 
 class Loop(_Adam):
@@ -308,10 +363,11 @@ def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
     return {"weight_decay": h.l2 or h.weight_decay, "decoupled_weight_decay": h.weight_decay > 0}
 
 
-def _tensor(torch: Any, array: Array, device: Any) -> Any:
-    """A tensor of its own that lies as `array` does: ``from_numpy`` alone would share memory with the caller."""
+def _tensor(torch: Any, array: Array, device: Any, *, shared: bool = False) -> Any:
+    """A tensor that lies as `array` does, of its own memory or, where torch can have it, of the array's."""
     backwards = any(stride < 0 for stride in array.strides)  # which torch has not
-    tensor = torch.from_numpy(np.array(array, order="C") if backwards else copied(array))
+    own = np.array(array, order="C") if backwards else array if shared else copied(array)
+    tensor = torch.from_numpy(own)
     if tensor.device == torch.device(device):
         return tensor
     return _memory(tensor).to(device).as_strided(tensor.shape, tensor.stride())

@@ -195,8 +195,19 @@ class RAdamForeach(_RAdam):
     excluded = RAdamLoop.operations
 
 
+class _NAdamRun(TorchRun):
+    def counted(self, own: Mapping[str, Any], t: int) -> dict[str, Any]:
+        """``mu_product`` as well, mu_1 mu_2 ... mu_t, in the order and the dtype in which steps multiply it."""
+        (group,) = self.optimizer.param_groups
+        beta_1, psi = group["betas"][0], group["momentum_decay"]
+        momenta = [beta_1 * (1.0 - 0.5 * 0.96 ** (k * psi)) for k in range(1, t + 1)]
+        product = self._torch.tensor(momenta, dtype=own["mu_product"].dtype).cumprod(0)[-1]
+        return super().counted(own, t) | {"mu_product": product}
+
+
 class _NAdam(_Optimizer):
     cls = "NAdam"
+    run = _NAdamRun
     claim = Claim(
         dialect="torch-nadam",
         hyperparameters=_NADAM,

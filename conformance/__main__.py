@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     commands = {"run": _run, "adapters": _adapters, "matrix": _matrix, "explain": _explain_dialects}
     options = parser(commands).parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit kills the children
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))  # an exit kills the children
     try:
         return int(options.command(options))
     except (DeviationsError, UsageError, OSError) as error:
@@ -52,8 +53,7 @@ def _run(options: argparse.Namespace) -> int:
     problems = options.problems or profile.problems
     if options.problem is not None and options.problem >= problems:
         raise UsageError(f"--problem is {options.problem}; accepted: 0 to {problems - 1}, the run's problems")
-    if options.write_deviations and options.write_deviations.exists() and not options.force:
-        raise UsageError(f"--write-deviations is {options.write_deviations}, which exists; accepted: with --force")
+    _check_deviations(options)
     plan = run.Plan(
         adapters=tuple(dict.fromkeys(named)) or tuple(ADAPTERS),
         named=bool(named),
@@ -77,12 +77,14 @@ def _run(options: argparse.Namespace) -> int:
     _explain(console, done.results, done.complaints)
     if plan.problems < checks.INFORMATIVE_FROM or plan.only is not None:
         console.print(f"not judged: the informative share, of fewer than {checks.INFORMATIVE_FROM} problems")
+    for entry in done.elsewhere:
+        console.print(escape(f"not in this run: {entry.implementation}, of which {options.deviations} has {entry.id}"))
     for result in done.missing:
         console.print(f"missing: {escape(result.reason)}")
     if not done.results:
         console.print("nothing could be tested: no adapter's framework is installed here")
     for path in run.write_reports(done, ndjson_file=options.ndjson, report=options.report):
-        console.print(f"wrote {path}")
+        console.print(escape(f"wrote {path}"))
     if options.write_deviations:
         _declare(console, options.write_deviations, plan, done)
     if options.json:
@@ -90,10 +92,34 @@ def _run(options: argparse.Namespace) -> int:
     return done.code
 
 
+def _check_deviations(options: argparse.Namespace) -> None:
+    """Nothing that was declared is lost. Raises `UsageError`."""
+    file: Path | None = options.write_deviations
+    if file is None:
+        if options.force:
+            raise UsageError("--force is given; accepted: together with --write-deviations, which it lets overwrite")
+        return
+    if file.exists() and not options.force:
+        raise UsageError(f"--write-deviations is {file}, which exists; accepted: with --force")
+    if file.exists() and file.resolve() != options.deviations.resolve() and deviations.read(file):
+        accepted = f"another file, or with --deviations {file}, whose entries stay then"
+        raise UsageError(f"--write-deviations is {file}, which declares something; accepted: {accepted}")
+
+
 def _declare(console: Console, path: Path, plan: run.Plan, done: run.Run) -> None:
-    found, refused = declare.entries(done.results, deviations.read(plan.deviations), plan.given, provenance.version_of)
+    unfinished = [f"{result.adapter} {result.verdict}" for result in done.results if not result.complete]
+    if unfinished or not done.results:
+        why = ", ".join(unfinished) or "nothing could be tested"
+        console.print(f"[magenta]wrote no deviations[/] to {escape(f'{path}: {why}, which is no deviation')}")
+        return
+    declared = deviations.read(plan.deviations)
+    if deviations.is_ours(plan.deviations) and not deviations.is_ours(path):  # nothing of ours that is not in the run
+        declared = tuple(entry for entry in declared if entry.implementation in plan.adapters)
+    all_of = {"all_problems": plan.only is None, "all_checks": not plan.checks}
+    found, refused = declare.entries(done.results, declared, plan.given, provenance.version_of, **all_of)
     write(path, declare.toml(found))
-    console.print(f"wrote {path}: {len(found)} deviations; say why and since when, then run with --deviations {path}")
+    said = f"wrote {path}: {len(found)} deviations; say why and since when, then run with --deviations {path}"
+    console.print(escape(said))
     for text in refused:
         console.print(f"[magenta]cannot be declared:[/] {escape(text)}")
 
@@ -110,7 +136,7 @@ def _matrix(options: argparse.Namespace) -> int:
     console.print(f"{len(merged.results)} implementations: {meaning} (exit code {int(merged.code)})")
     if options.markdown:
         write(options.markdown, table.markdown(merged.results, merged.title, [*merged.complaints, *merged.problems]))
-        console.print(f"wrote {options.markdown}")
+        console.print(escape(f"wrote {options.markdown}"))
     if options.json:
         rows = [dict(zip(table.HEADINGS, table.cells(r), strict=True)) | to_json(r.measures()) for r in merged.results]
         answer = {"implementations": rows, "problems": merged.problems, "slowest": table.slowest(merged.results)}
@@ -160,15 +186,15 @@ def _explain_dialects(options: argparse.Namespace) -> int:
 def _explain(console: Console, results: Sequence[Result], complaints: Sequence[str]) -> None:
     for result in results:
         for text in table.explain(result):
-            console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
+            console.print(f"[bold]{escape(result.adapter)}[/]: {escape(text)}", soft_wrap=True)
     for result in results:
         for text in table.beside(result):
-            console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
+            console.print(f"[bold]{escape(result.adapter)}[/]: {escape(text)}", soft_wrap=True)
     for complaint in complaints:
         console.print(f"[red]deviations:[/] {escape(complaint)}", soft_wrap=True)
     slow = table.slowest(results)
     if slow:
-        console.print(f"the slowest {len(slow)} checks:", *slow, sep="\n  ", soft_wrap=True)
+        console.print(f"the slowest {len(slow)} checks:", *map(escape, slow), sep="\n  ", soft_wrap=True)
     count = sum(len(result.not_claimed) for result in results)
     if count:
         console.print(f"not claimed: {count} framework arguments, listed in the reports; never a pass")

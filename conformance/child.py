@@ -7,9 +7,11 @@ line says how far it came.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shlex
+import signal
 import sys
 import time
 import traceback
@@ -32,8 +34,13 @@ MAX_FINDINGS = 5
 
 def main(argv: list[str]) -> None:
     """Arguments: the file descriptor and the order, the keys of which `conformance.run.child` gives, as JSON."""
+    order = json.loads(argv[1])
+    # Whatever ends the run, SIGKILL too, ends its children (Linux, prctl(2): PR_SET_PDEATHSIG is 1).
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != order["parent"]:  # it ended before that
+        return
     with os.fdopen(int(argv[0]), "w", buffering=1, encoding="utf-8") as out:
-        Child(json.loads(argv[1]), out).run()
+        Child(order, out).run()
 
 
 @dataclass
@@ -150,7 +157,7 @@ class Child:
         if DIRECT not in wanted:
             return {}, []
         if self.order["counterparts"]:
-            return {name: load(name) for name in self.order["counterparts"]}, []
+            return {name: load(name, option="counterpart") for name in self.order["counterparts"]}, []
         return direct.counterparts(self.order["adapter"], self.order["environments"])
 
     def _chosen(self, implementation: Implementation, wanted: list[str]) -> Iterator[tuple[str, list[checks.Check]]]:

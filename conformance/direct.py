@@ -19,12 +19,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 import reference
-from adapters.contract import HYPERPARAMETERS, Array, Claim, Identity, Implementation, Problem, State
+from adapters.contract import HYPERPARAMETERS, QUANTITIES, Array, Claim, Identity, Implementation, Problem, State
 from adapters.registry import ADAPTERS, Entry
 from conformance import oracle, problems
 from conformance.load import CannotTest, Missing, load
@@ -118,8 +119,14 @@ def pairs(implementation: Implementation, counterpart: Implementation, number: i
             f" that claims some of {', '.join(sorted(implementation.claim.gradients))}"
         )
     refuse_same_code(implementation, counterpart)
-    drawn = problems.draw(problems.general(claim), number, seed)
-    return [Pair(counterpart=counterpart, problem=in_float32(problem, claim.hyperparameters)) for problem in drawn]
+    return [Pair(counterpart=counterpart, problem=problem) for problem in _drawn(claim, number, seed)]
+
+
+@cache
+def _drawn(claim: Claim, number: int, seed: int) -> tuple[Problem, ...]:
+    """The same for every counterpart that claims the same: drawing takes longer than most of them compute."""
+    found = problems.draw(problems.general(claim), number, seed)
+    return tuple(in_float32(problem, claim.hyperparameters) for problem in found)
 
 
 def in_float32(problem: Problem, names: frozenset[str] = frozenset(HYPERPARAMETERS)) -> Problem:
@@ -170,7 +177,7 @@ def refuse_same_bits(one: str, other: str, compared: int) -> None:
 
 def refuse_shared_arrays(one: Implementation, other: Implementation, mine: State, theirs: State) -> None:
     """Raise `CannotTest` where the two returned the same memory: then one result is compared with itself."""
-    for name in ("parameters", "m", "v", "v_max"):
+    for name in QUANTITIES:
         for a, b in zip(getattr(mine, name) or (), getattr(theirs, name) or (), strict=False):
             if np.may_share_memory(a, b):
                 raise CannotTest(f"{_both(one, other)}: both returned the same array of {name}; accepted: two results")
@@ -205,7 +212,7 @@ def compare(
                     obtained=obtained,
                     value=_seen_beside(value, ref_b, ref_a),
                     bound=np.asarray(e_a + e_b),
-                    branch=branch and quantity in ("parameters", "update"),
+                    branch=branch and quantity in oracle.BRANCHES,
                 )
 
 

@@ -23,11 +23,13 @@ from reference.stages import Stage, sum_duplicate_rows
 
 STEPS = 10
 SHAPE = (6, 4)
+SYNC_PERIOD = 6
+"""Of Lookahead, which has no default that is none: TF-Addons' own."""
 ROUNDING = 1e-12
 """Effects below are float64's rounding: the same formula, associated in another way."""
 PROBLEM = (
     f"one parameter of shape {list(SHAPE)} between -1 and 1, {STEPS} steps,"
-    " gradients between -s and s from a fixed seed"
+    f" gradients between -s and s from a fixed seed; Lookahead's sync_period is {SYNC_PERIOD}"
 )
 
 
@@ -219,7 +221,8 @@ def _updates(d: Dialect, setting: Setting) -> Any:
     random = np.random.Generator(np.random.Philox(0))
     theta = 2 * random.random(SHAPE) - 1
     series = setting.scale * (2 * random.random((STEPS, *SHAPE)) - 1)
-    h = Hyperparameters(**setting.hyperparameters)
+    period = SYNC_PERIOD if d.looks_ahead else None
+    h = Hyperparameters(**setting.hyperparameters, sync_period=period)
     state = initial_state([theta], h)
     updates = np.zeros((STEPS, *SHAPE))
     for k, g in enumerate(series):

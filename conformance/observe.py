@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows, Run, State
+from adapters.contract import QUANTITIES, Gradient, Implementation, Problem, Rows, Run, State
 from adapters.memory import copied
 from conformance.findings import short_text
 from conformance.formats import holds, travels_as
@@ -89,7 +89,7 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     overwritten: list[str] = []
     states: list[State] = []
     live: list[State] = []
-    started = guarded(_start(implementation, problem), given, replace(problem.hyperparameters))
+    started = guarded(told(implementation.start, problem), given, replace(problem.hyperparameters))
     overwritten += _changed("parameters", given, problem.parameters)
     passed = [tuple(_passed(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
@@ -103,7 +103,7 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     changed_later = [
         f"step {k + 1}: {name}"
         for k, (now, then) in enumerate(zip(live, states, strict=True))
-        for name in ("parameters", "m", "v", "v_max")
+        for name in QUANTITIES
         if _changed(name, getattr(now, name) or (), getattr(then, name) or ())
     ]
     changed_later += [f"step {k + 1}: t" for k, state in enumerate(states) if tuple(live[k].t) != state.t]
@@ -115,10 +115,9 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     )
 
 
-def _start(implementation: Implementation, problem: Problem) -> Callable[..., Any]:
-    """`start`, told of the one dtype that the arrays do not show."""
-    start: Callable[..., Any] = implementation.start
-    return partial(start, dtype="bfloat16") if problem.dtype == "bfloat16" else start
+def told(make: Callable[..., Any], problem: Problem) -> Callable[..., Any]:
+    """What makes a run, told of the one dtype that the arrays do not show."""
+    return partial(make, dtype="bfloat16") if problem.dtype == "bfloat16" else make
 
 
 def _passed(g: Gradient) -> Gradient:
@@ -133,19 +132,16 @@ def stepped(run: Run, problem: Problem, first: int, gradients: Sequence[Sequence
     states = []
     for k, step in enumerate(gradients, first):
         state = guarded(run.step, tuple(_passed(g) for g in step))
-        _check_state(state, problem, k)
-        states.append(_copy(state))
+        states.append(checked(state, problem, k))
     return tuple(states)
 
 
 def _copy(state: State) -> State:
-    def arrays(group: Sequence[Array]) -> tuple[Array, ...]:
-        return tuple(copied(array) for array in group)
+    def arrays(name: str) -> Any:
+        group = getattr(state, name)
+        return None if group is None else tuple(copied(array) for array in group)
 
-    v_max = None if state.v_max is None else arrays(state.v_max)
-    return State(
-        parameters=arrays(state.parameters), m=arrays(state.m), v=arrays(state.v), v_max=v_max, t=tuple(state.t)
-    )
+    return State(**{name: arrays(name) for name in QUANTITIES}, t=tuple(state.t))
 
 
 def _changed(name: str, now: Sequence[Gradient], then: Sequence[Gradient]) -> list[str]:
@@ -160,6 +156,13 @@ def _same(a: Gradient, b: Gradient) -> bool:
     return a is b
 
 
+def checked(state: object, problem: Problem, k: int) -> State:
+    """A copy of a state that was returned after step number `k` + 1. Raises `ContractBreach` as `observe` does."""
+    _check_state(state, problem, k)
+    assert isinstance(state, State)
+    return _copy(state)
+
+
 def _check_state(state: object, problem: Problem, k: int) -> None:
     """Raise `ContractBreach` unless `state` has one array of the right shape and dtype per parameter."""
 
@@ -170,27 +173,33 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
         raise breach("the result of step()", type(state).__name__, "adapters.contract.State")
     n = len(problem.parameters)
     dtype = travels_as(problem.dtype)
-    if (state.v_max is not None) != problem.hyperparameters.amsgrad:
-        accepted = "arrays with amsgrad, None without"
-        raise breach("v_max", None if state.v_max is None else "given", accepted)
-    for name in ("parameters", "m", "v", "v_max"):
+    usual = np.dtype(dtype)
+    h = problem.hyperparameters
+    for name, wanted, of in (("v_max", h.amsgrad, "amsgrad"), ("slow", h.sync_period is not None, "sync_period")):
+        given = getattr(state, name) is not None
+        if given != wanted:
+            raise breach(name, "given" if given else None, f"arrays with {of}, None without")
+    for name in QUANTITIES:
         arrays = getattr(state, name)
-        if arrays is None and name == "v_max":
+        if arrays is None and name in ("v_max", "slow"):
             continue
         if not isinstance(arrays, tuple | list) or len(arrays) != n:
             count = len(arrays) if isinstance(arrays, tuple | list) else type(arrays).__name__
             raise breach(f"len({name})", count, f"{n}, one per parameter")
         for i, (array, theta) in enumerate(zip(arrays, problem.parameters, strict=True)):
-            if not isinstance(array, np.ndarray):
+            if type(array) is not np.ndarray:  # a subclass may answer anything to what is asked of it
                 raise breach(f"{name}[{i}]", type(array).__name__, "a NumPy array")
             if array.shape != theta.shape:
                 raise breach(f"{name}[{i}].shape", array.shape, str(theta.shape))
-            if array.dtype.name != dtype:
+            if (
+                array.dtype != usual and array.dtype.name != dtype
+            ):  # another byte order has the same name, which is slow
                 raise breach(f"{name}[{i}].dtype", array.dtype.name, dtype)
             if not holds(problem.dtype, array):
                 raise breach(f"{name}[{i}]", array, f"numbers of {problem.dtype}")
     if not isinstance(state.t, tuple | list) or len(state.t) != n:
         raise breach("t", state.t, f"{n} integers, one per parameter")
     for i, t in enumerate(state.t):
-        if isinstance(t, bool) or not isinstance(t, int) or t < 0:
-            raise breach(f"t[{i}]", t, "an int >= 0")
+        if isinstance(t, bool) or not isinstance(t, int) or not 0 <= t < 2**63:
+            shown = t if not isinstance(t, int) or abs(t) < 2**64 else f"an int of {t.bit_length()} bits"
+            raise breach(f"t[{i}]", shown, "an int >= 0 and below 2**63")

@@ -7,16 +7,19 @@ trajectory goes on beside the implementation's, error and bound accumulating.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 import reference
 from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
 from conformance.formats import rounded as rounded_to
+
+BRANCHES = ("parameters", "update", "slow")
+"""What the rectified branch decides."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,8 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         sma_threshold=rounded(h.sma_threshold, a.sma_threshold),
         epsilon_root=rounded(h.epsilon_root, a.epsilon),
         momentum_decay=h.momentum_decay,
+        sync_period=h.sync_period,
+        slow_step_size=rounded(h.slow_step_size, a.slow_step_size),
     )
 
 
@@ -82,7 +87,7 @@ def compare(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[Stat
     The steps from the observed state use the dialect's step counts, not the reported ones, so that a
     wrong count shows in the values too.
     """
-    for s in walk(dialect, a, problem, states):
+    for s in walk(dialect, a, problem, states, both=True):
         for i in range(len(problem.parameters)):
             for comparison, quantities in (("one step", s.from_observed(i)), ("free running", s.free_running(i))):
                 for quantity, obtained, value, limit in quantities:
@@ -94,7 +99,7 @@ def compare(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[Stat
                         obtained=obtained,
                         value=value,
                         bound=limit,
-                        branch=s.bound.branch and quantity in ("parameters", "update"),
+                        branch=s.bound.branch and quantity in BRANCHES,
                     )
 
 
@@ -137,26 +142,38 @@ def walk(
     problem: Problem,
     states: Sequence[State],
     changed: Sequence[Hyperparameters] | None = None,
+    *,
+    start: State | None = None,
+    both: bool = False,
 ) -> Iterator[Step]:
     """The reference beside observed states, step by step.
 
     changed: the hyper-parameters of every step, where they are not the problem's throughout.
+    start: the state before the first step, where training does not begin with it.
+    both: the steps from the observed states will be asked for, and are made together with those of the free run.
     """
     judges = {
         h: _Judge(reference.dialect(dialect), received(replace(problem, hyperparameters=h), a), rounding(a))
         for h in (problem.hyperparameters, *(changed or ()))
     }
     judge = judges[problem.hyperparameters]
-    observed = expected = reference.initial_state(problem.parameters, judge.h)
+    observed = expected = (
+        reference.initial_state(problem.parameters, judge.h) if start is None else to_reference(start, start.t)
+    )
     bound = reference.initial_bound(expected)
-    counts = step_counts(dialect, problem)
+    counts = step_counts(dialect, problem, start)
     for k, (gradients, state) in enumerate(zip(problem.gradients, states, strict=True)):
         given = [as_gradient(g) for g in gradients]
         judge = judges[changed[k]] if changed else judge
         observed_before, observed = observed, to_reference(state, counts[k])
-        one = cache(partial(judge.from_observed, observed_before, given, observed))
         expected_before = expected
-        expected, bound = judge.step(expected, bound, given, one)
+        one: FromObserved
+        if both:
+            made, expected, bound = judge.both(expected, bound, observed_before, given, observed)
+            one = _made(made)
+        else:
+            one = cache(partial(judge.from_observed, observed_before, given, observed))
+            expected, bound = judge.step(expected, bound, given, one)
         yield Step(
             number=k + 1,
             observed_before=observed_before,
@@ -166,6 +183,10 @@ def walk(
             bound=bound,
             one=one,
         )
+
+
+def _made(one: OneStep) -> FromObserved:
+    return lambda: one
 
 
 def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State], number: int) -> Step:
@@ -189,15 +210,17 @@ def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State
     )
 
 
-def step_counts(dialect: str, problem: Problem) -> list[tuple[int, ...]]:
-    """t of every parameter after every step."""
-    per_optimizer = reference.dialect(dialect).step_count == "optimizer"
-    counts = np.zeros(len(problem.parameters), dtype=int)
-    result = []
-    for gradients in problem.gradients:
-        counts = counts + [per_optimizer or g is not None for g in gradients]
-        result.append(tuple(int(t) for t in counts))
-    return result
+def step_counts(dialect: str, problem: Problem, start: State | None = None) -> list[tuple[int, ...]]:
+    """t of every parameter after every step; start: as in `walk`."""
+    per_optimizer = one_count(dialect)
+    before = start.t if start else (0,) * len(problem.parameters)
+    present = [[per_optimizer or g is not None for g in gradients] for gradients in problem.gradients]
+    return [tuple(counts) for counts in np.cumsum([before, *present], axis=0)[1:].tolist()]
+
+
+def one_count(dialect: str) -> bool:
+    """Whether the optimizer has one t, which a parameter without gradient counts too; else t is the parameter's own."""
+    return reference.dialect(dialect).step_count == "optimizer"
 
 
 @dataclass(frozen=True)
@@ -233,6 +256,25 @@ class _Judge:
         )
         return (*self._bounded(before, exact, gradients, chosen), chosen)
 
+    def both(
+        self,
+        state: reference.State,
+        bound: reference.Bound,
+        before: reference.State,
+        gradients: list[Any],
+        observed: reference.State,
+    ) -> tuple[OneStep, reference.State, reference.Bound]:
+        """`from_observed` and `step` as one step of two trajectories, which lie along a last axis of every array.
+
+        The stages and their rules know elements, and rows along the first axis; what else there is they repeat.
+        """
+        together = _stacked(before, state), _stacked(reference.initial_bound(before), bound)
+        new, limit = self._bounded(*together, [_twice(g) for g in gradients], None)
+        if limit.branch:
+            one = self.from_observed(before, gradients, observed)
+            return one, *self.step(state, bound, gradients, lambda: one)
+        return (_of(new, 0), _of(limit, 0), None), _of(new, 1), _of(limit, 1)
+
     def _bounded(
         self,
         state: reference.State,
@@ -241,6 +283,39 @@ class _Judge:
         rectify: bool | tuple[bool | None, ...] | None,
     ) -> tuple[reference.State, reference.Bound]:
         return reference.bounded_step(self.dialect, self.h, self.rounding, state, bound, gradients, rectify=rectify)
+
+
+Trajectory = TypeVar("Trajectory", reference.State, reference.Bound)
+
+
+def _stacked(one: Trajectory, other: Trajectory) -> Trajectory:
+    """Both, along a last axis."""
+    return _with_arrays(one, lambda name: map(_pair, getattr(one, name), getattr(other, name)))
+
+
+def _of(both: Trajectory, k: int) -> Trajectory:
+    """The first or the second of what is stacked."""
+    return _with_arrays(both, lambda name: (array[..., k] for array in getattr(both, name)))
+
+
+def _with_arrays(x: Trajectory, made: Callable[[str], Iterable[Array]]) -> Trajectory:
+    """made: the arrays of a field."""
+    names = [name for name, of in vars(x).items() if isinstance(of, tuple) and of and isinstance(of[0], np.ndarray)]
+    arrays: dict[str, Any] = {name: tuple(made(name)) for name in names}
+    return replace(x, **arrays)
+
+
+def _twice(g: Any) -> Any:
+    """A gradient for both."""
+    if isinstance(g, tuple):
+        return g[0], _pair(g[1], g[1])
+    return None if g is None else _pair(g, g)
+
+
+def _pair(x: Array, y: Array) -> Array:
+    pair = np.empty((*x.shape, 2), x.dtype)
+    pair[..., 0], pair[..., 1] = x, y
+    return pair
 
 
 def _quantities(
@@ -259,6 +334,8 @@ def _quantities(
     yield "v", observed.v[i], new.v[i], bound.v[i]
     if new.v_max is not None and bound.v_max is not None and observed.v_max is not None:
         yield "v_max", observed.v_max[i], new.v_max[i], bound.v_max[i]
+    if new.slow is not None and bound.slow is not None and observed.slow is not None:
+        yield "slow", observed.slow[i], new.slow[i], bound.slow[i]
 
 
 def _distance(state: reference.State, bound: reference.Bound, observed: reference.State, i: int) -> float:
@@ -274,8 +351,8 @@ def to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
     def exact(arrays: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
 
-    v_max = None if state.v_max is None else exact(state.v_max)
-    return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts)
+    v_max, slow = (None if group is None else exact(group) for group in (state.v_max, state.slow))
+    return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts, slow)
 
 
 def as_gradient(g: Gradient) -> Any:

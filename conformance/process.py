@@ -93,6 +93,11 @@ class _Tail:
                 self._bytes = (self._bytes + chunk)[-TAIL:]
 
 
+def stopped() -> bool:
+    """Whether the run was interrupted: what became of a child is then no answer of its implementation."""
+    return _STOPPED.is_set()
+
+
 def kill_all() -> None:
     """Kill every running child and start none any more, for an interrupted run."""
     _STOPPED.set()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 _SECONDS_BETWEEN_LINES = 15.0
@@ -30,17 +31,17 @@ class _Bars:
 
     def event(self, adapter: str, event: dict[str, Any]) -> None:
         if adapter not in self._tasks:
-            self._tasks[adapter] = self._progress.add_task(adapter, total=None)
+            self._tasks[adapter] = self._progress.add_task(escape(adapter), total=None)
         task = self._tasks[adapter]
         if event["event"] == "set":
-            self._progress.update(task, description=f"{adapter} ({event['set']})", total=event["problems"])
+            self._progress.update(task, description=escape(f"{adapter} ({event['set']})"), total=event["problems"])
         elif event["event"] == "problem":
             self._progress.update(task, completed=event["number"])
 
     def end(self, adapter: str, verdict: str, seconds: float) -> None:
         if adapter in self._tasks:
             self._progress.remove_task(self._tasks.pop(adapter))
-        self._progress.console.print(f"{adapter}: {verdict} ({seconds:.0f} s)")
+        self._progress.console.print(f"{escape(adapter)}: {verdict} ({seconds:.0f} s)")
 
 
 class _Lines:
@@ -55,10 +56,11 @@ class _Lines:
         elif event["event"] == "problem" and time.monotonic() - self._last > _SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
             running = self._sets[adapter]
-            self._console.print(f"{adapter}: {running['set']}, problem {event['number']} of {running['problems']}")
+            where = f"problem {event['number']} of {running['problems']}"
+            self._console.print(f"{escape(adapter)}: {running['set']}, {where}")
 
     def end(self, adapter: str, verdict: str, seconds: float) -> None:
-        self._console.print(f"{adapter}: {verdict} ({seconds:.0f} s)")
+        self._console.print(f"{escape(adapter)}: {verdict} ({seconds:.0f} s)")
 
 
 @contextmanager

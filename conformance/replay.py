@@ -30,7 +30,7 @@ from adapters.contract import (
 from conformance import oracle
 from conformance.observe import guarded
 from golden import Case, Expected, cases_of
-from golden.trajectory import bounds, trajectory
+from golden.trajectory import named, trajectory
 
 DTYPES: tuple[Precision, ...] = ("float32", "float64")
 """That hold the numbers of every case exactly."""
@@ -71,7 +71,7 @@ def compare(implementation: Implementation, replay: Replay, states: Sequence[Sta
     rounding = oracle.rounding(implementation.arithmetic(replay.problem.dtype))
     for expected, bound in _bounded(replay.case, rounding):
         state = states[expected.step - 1]
-        limits = bounds(bound)
+        limits = named(bound)
         for quantity, values in expected.quantities():
             for i, value in enumerate(values):
                 yield oracle.Expected(
@@ -82,7 +82,7 @@ def compare(implementation: Implementation, replay: Replay, states: Sequence[Sta
                     obtained=np.asarray(getattr(state, quantity)[i], dtype=np.float64),
                     value=value,
                     bound=np.asarray(limits[quantity][i]),
-                    branch=bound.branch and quantity == "parameters",
+                    branch=bound.branch and quantity in oracle.BRANCHES,
                 )
 
 

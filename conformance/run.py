@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import uuid
@@ -14,7 +15,7 @@ from typing import Any
 from adapters.registry import ADAPTERS
 from conformance import deviations, ndjson, provenance, table
 from conformance.given import Given
-from conformance.process import ChildEnd, kill_all, run_child
+from conformance.process import ChildEnd, kill_all, run_child, stopped
 from conformance.progress import Reporter
 from conformance.verdict import ExitCode, Result, Verdict, exit_code, judge
 
@@ -54,6 +55,8 @@ class Run:
     missing: list[Result] = field(default_factory=list)
     """Adapters that were not asked for and cannot be tested here."""
     complaints: list[str] = field(default_factory=list)
+    elsewhere: list[deviations.Deviation] = field(default_factory=list)
+    """Declared deviations of implementations that are not in this run, where the file is a caller's own."""
 
     @property
     def code(self) -> ExitCode:
@@ -75,14 +78,17 @@ def run(plan: Plan, reporter: Reporter) -> Run:
         result = judge(adapter, child(plan, adapter, reporter, declared))
         all_of = {"all_problems": plan.only is None, "all_checks": not plan.checks}
         complaints.extend(deviations.apply(result, entries, provenance.version_of, **all_of))
-        reporter.end(adapter, str(result.verdict), result.seconds)
+        if not stopped():
+            reporter.end(adapter, str(result.verdict), result.seconds)
         return result
 
     results = in_parallel(one, plan.adapters, plan.jobs)
     absent = [r for r in results if not plan.named and r.missing]
     kept = [r for r in results if r not in absent]
     header["expected"] = [r.adapter for r in kept]
-    return Run(header=header, results=kept, missing=absent, complaints=sorted(complaints))
+    ours = deviations.is_ours(plan.deviations)
+    elsewhere = [entry for entry in entries if entry.implementation not in plan.adapters and not ours]
+    return Run(header=header, results=kept, missing=absent, complaints=sorted(complaints), elsewhere=elsewhere)
 
 
 def look(plan: Plan, adapter: str, reporter: Reporter) -> Result:
@@ -97,6 +103,7 @@ def look(plan: Plan, adapter: str, reporter: Reporter) -> Result:
 def child(plan: Plan, adapter: str, reporter: Reporter, declared: Collection[str] = ()) -> ChildEnd:
     """Run one adapter's child; declared: checks that may fail without a diagnosis."""
     order = {
+        "parent": os.getpid(),
         "adapter": adapter,
         "problems": plan.problems,
         "seed": plan.seed,
@@ -131,16 +138,19 @@ def write_reports(done: Run, *, ndjson_file: Path | None, report: Path | None) -
         files[report / "report.ndjson"] = text
         files[report / "report.md"] = table.markdown(done.results, title(done.header), done.complaints)
         for result in done.results:
-            if result.diagnosis is not None and result.diagnosis.get("reproducer"):
-                files[report / reproducer_of(result.adapter)] = result.diagnosis["reproducer"]
+            told = result.diagnosis or {}
+            if told.get("reproducer"):
+                files[report / reproducer_of(result.adapter)] = told["reproducer"]
+            for check, text in told.get("scripts", {}).items():
+                files[report / reproducer_of(result.adapter, check)] = text
     for path, content in files.items():
         ndjson.write(path, content)
     return list(files)
 
 
-def reproducer_of(adapter: str) -> Path:
-    """Where the reproducer of an adapter stands, below the folder of the report."""
-    return Path("reproducers", f"{re.sub(r'[^A-Za-z0-9]+', '_', adapter).strip('_')}.py")
+def reproducer_of(adapter: str, check: str = "") -> Path:
+    """Where the reproducer of an adapter stands, below the folder of the report; check: of which, if of one."""
+    return Path("reproducers", f"{re.sub(r'[^A-Za-z0-9]+', '_', f'{adapter} {check}').strip('_')}.py")
 
 
 def title(header: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from conformance.verdict import Result, Verdict
@@ -63,7 +64,7 @@ def terminal(results: Sequence[Result], title: str) -> Table:
         numeric = heading in HEADINGS[4:]
         table.add_column(heading, justify="right" if numeric else "left", no_wrap=heading not in _MAY_WRAP)
     for result in results:
-        row = list(cells(result))
+        row = [escape(cell) for cell in cells(result)]
         row[3] = f"[{_STYLES[result.verdict]}]{row[3]}[/]"
         table.add_row(*row)
     return table
@@ -146,7 +147,8 @@ def diagnosis(result: Result) -> list[str]:
             f" {best['worst_fraction']:.2f} of its bound; {_claim_fails(told)})"
         )
     elif told.get("unexplained"):
-        lines[0] += f" ({_claim_fails(told)})"
+        tried = f"{told['tried']} explanations and {told['pairs']} pairs of them tried"
+        lines[0] += f" ({tried}; {_claim_fails(told)})"
     lines += [f"diagnosis, which these problems do not tell from it: {other['words']}" for other in found[1:]]
     lines += [f"diagnosis, also: {note}" for note in told.get("notes", []) if note != told["says"]]
     return lines + [f"diagnosis, measured: {fact}" for fact in told.get("facts", [])]

@@ -71,10 +71,12 @@ class Expected:
     v: tuple[Any, ...]
     v_max: tuple[Any, ...] | None
     """None without AMSGrad."""
+    slow: tuple[Any, ...] | None = None
+    """None without Lookahead."""
 
     def quantities(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Name and arrays of each quantity that the case has."""
-        for name in ("parameters", "m", "v", "v_max"):
+        for name in ("parameters", "m", "v", "v_max", "slow"):
             arrays = getattr(self, name)
             if arrays is not None:
                 yield name, arrays

@@ -27,6 +27,7 @@ CONVENTIONS = (
     "Steps count from 1. Expected is the state after the step: the trajectory at 50 digits, rounded once to float64."
     " t is the number of steps that the bias correction of each parameter has seen.",
 )
+SLOW = ("slow holds the slow weights of Lookahead, which begin at the initial parameters.",)
 XORSHIFT = (
     "Gradients of generator xorshift32: x = seed; for every step, parameter and element: x ^= x << 13, x ^= x >> 17,"
     " x ^= x << 5, all modulo 2^32; the element is ((x >> 8) - 2^23) * 2^(exponent - 23), exponents being one per"
@@ -122,6 +123,12 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "a threshold off by one, rectification missing, epsilon missing in the rectified branch",
             "effect": "one step of the wrong branch, or wrong updates from the threshold on",
         },
+        "slow-weights": {
+            "bug": "averages",
+            "catches": "slow weights that begin at 0 or one step late, are not stored, or are not what theta becomes;"
+            " steps that synchronise off by one; slow_step_size where 1 - slow_step_size belongs",
+            "effect": "theta keeps what every sync_period-th step must take back",
+        },
         "long-run": {
             "bug": "dtype",
             "catches": "counts that stick at 256 (bfloat16), powers of beta that drift as a running product,"
@@ -146,12 +153,18 @@ def files(dialect: Dialect) -> Iterator[tuple[File, Mapping[str, Sequence[int]]]
         for case, at in make(dialect, topic):
             cases.append(case)
             at_steps[case.id] = at
+        if not cases:
+            continue
         flags = {flag for case in cases for flag in case.flags}
         yield (
             File(
                 dialect=dialect.name,
                 topic=topic,
-                conventions=CONVENTIONS + (XORSHIFT if any(case.generator for case in cases) else ()),
+                conventions=(
+                    *CONVENTIONS,
+                    *(SLOW if dialect.looks_ahead else ()),
+                    *(XORSHIFT if any(case.generator for case in cases) else ()),
+                ),
                 notes={flag: note for flag, note in NOTES.items() if flag in flags},
                 cases=tuple(cases),
             ),
@@ -167,12 +180,21 @@ def first_steps(d: Dialect, topic: str) -> Made:
     theta = _wave((3,), 1.0), _wave((11,), 0.25)
     dense = [(_wave((3,), 0.5, k), _wave((11,), 2.0**-k, 2 * k)) for k in range(STEPS)]
     yield _case(d, topic, "plain", "dense gradients of two parameters", ("bias-correction", "tail"), theta, dense)
+    flags: tuple[str, ...]
     if "momentum_decay" in d.hyperparameters:
         text, h = "a momentum schedule that changes within a few steps", {"momentum_decay": 2.0}
         yield _case(d, topic, "momentum-decay", text, ("momentum-schedule", "momentum"), theta, dense, h)
 
+    if d.looks_ahead:
+        text, h = "every step synchronises", {"sync_period": 1, "slow_step_size": 0.75}
+        yield _case(d, topic, "every-step", text, ("slow-weights",), theta, dense, h)
+        text = "one parameter without gradient in step 3, the other in step 6, which synchronise"
+        late = [(a if k != 2 else None, b if k != 5 else None) for k, (a, b) in enumerate(dense)]
+        flags = ("slow-weights", "absent-gradient")
+        yield _case(d, topic, "absent-at-sync", text, flags, theta, late, at=(2, 3, 6, STEPS))
+
     absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
-    flags: tuple[str, ...] = ("absent-gradient", "step-count")
+    flags = ("absent-gradient", "step-count")
     yield _case(d, topic, "absent-gradients", "no gradient in steps 1 and 4, or in step 2", flags, theta, absent)
 
     if "l2" in d.hyperparameters:
@@ -263,7 +285,9 @@ def zeros_from_the_start(d: Dialect, topic: str) -> Made:
 
 
 def thousand_steps(d: Dialect, topic: str) -> Made:
-    """1000 steps of gradients that a generator makes."""
+    """1000 steps of gradients that a generator makes; of Lookahead none, as what lasts is the optimizer's inside."""
+    if d.looks_ahead:
+        return
     theta = _wave((3,), 1.0), _wave((2,), 1.0)
     generator = Generator(seed=20141222, steps=1000, exponents=(0, -12))
     h = dict(BETAS) | ({"sma_threshold": 5.5} if "sma_threshold" in d.hyperparameters else {})
@@ -299,8 +323,10 @@ def _case(
 ) -> tuple[Case, Sequence[int]]:
     rectified = d.rectifies
     betas = SHORT_BETAS if rectified else BETAS
-    schedule = {"momentum_decay": 2.0**-8} if "momentum_decay" in d.hyperparameters else {}
-    h = {"learning_rate": 2.0**-7, "epsilon": 2.0**-20, **betas, **schedule, **hyperparameters}
+    own: dict[str, Any] = {"momentum_decay": 2.0**-8} if "momentum_decay" in d.hyperparameters else {}
+    if d.looks_ahead:
+        own, flags = {"sync_period": 3, "slow_step_size": 0.375}, tuple(dict.fromkeys((*flags, "slow-weights")))
+    h = {"learning_rate": 2.0**-7, "epsilon": 2.0**-20, **betas, **own, **hyperparameters}
     case = Case(
         id=f"{d.name}/{topic}/{name}",
         dialect=d.name,

@@ -34,12 +34,17 @@ def _states(case: Case, at_steps: Sequence[int]) -> list[tuple[int, State]]:
 
 
 def _expected(k: int, state: State) -> Expected:
-    def rounded(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(_rounded(array) for array in arrays)
+    def rounded(arrays: tuple[Any, ...] | None) -> Any:
+        return None if arrays is None else tuple(_rounded(array) for array in arrays)
 
-    v_max = None if state.v_max is None else rounded(state.v_max)
     return Expected(
-        step=k, t=state.t, parameters=rounded(state.theta), m=rounded(state.m), v=rounded(state.v), v_max=v_max
+        step=k,
+        t=state.t,
+        parameters=rounded(state.theta),
+        m=rounded(state.m),
+        v=rounded(state.v),
+        v_max=rounded(state.v_max),
+        slow=rounded(state.slow),
     )
 
 

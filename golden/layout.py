@@ -23,6 +23,7 @@ FORMAT = "adam-conformance golden"
 VERSION = 1
 HASH = "content_hash"
 _BOOLEANS = ("adaptive_epsilon", "amsgrad")
+_COUNTS = ("sync_period",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str) -> Case
     gradients = generator.gradients(shapes) if generator else _stored(stored, shapes, f"{where}: gradients")
     h = _hyperparameters(_get(data, "hyperparameters", dict, where), dialect, f"{where}: hyperparameters")
     expected = tuple(
-        _expected(_is(e, dict, f"{where}: expected[{k}]"), shapes, amsgrad=h.amsgrad, where=f"{where}: expected[{k}]")
+        _expected(_is(e, dict, f"{where}: expected[{k}]"), shapes, h, where=f"{where}: expected[{k}]")
         for k, e in enumerate(_get(data, "expected", list, where))
     )
     at_steps = [e.step for e in expected]
@@ -126,8 +127,10 @@ def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyper
         at = f"{where}.{name}"
         if name in _BOOLEANS:
             values[name] = _is(value, bool, at)
-        elif name == "clip_gradient" and value is None:
+        elif name in ("clip_gradient", *_COUNTS) and value is None:
             values[name] = None
+        elif name in _COUNTS:
+            values[name] = _is(value, int, at)
         else:
             values[name] = floats.from_hex(_get(_is(value, dict, at), "hex", str, at), f"{at}.hex")
             _exact_in_float32(np.array(values[name]), at)
@@ -181,7 +184,9 @@ def _gradient(data: object, shape: tuple[int, ...], where: str) -> Any:
     return np.array(rows, dtype=np.int64), _exact_in_float32(values, where)
 
 
-def _expected(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], *, amsgrad: bool, where: str) -> Expected:
+def _expected(
+    data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], h: Hyperparameters, *, where: str
+) -> Expected:
     def arrays(name: str) -> tuple[Any, ...]:
         lists = _get(data, name, list, where)
         if len(lists) != len(shapes):
@@ -191,15 +196,19 @@ def _expected(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], *, a
             for i, (texts, shape) in enumerate(zip(lists, shapes, strict=True))
         )
 
-    if not amsgrad and data.get("v_max") is not None:
+    looks_ahead = h.sync_period is not None
+    if not h.amsgrad and data.get("v_max") is not None:
         raise GoldenError(f"{where}.v_max is given; accepted: null, because amsgrad is off")
+    if not looks_ahead and "slow" in data:
+        raise GoldenError(f"{where}.slow is given; accepted: no such key, because there is no sync_period")
     expected = Expected(
         step=_get(data, "step", int, where),
         t=tuple(_is(t, int, f"{where}.t") for t in _get(data, "t", list, where)),
         parameters=arrays("parameters"),
         m=arrays("m"),
         v=arrays("v"),
-        v_max=arrays("v_max") if amsgrad else None,
+        v_max=arrays("v_max") if h.amsgrad else None,
+        slow=arrays("slow") if looks_ahead else None,
     )
     if len(expected.t) != len(shapes):
         raise GoldenError(f"{where}.t has length {len(expected.t)}; accepted: {len(shapes)}, one per parameter")
@@ -277,7 +286,7 @@ def _hyperparameters_to_json(case: Case) -> Iterator[tuple[str, Any]]:
     for field in fields(Hyperparameters):
         if field.name in DIALECTS[case.dialect].hyperparameters:
             value = getattr(case.hyperparameters, field.name)
-            plain = value is None or isinstance(value, bool)
+            plain = value is None or isinstance(value, bool) or field.name in _COUNTS
             yield field.name, value if plain else {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
 
 
@@ -299,6 +308,7 @@ def _expected_to_json(e: Expected) -> dict[str, Any]:
         "m": [floats.hex_list(array) for array in e.m],
         "v": [floats.hex_list(array) for array in e.v],
         "v_max": None if e.v_max is None else [floats.hex_list(array) for array in e.v_max],
+        **({} if e.slow is None else {"slow": [floats.hex_list(array) for array in e.slow]}),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,13 @@ def trajectory(case: Case, rounding: Rounding) -> Iterator[tuple[Expected, State
 
 
 def _with_branch(bound: Bound, *, ambiguous: bool) -> Bound:
-    """Which branch was taken decides theta alone: where that is open, every theta is accepted."""
+    """Which branch was taken decides theta, and slow weights: where that is open, every one is accepted."""
     if not ambiguous:
         return bound
     theta = tuple(np.full(np.shape(error), np.inf) for error in bound.theta)
-    return Bound(theta, bound.m, bound.v, bound.v_max, bound.update, bound.out_of_range, branch=True)
+    return replace(bound, theta=theta, slow=None if bound.slow is None else theta, branch=True)
 
 
-def bounds(bound: Bound) -> dict[str, tuple[Any, ...]]:
-    """The bound of each quantity, by the name that `Expected` gives it."""
-    return {"parameters": bound.theta, "m": bound.m, "v": bound.v, "v_max": bound.v_max or ()}
+def named(of: State | Bound) -> dict[str, tuple[Any, ...]]:
+    """Every quantity of a state, or its bound, by the name that `Expected` gives it."""
+    return {"parameters": of.theta, "m": of.m, "v": of.v, "v_max": of.v_max or (), "slow": of.slow or ()}

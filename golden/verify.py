@@ -19,7 +19,7 @@ import numpy as np
 
 from golden import catalogue, files, floats, layout
 from golden.case import Case, Expected, GoldenError
-from golden.trajectory import bounds, trajectory
+from golden.trajectory import named, trajectory
 from reference import DIALECTS, Bound, Rounding, State
 
 SCHEMA = Path(__file__).resolve().parent / "schema.json"
@@ -159,9 +159,9 @@ def _counts(case: Case, expected: Expected, state: State, path: Path) -> Iterato
 def _values(
     case: Case, expected: Expected, state: State, bound: Bound, path: Path, report: Report
 ) -> Iterator[Complaint]:
-    ours = {"parameters": state.theta, "m": state.m, "v": state.v, "v_max": state.v_max or ()}
+    ours, limits = named(state), named(bound)
     for name, arrays in expected.quantities():
-        for i, (stored, value, limit) in enumerate(zip(arrays, ours[name], bounds(bound)[name], strict=True)):
+        for i, (stored, value, limit) in enumerate(zip(arrays, ours[name], limits[name], strict=True)):
             fraction = _fractions(stored, value, limit)
             report.compared += fraction.size
             worst = float(np.max(fraction, initial=0.0))

@@ -16,6 +16,8 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     direction:  E = |d| (rho + C u) + (alpha E_m + |d| E_D + C eta) / (D - E_D)
                 with a E_m + b E_g + |a m| (e_a + C u) + |b g| (e_b + C u) for alpha E_m where it is a m + b g
     theta:      E_theta <- E_theta + E + 2 u |theta| + u |d| + eta
+    slow:       E_slow <- (1 - a) E_slow + a E_theta + C u (|slow| + a |theta|) + C eta, and E_theta <- E_slow, where
+                Lookahead synchronises; a is slow_step_size, and both sides of <- are seen before it
 
 eta is the smallest normal number, since some frameworks flush subnormals. An element is *ambiguous*
 where the format's range or the error of D decides the result: there the bound is infinite and every
@@ -34,7 +36,14 @@ from typing import Any
 import numpy as np
 
 from reference import stages as s
-from reference.bias_correction import momentum, momentum_product, one_minus_power, rectification, sma_inf
+from reference.bias_correction import (
+    momentum,
+    one_minus_momentum,
+    one_minus_momentum_product,
+    one_minus_power,
+    sma_inf,
+    squared_rectification,
+)
 from reference.dialects import Dialect
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64
@@ -65,6 +74,7 @@ class Errors:
     update: Any = 0.0
     """Of theta_t - theta_(t-1)."""
     whole: Any = None
+    slow: Any = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ class Bound:
     """Whether the rectified branch is ambiguous in this step, for any parameter."""
     branches: tuple[bool, ...] = ()
     """For each parameter: where each has its own t, one may be at the threshold and another not."""
+    slow: tuple[Any, ...] | None = None
 
 
 Rule = Callable[[Working, Working, Errors, Hyperparameters, Rounding], None]
@@ -91,7 +102,8 @@ def initial_bound(state: State) -> Bound:
     """No error: the state is exact."""
     zeros = tuple(np.zeros(theta.shape) for theta in state.theta)
     mask = tuple(np.zeros(theta.shape, dtype=bool) for theta in state.theta)
-    return Bound(zeros, zeros, zeros, None if state.v_max is None else zeros, zeros, mask)
+    v_max, slow = (None if group is None else zeros for group in (state.v_max, state.slow))
+    return Bound(zeros, zeros, zeros, v_max, zeros, mask, slow=slow)
 
 
 def bounded_step(
@@ -111,7 +123,14 @@ def bounded_step(
     """
     rule_of = RULES if rules is None else rules
     errors = [
-        Errors(bound.theta[i], bound.m[i], bound.v[i], bound.v_max[i] if bound.v_max else None, bound.out_of_range[i])
+        Errors(
+            bound.theta[i],
+            bound.m[i],
+            bound.v[i],
+            bound.v_max[i] if bound.v_max else None,
+            bound.out_of_range[i],
+            slow=bound.slow[i] if bound.slow else None,
+        )
         for i in range(len(state.theta))
     ]
     branches = [False] * len(state.theta)
@@ -130,9 +149,10 @@ def bounded_step(
         return tuple(np.where(e.out_of_range, np.inf, getattr(e, name)) for e in errors)
 
     v_max = None if new.v_max is None else arrays("v_max")
+    slow = None if new.slow is None else arrays("slow")
     masks = tuple(e.out_of_range for e in errors)
     return new, Bound(
-        arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, any(branches), tuple(branches)
+        arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, any(branches), tuple(branches), slow
     )
 
 
@@ -338,12 +358,13 @@ def _nesterov_schedule(before: Working, after: Working, e: Errors, h: Hyperparam
     """
     t, beta, psi = before.t, h.power_beta_1, h.momentum_decay
     mu, mu_next = (momentum(beta, psi, k, FLOAT64) for k in (t, t + 1))
-    product, product_next = (momentum_product(beta, psi, k, FLOAT64) for k in (t, t + 1))
+    rest = one_minus_momentum(beta, psi, t, FLOAT64)
+    bias, bias_next = (one_minus_momentum_product(beta, psi, k, FLOAT64) for k in (t, t + 1))
     e_mu = (2 * C + 1) * a.u_powers
     e_product = t * (e_mu + 2 * a.u_product)
-    e_of_m = e_mu + product_next * (e_product + e_mu + a.u_powers) / (1 - product_next) + C * a.u_powers
-    e_of_g = mu * e_mu / (1 - mu) + product * e_product / (1 - product) + C * a.u_powers
-    terms = (mu_next / (1 - product_next), e_of_m), ((1 - mu) / (1 - product), e_of_g)
+    e_of_m = e_mu + (1 - bias_next) * (e_product + e_mu + a.u_powers) / bias_next + C * a.u_powers
+    e_of_g = mu * e_mu / rest + (1 - bias) * e_product / bias + C * a.u_powers
+    terms = (mu_next / bias_next, e_of_m), (rest / bias, e_of_g)
     _two_terms(after, e, h, a, *terms, _rooted_error(before, after, e, h, a))
 
 
@@ -353,6 +374,18 @@ def _subtract(before: Working, after: Working, e: Errors, h: Hyperparameters, a:
     error = np.where(e.moves, error, 0.0)
     e.theta = e.theta + error
     e.update = e.update + error
+
+
+def _lookahead(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """The roundings are those of a lerp. theta moves by (1 - slow_step_size)(slow - theta) once more."""
+    if after.slow is before.slow:
+        return
+    taken, kept = h.slow_step_size, 1 - h.slow_step_size
+    e.out_of_range = e.out_of_range | _overflows(abs(before.theta) + abs(before.slow), a)
+    rounding = C * a.u * (abs(before.slow) + taken * abs(before.theta)) + C * a.tiny
+    e.update = e.update + kept * (e.slow + e.theta) + rounding
+    e.slow = kept * e.slow + taken * e.theta + rounding
+    e.theta = e.slow
 
 
 RULES: Mapping[Stage, Rule] = MappingProxyType(
@@ -383,6 +416,7 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
         s.nesterov: _nesterov,
         s.nesterov_schedule: _nesterov_schedule,
         s.subtract: _subtract,
+        s.lookahead: _lookahead,
     }
 )
 
@@ -434,7 +468,9 @@ def _rectification_error(p: Working, h: Hyperparameters, a: Rounding) -> float:
     """
     rho_inf, error = sma_inf(h.power_beta_2), _sma_error(p.rho_t, p.t, h, a)
     e_inf = C * a.u_powers * (rho_inf + 1)
-    r_t, low, high = (rectification(rho, rho_inf, FLOAT64) for rho in (p.rho_t, p.rho_t - error, p.rho_t + error))
+    r_t, low, high = (
+        FLOAT64.sqrt(squared_rectification(rho, rho_inf)) for rho in (p.rho_t, p.rho_t - error, p.rho_t + error)
+    )
     from_4, from_2 = abs(rho_inf - 4), abs(rho_inf - 2)
     if min(from_4, from_2) <= e_inf or not math.isfinite(r_t + low + high):
         return math.inf

@@ -11,6 +11,7 @@ from reference import stages as s
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
+_LOOKAHEAD = frozenset({"sync_period", "slow_step_size"})
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
 _ROWS = (s.square_rows, s.sum_duplicate_rows, s.scatter_rows, s.gather_rows, s.restore_rows, s.named_rows_move)
 """Stages that do nothing to a dense gradient."""
@@ -32,6 +33,11 @@ class Dialect:
     def takes_rows(self) -> bool:
         """Whether the dialect says what a row-sparse gradient does."""
         return s.scatter_rows in self.stages or s.gather_rows in self.stages
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether there are slow weights beside the parameters, where a sync_period is given."""
+        return s.lookahead in self.stages
 
     @property
     def rectifies(self) -> bool:
@@ -174,6 +180,38 @@ _TABLE = (
         ),
         step_count="optimizer",
         hyperparameters=_ADAM | {"amsgrad", "weight_decay", "sma_threshold"},
+    ),
+    Dialect(
+        name="tfa-lookahead-keras-v2-adam",
+        source="tensorflow-addons 0.23.0, optimizers/lookahead.py, around keras 2.15.0, optimizers/legacy/adam.py",
+        stages=(
+            s.sum_duplicate_rows,
+            s.scatter_rows,
+            *_MOMENTS,
+            s.zero_epsilon_is_default,
+            s.epsilon_hat,
+            s.subtract,
+            s.lookahead,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"amsgrad"} | _LOOKAHEAD,
+    ),
+    Dialect(
+        name="tfa-lookahead-rectified-adam",
+        source="tensorflow-addons 0.23.0, optimizers/lookahead.py, around optimizers/rectified_adam.py",
+        stages=(
+            s.sum_duplicate_rows,
+            s.scatter_rows,
+            *_MOMENTS,
+            s.zero_epsilon_is_default,
+            s.rectified,
+            s.decay_direction,
+            s.named_rows_move,
+            s.subtract,
+            s.lookahead,
+        ),
+        step_count="optimizer",
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "sma_threshold"} | _LOOKAHEAD,
     ),
     Dialect(
         name="torch-adam",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from reference.namespace import Namespace
@@ -33,6 +34,8 @@ class Hyperparameters:
     sma_threshold: Any = 5.0
     epsilon_root: Any = 0.0
     momentum_decay: Any = 0.004
+    sync_period: Any = None
+    slow_step_size: Any = 0.5
     power_beta_1: Any = None
     power_beta_2: Any = None
 
@@ -49,21 +52,42 @@ class Hyperparameters:
                 raise ValueError(f"{name} is {value!r}; accepted: a number in [0, 1)")
         if self.clip_gradient is not None and not _within(self.clip_gradient, 0, math.inf):
             raise ValueError(f"clip_gradient is {self.clip_gradient!r}; accepted: None or a finite number >= 0")
+        period = self.sync_period
+        if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
+            raise ValueError(f"sync_period is {period!r}; accepted: None or a whole number >= 1")
+        if not (_within(self.slow_step_size, 0, 1) or self.slow_step_size == 1):
+            raise ValueError(f"slow_step_size is {self.slow_step_size!r}; accepted: a number in [0, 1]")
 
     def given(self) -> frozenset[str]:
         """Names whose value is not the default, the two betas of the bias correction aside."""
+        return self._given
+
+    def to(self, x: Namespace) -> Hyperparameters:
+        """The same hyper-parameters as numbers of another arithmetic."""
+        arithmetic: Any = x  # a Protocol does not say that it can be hashed
+        if arithmetic not in self._converted:
+            numbers: dict[str, Any] = {
+                f.name: value
+                if value is None or isinstance(value, bool) or f.name == "sync_period"
+                else x.number(value)
+                for f in fields(self)
+                for value in [getattr(self, f.name)]
+            }
+            self._converted[arithmetic] = Hyperparameters(**numbers)
+        return self._converted[arithmetic]
+
+    # Kept, because every step asks for both.
+
+    @cached_property
+    def _given(self) -> frozenset[str]:
         return frozenset(
             f.name for f in fields(self) if not f.name.startswith("power") and getattr(self, f.name) != f.default
         )
 
-    def to(self, x: Namespace) -> Hyperparameters:
-        """The same hyper-parameters as numbers of another arithmetic."""
-        numbers: dict[str, Any] = {
-            f.name: value if value is None or isinstance(value, bool) else x.number(value)
-            for f in fields(self)
-            for value in [getattr(self, f.name)]
-        }
-        return Hyperparameters(**numbers)
+    @cached_property
+    def _converted(self) -> dict[Any, Hyperparameters]:
+        """By arithmetic."""
+        return {}
 
 
 _NOT_NEGATIVE = (

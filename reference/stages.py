@@ -15,11 +15,11 @@ import numpy as np
 
 from reference.bias_correction import (
     momentum,
-    momentum_product,
+    one_minus_momentum,
+    one_minus_momentum_product,
     one_minus_power,
     rectification,
     sma,
-    sma_inf,
 )
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import Namespace, quotient
@@ -52,6 +52,8 @@ class Working:
     """Which branch a rectified dialect takes; None lets rho_t decide."""
     whole: Any = None
     """theta, m, v, v_max of all rows, while the others are restricted to the gradient's rows."""
+    slow: Any = None
+    """The slow weights of Lookahead; None without."""
 
     def snapshot(self) -> Working:
         """The quantities as they are now; arrays are never written into, so they are shared."""
@@ -280,10 +282,9 @@ def nesterov_schedule(p: Working, h: Hyperparameters, x: Namespace) -> None:
     D = sqrt(v / (1 - beta_2^t)) + epsilon, mu_t = beta_1 (1 - 0.96^(t momentum_decay) / 2), P_t = mu_1 mu_2 ... mu_t.
     (torch/optim/nadam.py: _single_tensor_nadam)
     """
-    mu = momentum(h.power_beta_1, h.momentum_decay, p.t, x)
-    mu_next = momentum(h.power_beta_1, h.momentum_decay, p.t + 1, x)
-    of_m = mu_next / (1 - momentum_product(h.power_beta_1, h.momentum_decay, p.t + 1, x))
-    of_g = (1 - mu) / (1 - momentum_product(h.power_beta_1, h.momentum_decay, p.t, x))
+    beta_1, psi, after = h.power_beta_1, h.momentum_decay, p.t + 1
+    of_m = momentum(beta_1, psi, after, x) / one_minus_momentum_product(beta_1, psi, after, x)
+    of_g = one_minus_momentum(beta_1, psi, p.t, x) / one_minus_momentum_product(beta_1, psi, p.t, x)
     bias_2 = one_minus_power(h.power_beta_2, p.t, x)
     p.denominator = x.sqrt(p.v / bias_2) + p.epsilon
     p.direction = quotient(h.learning_rate * (of_m * p.m + of_g * p.g), p.denominator)
@@ -323,7 +324,7 @@ def _rectify(p: Working, h: Hyperparameters, x: Namespace, adaptive: Stage, *, i
         p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)
     adaptive(p, h, x)
     if p.rectified:
-        r_t = rectification(p.rho_t, sma_inf(h.power_beta_2), x)
+        r_t = rectification(h.power_beta_2, p.t, x)
         p.step_size = r_t * p.step_size
         p.direction = r_t * p.direction
     else:
@@ -338,6 +339,19 @@ RECTIFYING: tuple[Stage, ...] = (rectified, rectified_hat, rectified_root)
 def subtract(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """theta <- theta - direction. (Kingma & Ba, Algorithm 1)"""
     p.theta = p.theta - p.direction
+
+
+# Beside the step
+
+
+def lookahead(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """slow <- slow + slow_step_size (theta - slow), and theta <- slow, where sync_period divides t.
+
+    (Zhang et al., arXiv 1907.08610, Algorithm 1; TF-Addons, optimizers/lookahead.py: _look_ahead_op)
+    """
+    if h.sync_period is not None and p.t % h.sync_period == 0:
+        p.slow = p.slow + h.slow_step_size * (p.theta - p.slow)
+        p.theta = p.slow
 
 
 def _second(p: Working) -> Any:

@@ -26,20 +26,26 @@ Branches = bool | Sequence[bool | None] | None
 
 @dataclass(frozen=True)
 class State:
-    """Parameters and optimizer state, one entry per parameter; v_max is None without AMSGrad."""
+    """Parameters and optimizer state, one entry per parameter.
+
+    v_max is None without AMSGrad, and slow, Lookahead's slow weights, without a sync_period.
+    """
 
     theta: tuple[Any, ...]
     m: tuple[Any, ...]
     v: tuple[Any, ...]
     v_max: tuple[Any, ...] | None
     t: tuple[int, ...]
+    slow: tuple[Any, ...] | None = None
 
 
 def initial_state(theta: Sequence[Any], h: Hyperparameters, x: Namespace = FLOAT64) -> State:
-    """theta as given, m = v = v_max = 0, t = 0."""
+    """theta as given, m = v = v_max = 0, t = 0, and the slow weights theta."""
     numbers = tuple(x.number(np.array(array)) for array in theta)
     zeros = tuple(x.number(np.zeros(array.shape)) for array in numbers)
-    return State(numbers, zeros, zeros, zeros if h.amsgrad else None, (0,) * len(numbers))
+    v_max = zeros if h.amsgrad else None
+    slow = numbers if h.sync_period is not None else None
+    return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)
 
 
 def step(
@@ -69,7 +75,8 @@ def step(
         return tuple(np.asarray(getattr(p, name)) for p in after)
 
     v_max = None if state.v_max is None else arrays("v_max")
-    return State(arrays("theta"), arrays("m"), arrays("v"), v_max, tuple(p.t for p in after))
+    slow = None if state.slow is None else arrays("slow")
+    return State(arrays("theta"), arrays("m"), arrays("v"), v_max, tuple(p.t for p in after), slow)
 
 
 def _one(
@@ -84,7 +91,8 @@ def _one(
 ) -> Working:
     theta, m, v = (x.number(np.asarray(group[i])) for group in (state.theta, state.m, state.v))
     v_max = None if state.v_max is None else x.number(np.asarray(state.v_max[i]))
-    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify)
+    slow = None if state.slow is None else x.number(np.asarray(state.slow[i]))
+    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow)
     if gradient is not None or d.step_count == "optimizer":
         p.t += 1
     if gradient is None:
@@ -104,6 +112,10 @@ def _check(d: Dialect, h: Hyperparameters, state: State, gradients: Sequence[Gra
         raise ValueError(f"{name} is {getattr(h, name)!r}; accepted: nothing, {d.name} does not have it")
     if h.amsgrad != (state.v_max is not None):
         raise ValueError(f"amsgrad is {h.amsgrad!r}; accepted: True exactly when the state holds v_max")
+    if (h.sync_period is None) != (state.slow is None):
+        raise ValueError(
+            f"sync_period is {h.sync_period!r}; accepted: None exactly when the state holds no slow weights"
+        )
     if len(gradients) != len(state.theta):
         raise ValueError(f"len(gradients) is {len(gradients)}; accepted: {len(state.theta)}, one per parameter")
     for i, (theta, gradient) in enumerate(zip(state.theta, gradients, strict=True)):

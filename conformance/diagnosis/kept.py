@@ -10,12 +10,10 @@ import numpy as np
 
 import reference
 from conformance.diagnosis.candidate import Prediction
-from conformance.diagnosis.trail import Trail
+from conformance.diagnosis.trail import FIELDS, Trail
 from reference.bias_correction import one_minus_power
 from reference.bound import C
 from reference.namespace import FLOAT64
-
-_FIELDS = {"parameters": "theta", "m": "m", "v": "v", "v_max": "v_max"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +29,7 @@ class NotWritten:
             before = trail.states[k]
             value: dict[str, Any] = {}
             bound: dict[str, Any] = {}
-            for name, of in _FIELDS.items():
+            for name, of in FIELDS.items():
                 stays = name in self.names or getattr(before, of) is None
                 old = getattr(before, of)
                 numbers = range(len(before.theta))
@@ -61,7 +59,7 @@ class Reported:
         """The dialect's own trajectory, reported wrongly."""
         state = trail.states[0]
         bound = reference.initial_bound(state)
-        of = _FIELDS[self.name]
+        of = FIELDS[self.name]
         for given in trail.gradients:
             state, bound = reference.bounded_step(trail.dialect, trail.h, trail.rounding, state, bound, given)
             said, wide = [], []
@@ -80,7 +78,7 @@ class Reported:
 
 def candidates() -> Iterator[NotWritten | Reported]:
     """All of them, the simplest first."""
-    yield NotWritten(words="not updated: parameters, m and v stay as they are", names=("parameters", "m", "v", "v_max"))
+    yield NotWritten(words="not updated: parameters, m and v stay as they are", names=tuple(FIELDS))
     yield NotWritten(words="the parameters are not written", names=("parameters",))
     yield NotWritten(words="m is not written", names=("m",))
     yield NotWritten(words="v is not written", names=("v",))

@@ -13,7 +13,7 @@ import numpy as np
 import reference
 from adapters.contract import Gradient, Hyperparameters, Rows
 from conformance.diagnosis.candidate import Prediction
-from conformance.diagnosis.trail import Trail, values
+from conformance.diagnosis.trail import FIELDS, Trail, values
 from conformance.mutants import MUTANTS, breaches
 from conformance.mutants.twin import Slot, Twin
 from reference.bound import C
@@ -66,17 +66,16 @@ def _double(g: Gradient) -> Gradient:
 
 
 def _write(slot: Slot, state: reference.State, i: int) -> None:
-    slot.theta[...], slot.m[...], slot.v[...] = state.theta[i], state.m[i], state.v[i]
-    if slot.v_max is not None and state.v_max is not None:
-        slot.v_max[...] = state.v_max[i]
+    for name in FIELDS.values():
+        if getattr(slot, name) is not None and getattr(state, name) is not None:
+            getattr(slot, name)[...] = getattr(state, name)[i]
 
 
 def _state(slots: list[Slot], before: reference.State) -> reference.State:
-    def arrays(name: str) -> tuple[Any, ...]:
-        return tuple(np.array(getattr(slot, name)) for slot in slots)
+    def arrays(name: str) -> Any:
+        return None if getattr(before, name) is None else tuple(np.array(getattr(slot, name)) for slot in slots)
 
-    v_max = None if before.v_max is None else arrays("v_max")
-    return reference.State(arrays("theta"), arrays("m"), arrays("v"), v_max, before.t)
+    return reference.State(**{name: arrays(name) for name in FIELDS.values()}, t=before.t)
 
 
 def _bound(trail: Trail, k: int, slots: list[Slot], before: reference.State) -> reference.Bound:
@@ -89,11 +88,12 @@ def _bound(trail: Trail, k: int, slots: list[Slot], before: reference.State) -> 
             # Where the claim moves nothing, the roundings of one step by themselves.
             alone = 4 * C * trail.rounding.u * (moved + np.abs(found[key]))
             bound = np.where(claimed == start[key], alone, np.fmax(wider, step.bound[key]))
-            wide[key] = np.where(np.isfinite(found[key]), bound, np.inf)
+            # What is infinite here may be rounded otherwise there; what is not a number here is none there.
+            wide[key] = np.where(np.isnan(found[key]), 0.0, np.where(np.isfinite(found[key]), bound, np.inf))
 
-    def group(name: str) -> tuple[Any, ...]:
-        return tuple(wide[i, name] for i in range(len(slots)))
+    def group(name: str) -> Any:
+        return None if getattr(before, FIELDS[name]) is None else tuple(wide[i, name] for i in range(len(slots)))
 
-    v_max = None if before.v_max is None else group("v_max")
     none = tuple(np.zeros(theta.shape, dtype=bool) for theta in before.theta)
-    return reference.Bound(group("parameters"), group("m"), group("v"), v_max, group("parameters"), none)
+    limits = {of: group(name) for name, of in FIELDS.items()}
+    return reference.Bound(**limits, update=limits["theta"], out_of_range=none)

@@ -12,7 +12,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "identity": "another code path ran than the one that is claimed",
         "informative": "the declared arithmetic is too coarse for any problem to tell something",
         "law-determinism": "the same problem gives other bits when it is run again: something is random, summed in any"
-        " order, or left behind by the optimizer before",
+        " order, left behind by the optimizer before, or shared with another one",
         "law-sign": "mirrored parameters and gradients do not give the mirrored trajectory: it rounds to one side,"
         " or treats signs differently",
         "law-scale": "gradients and epsilon scaled by a power of two do not give the scaled trajectory: something is"
@@ -42,6 +42,14 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-caller-hyperparameters": "it changes the hyper-parameters that are the caller's",
         "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
         "law-late-group": "a group that is added late does not begin as the dialect says",
+        "law-absent": "a parameter without gradient changes in that step, or changes others",
+        "law-late-parameter": "saved before one parameter had a gradient and loaded, it goes on otherwise: the state"
+        " that is read is somebody else's",
+        "law-change-after-load": "a hyper-parameter that is changed between a load and the next step is not used in it",
+        "law-saved-groups": "saved and loaded, several parameter groups go on otherwise: one has another's"
+        " hyper-parameters or count",
+        "law-saved-momenta": "saved, loaded and continued it goes on otherwise: the product of momenta is another",
+        "law-large-count": "after 100 000 steps it goes on otherwise: the count, or its powers, do not reach so far",
         "law-late-load": "loaded after many steps it goes on otherwise: the count was stored in a narrow format",
         "law-reversed": "a reversed view does not give what a plain array gives: negative strides are not followed",
         "law-misaligned": "an array at an odd address does not give what a plain one gives",
@@ -49,6 +57,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-strided": "an array with gaps does not give what a plain one gives: strides are not followed",
         "law-channels-last": "a channels-last array does not give what a plain one gives",
         "law-expanded": "an expanded gradient does not give what a plain one gives: strides of 0 are not followed",
+        "law-mixed-dtypes": "parameters of two dtypes in one list do not move as those of each by themselves",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 import reference
-from adapters.contract import Arithmetic, Array, Implementation, Problem, State
+from adapters.contract import QUANTITIES, Arithmetic, Array, Implementation, Problem, State
 from conformance import oracle
 
-QUANTITIES = ("parameters", "m", "v", "v_max")
-"""Compared one by one; the update is the parameters' once more."""
+FIELDS = {name: "theta" if name == "parameters" else name for name in QUANTITIES}
+"""Quantities that are compared one by one, by the reference's name; the update is the parameters' once more."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,8 +91,8 @@ class Step:
 
 def values(state: reference.State | reference.Bound) -> Iterator[tuple[Key, Array]]:
     """Every array of a state, and of a `reference.Bound`."""
-    for name, group in zip(QUANTITIES, (state.theta, state.m, state.v, state.v_max), strict=True):
-        for i, array in enumerate(group or ()):
+    for name, of in FIELDS.items():
+        for i, array in enumerate(getattr(state, of) or ()):
             yield (i, name), array
 
 

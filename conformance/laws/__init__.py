@@ -12,7 +12,7 @@ from functools import partial
 
 from adapters.contract import LAYOUTS, Claim, Layout
 from conformance.check import Check
-from conformance.laws import closed_forms, company, elements, formats, groups, layouts, rows, saved, settings
+from conformance.laws import closed_forms, company, elements, far, formats, groups, layouts, rows, saved, settings
 from conformance.laws.procedures import claims
 from reference import dialect, stages
 
@@ -112,12 +112,34 @@ LAWS: tuple[Check, ...] = (
     ),
     Check(name="law-save-load", problems=FEW, judge=saved.load_continues, applies=claims("save")),
     Check(name="law-load-into-other", problems=FEW, judge=saved.load_keeps_its_word, applies=claims("save")),
+    Check(name="law-absent", problems=FEW, judge=company.absent, applies=lambda claim: "none" in claim.gradients),
+    Check(name="law-mixed-dtypes", problems=FEW, judge=company.mixed_dtypes, applies=claims("mixed dtypes")),
+    Check(
+        name="law-late-parameter",
+        problems=FEW,
+        judge=saved.late_parameter_continues,
+        applies=lambda claim: "save" in claim.procedures and "none" in claim.gradients,
+    ),
+    Check(
+        name="law-change-after-load",
+        problems=FEW,
+        judge=saved.changed_after_load,
+        applies=saved.can_change_after_load,
+    ),
     Check(name="law-configuration", problems=FEW, judge=settings.configuration, applies=claims("configuration")),
     Check(name="law-change", problems=FEW, judge=settings.changed, applies=claims("change")),
     Check(name="law-switched-on", problems=FEW, judge=settings.switched_on, applies=settings.can_switch),
     Check(name="law-caller-hyperparameters", problems=FEW, judge=settings.callers),
     Check(name="law-groups", problems=FEW, judge=groups.groups_are_independent, applies=claims("groups")),
     Check(name="law-late-group", problems=FEW, judge=groups.late_group_begins_anew, applies=groups.has_late_groups),
+    Check(name="law-saved-groups", problems=FEW, judge=groups.saved_groups_continue, applies=claims("saved groups")),
+    Check(
+        name="law-saved-momenta",
+        problems="momenta",
+        judge=saved.momenta_continue,
+        applies=lambda claim: "save" in claim.procedures and "momentum_decay" in claim.hyperparameters,
+    ),
+    Check(name="law-large-count", problems="large-count", judge=far.large_count, applies=claims("state")),
     Check(name="law-late-load", problems=LONG, judge=saved.late_load_continues, applies=claims("save")),
 )
 """The laws, those on one set of problems side by side."""

@@ -13,6 +13,7 @@ from adapters.contract import Array, Claim, Gradient, Implementation, Problem, R
 from conformance import oracle
 from conformance.findings import Outcome
 from conformance.laws.related import Comparison, agree, bounds, each, on_values, related, states, with_gradients
+from conformance.laws.slow import Slow
 from reference import stages
 
 U = 2.0**-53
@@ -27,7 +28,8 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
     nothing, v_t being monotonic. With Nesterov's momentum, a_t m_t + c_t g, it is a_t (1 - beta_1^t) + c_t times
     that. TF-Addons multiplies by r_t of Liu et al. from the threshold on, and moves by learning_rate g before. No
     decay, no clipping, no rescaling, no epsilon inside the root; the betas are numbers that everybody
-    receives exactly. Compared within the free-running bound, plus the roundings made here.
+    receives exactly. Lookahead takes back what `Slow` says. Compared within the free-running bound, plus the roundings
+    made here.
     """
     h = replace(problem.hyperparameters, beta_1=0.875, beta_2=1 - 2.0**-10)
     return _constant(implementation, replace(problem, hyperparameters=h))
@@ -67,6 +69,7 @@ def _constant(implementation: Implementation, problem: Problem) -> Outcome:
     observed = related(implementation, problem)
     of = reference.dialect(implementation.claim.dialect).stages
     given = oracle.received(problem, implementation.arithmetic(problem.dtype))
+    moves, roundings = Slow(given), Slow(given, back=1)
     for s in bounds(implementation, problem, observed) if observed else ():
         root = math.sqrt(1 - Fraction(given.power_beta_2) ** s.number)
         e = given.epsilon / root if stages.epsilon_hat in of and not h.adaptive_epsilon else given.epsilon
@@ -75,14 +78,16 @@ def _constant(implementation: Implementation, problem: Problem) -> Outcome:
         if _has_momentum_of_nesterov(of):
             of_m, of_g = _terms(of, given, s.number)
             whole, lost = of_m * (1 - given.beta_1**s.number) + of_g, 32 + 2.0 * s.number * 2**10
+        lost += given.sync_period or 0.0
         for i, g in enumerate(constant):
             g = np.asarray(g, dtype=np.float64)
             update = -given.learning_rate * (g if r_t is None else r_t * whole * g / (np.abs(g) + e))
-            rounded = lost * U * np.abs(update)
+            # The other branch is another closed form, here and in what Lookahead takes back later.
+            rounded = roundings.update(i, s.number, np.inf if s.bound.branch else lost * U * np.abs(update))
+            update = moves.update(i, s.number, update)
             for name, obtained, _, bound in s.free_running(i):
                 if name == "update":
-                    allowed = np.inf if s.bound.branch else bound + rounded  # the other branch is another closed form
-                    found.within(s.number, i, name, obtained, update, allowed)
+                    found.within(s.number, i, name, obtained, update, bound + rounded)
     return found.outcome
 
 
@@ -90,8 +95,8 @@ def zero_gradient(implementation: Implementation, problem: Problem) -> Outcome:
     """Gradients of 0 leave m = v = 0, and theta as it was, or (1 - learning_rate weight_decay)^t theta_0.
 
     Averages of zeros are 0, and 0 / (0 + epsilon) is 0 with epsilon above 0, so that no bit changes without
-    decay. Decoupled decay takes the same share of theta in every step; it is compared within the free-running
-    bound, plus the roundings made here. L2 decay, which is a gradient, is off.
+    decay. Decoupled decay takes the same share of theta in every step, and Lookahead gives back what `Slow` says; it is
+    compared within the free-running bound, plus the roundings made here. L2 decay, which is a gradient, is off.
     """
     h = replace(problem.hyperparameters, l2=0.0, epsilon=problem.hyperparameters.epsilon or 1e-3)
     problem = replace(with_gradients(problem, on_values(np.zeros_like)), hyperparameters=h)
@@ -99,6 +104,7 @@ def zero_gradient(implementation: Implementation, problem: Problem) -> Outcome:
     observed = related(implementation, problem)
     given = oracle.received(problem, implementation.arithmetic(problem.dtype))
     steps = np.cumsum([[g is not None for g in step] for step in problem.gradients], axis=0)
+    slow, kept = Slow(given), [1.0] * len(problem.parameters)
     for s in bounds(implementation, problem, observed) if observed else ():
         state = observed[s.number - 1]
         for i, theta in enumerate(problem.parameters):
@@ -107,9 +113,14 @@ def zero_gradient(implementation: Implementation, problem: Problem) -> Outcome:
             if not h.weight_decay:
                 found.equal(s.number, i, "parameters", state.parameters[i], theta)
                 continue
-            t = int(steps[s.number - 1, i])
-            closed = (1 - given.learning_rate * given.weight_decay) ** t * theta.astype(np.float64)
+            t, rate = int(steps[s.number - 1, i]), given.learning_rate * given.weight_decay
+            closed = (1 - rate) ** t * theta.astype(np.float64)
             rounded = (4 + 3 * t) * U * np.abs(closed)
+            if given.sync_period is not None:  # no power; no share is above 1
+                if problem.gradients[s.number - 1][i] is not None:
+                    kept[i] += slow.update(i, s.number, -rate * kept[i])
+                closed = kept[i] * theta.astype(np.float64)
+                rounded = (4 + 6 * t) * U * np.abs(theta.astype(np.float64))
             found.within(s.number, i, "parameters", state.parameters[i], closed, s.bound.theta[i] + rounded)
     return found.outcome
 
@@ -129,7 +140,8 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
     exceed it by its bound.
 
     Rectified dialects multiply by r_t <= 1, which grows with rho_t <= rho_inf. Where they do not divide, the update
-    is learning_rate times a weighted mean of gradients, which exceeds none of them all.
+    is learning_rate times a weighted mean of gradients, which exceeds none of them all. What Lookahead takes back is at
+    most what `Slow` says.
     """
     found = Comparison(problem)
     observed = states(implementation, problem)
@@ -137,8 +149,10 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
     of = reference.dialect(implementation.claim.dialect).stages
     decays, rectified = bool({stages.decay_theta, stages.decay_direction} & {*of}), stages.rectified in of
     gradients = [np.zeros(theta.shape) for theta in problem.parameters]
+    counts = oracle.step_counts(implementation.claim.dialect, problem)
+    slow = Slow(h, back=1)
     for s in bounds(implementation, problem, observed) if observed else ():
-        for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
+        for i, t in enumerate(counts[s.number - 1]):
             g = problem.gradients[s.number - 1][i]
             gradients[i] = np.maximum(gradients[i], np.abs(_dense(g, problem.parameters[i])))
             if g is None:
@@ -146,13 +160,16 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
             largest: Array | float = _largest(of, h, t) * _named_apart(implementation, problem, i)
             if rectified and (s.bound.branch or _rectification(h, t) is None):
                 largest = np.maximum(gradients[i], largest) if s.bound.branch else gradients[i]
-            if np.all(np.isinf(largest)):
-                continue
             before = s.observed_before.theta[i]
             decay = h.learning_rate * h.weight_decay * np.abs(before) if decays and h.weight_decay else 0.0
-            limit = h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U)
-            # A weighted mean of what has been stored exceeds the gradients by what storing them has rounded.
-            for name, obtained, _, bound in s.free_running(i) if rectified else s.from_observed(i):
+            own = h.learning_rate * largest * (1 + (20 + 3 * t) * U) if np.all(np.isfinite(largest)) else np.inf
+            limit = slow.update(i, t, own + decay * (1 + 4 * U))
+            if np.all(np.isinf(limit)):
+                continue
+            # A weighted mean of what has been stored exceeds the gradients by what storing them has rounded, and slow
+            # weights are off by what all steps before have rounded.
+            free = rectified or h.sync_period is not None
+            for name, obtained, _, bound in s.free_running(i) if free else s.from_observed(i):
                 if name == "update":
                     found.within(s.number, i, name, np.asarray(_beyond(obtained, limit)), 0.0, bound)
     return found.outcome

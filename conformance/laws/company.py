@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows
-from conformance.findings import Outcome
+from adapters.contract import Array, Gradient, Implementation, Precision, Problem, Rows, State
+from conformance import oracle
+from conformance.describe import describe
+from conformance.findings import Finding, Outcome
+from conformance.laws.procedures import Steps, ask, copies, of_length, other, started
 from conformance.laws.related import Comparison, each, on_values, quantities, related, states
+from conformance.observe import ContractBreach, checked
 
 
 def determinism(implementation: Implementation, problem: Problem) -> Outcome:
-    """The same problem run again gives the same bits.
+    """The same problem run again gives the same bits, beside another optimizer that steps in turn.
 
     Nothing in any formula is random, and a new optimizer has no history: not the last one's state, and no
-    sum whose order the threads decide.
+    sum whose order the threads decide. What the other one was given and has seen, all of it other numbers, is its own.
     """
-    first = states(implementation, problem)
-    return Comparison(problem).same_runs(related(implementation, problem), first)
+    found, expected = Steps(implementation, problem), states(implementation, problem)
+    h = other(problem.hyperparameters, implementation.claim.hyperparameters - {"amsgrad"})
+    beside = replace(problem, hyperparameters=h)
+    run, neighbour = started(implementation, problem), started(implementation, beside)
+    for k, gradients in enumerate(problem.gradients[: len(expected)]):
+        found.take_of(beside, neighbour, k, (gradients,))
+        found.same_runs(found.take(run, k, (gradients,)), expected[k : k + 1], first=k)
+    return found.outcome
 
 
 def independence(implementation: Implementation, problem: Problem) -> Outcome:
@@ -34,9 +46,7 @@ def independence(implementation: Implementation, problem: Problem) -> Outcome:
         company = _company(problem, changed)
         for k, (a, b) in enumerate(zip(related(implementation, company), expected, strict=False)):
             for i in set(range(n)) - {changed}:
-                found.equal(k + 1, i, "t", np.asarray(a.t[i]), b.t[i])
-                for (name, obtained), (_, wanted) in zip(quantities(a, i), quantities(b, i), strict=True):
-                    found.equal(k + 1, i, name, obtained, wanted)
+                _same(found, k, i, a, b)
     return found.outcome
 
 
@@ -54,6 +64,63 @@ def equal_parameters(implementation: Implementation, problem: Problem) -> Outcom
         for s in states(implementation, problem)
     ]
     return found.same_runs(related(implementation, twice), doubled)
+
+
+def absent(implementation: Implementation, problem: Problem) -> Outcome:
+    """A parameter without gradient in a step stays as it is, and the others move as if it had had one.
+
+    A step reads of a parameter its own gradient alone. So theta, m, v, v_max and slow weights of one with None are
+    bit-unchanged, t counts the step where it is the optimizer's, and every other parameter has the bits of a run
+    without None. Where t is the parameter's own, the steps of None are none to it: it has the bits of a run by itself
+    that leaves them out. The first and the last parameter lack every third gradient in turn, wherever another has one.
+    """
+    problem = of_length(problem, 4, 6)
+    found = Comparison(problem)
+    n = len(problem.parameters)
+    expected = related(implementation, problem) if n > 1 else ()
+    for i in sorted({0, n - 1}) if expected else ():
+        lacking = _lacking(problem, i)
+        counts = oracle.step_counts(implementation.claim.dialect, lacking)
+        run = related(implementation, lacking)
+        for k, (a, b) in enumerate(zip(run, expected, strict=False)):
+            for j in set(range(n)) - {i}:
+                _same(found, k, j, a, b)
+            found.equal(k + 1, i, "t", np.asarray(a.t[i]), counts[k][i])
+            if lacking.gradients[k][i] is None:
+                for name, obtained in quantities(a, i):
+                    theta = problem.parameters[i]
+                    start = theta if name in ("parameters", "slow") else np.zeros_like(theta)
+                    found.equal(k + 1, i, name, obtained, start if k == 0 else getattr(run[k - 1], name)[i])
+        if not oracle.one_count(implementation.claim.dialect):
+            _as_without(found, implementation, lacking, i, run)
+    return found.outcome
+
+
+def mixed_dtypes(implementation: Implementation, problem: Problem) -> Outcome:
+    """Parameters of float32 and of float64 in one list move as those of each format do by themselves. Bit for bit.
+
+    Every operation is of one parameter, its gradient and its state, so in its format. What groups a list by dtype, or
+    reads the dtype of the first alone, is seen here and nowhere else: a problem has one dtype.
+    """
+    alone = [_in_format(of_length(problem, 3), dtype) for dtype in ("float32", "float64")]
+    wanted = [related(implementation, part) for part in alone]
+    if not all(wanted):
+        return Outcome()
+    mixed = copies(_side_by_side(*(part.parameters for part in alone)))
+    run = ask(implementation, "start", mixed, replace(problem.hyperparameters))
+    found = [Comparison(part) for part in alone]
+    for k, step in enumerate(zip(*(part.gradients for part in alone), strict=True)):
+        state = ask(run, "step", deepcopy(_side_by_side(*step)))
+        for i, part in enumerate(alone):
+            try:
+                of_part = checked(_every_second(state, i), part, k)
+            except ContractBreach as breach:
+                message = f"float32 and float64 in one list: {breach}"
+                return Outcome([Finding(message=message, description=describe(part))])
+            found[i].same_runs([of_part], wanted[i][k : k + 1], first=k)
+    outcome = found[0].outcome
+    outcome.add(found[1].outcome)
+    return outcome
 
 
 def nonfinite(implementation: Implementation, problem: Problem) -> Outcome:
@@ -82,6 +149,37 @@ def nonfinite(implementation: Implementation, problem: Problem) -> Outcome:
     return found.outcome
 
 
+def _same(found: Comparison, k: int, i: int, a: State, b: State) -> None:
+    """Parameter i has the same state in both, after step k + 1."""
+    found.equal(k + 1, i, "t", np.asarray(a.t[i]), b.t[i])
+    for (name, obtained), (_, wanted) in zip(quantities(a, i), quantities(b, i), strict=True):
+        found.equal(k + 1, i, name, obtained, wanted)
+
+
+def _lacking(problem: Problem, i: int) -> Problem:
+    """The problem in which parameter i has no gradient in every third step, if another one has."""
+    steps = []
+    for k, step in enumerate(problem.gradients):
+        alone = all(g is None for j, g in enumerate(step) if j != i)
+        steps.append(step if k % 3 != 1 or alone else _at(step, i, None))
+    return replace(problem, gradients=tuple(steps))
+
+
+def _as_without(
+    found: Comparison, implementation: Implementation, problem: Problem, i: int, run: Sequence[State]
+) -> None:
+    """Parameter i moves as by itself in the steps that it has a gradient in."""
+    present = [k for k, step in enumerate(problem.gradients) if step[i] is not None]
+    alone = replace(
+        problem,
+        parameters=problem.parameters[i : i + 1],
+        gradients=tuple(problem.gradients[k][i : i + 1] for k in present),
+    )
+    for k, state in zip(present, related(implementation, alone), strict=False):
+        for (name, obtained), (_, wanted) in zip(quantities(run[k], i), quantities(state, 0), strict=True):
+            found.equal(k + 1, i, name, obtained, wanted)
+
+
 def _company(problem: Problem, i: int) -> Problem:
     """The problem with other values in parameter i and in its gradients."""
     other = on_values(_other)
@@ -95,6 +193,29 @@ def _company(problem: Problem, i: int) -> Problem:
 def _other(g: Array) -> Array:
     """Finite, of the other sign, and not 0."""
     return np.asarray(-g / 3 - g.dtype.type(0.25))
+
+
+def _in_format(problem: Problem, dtype: Precision) -> Problem:
+    """The problem's numbers, those that float32 holds, in another format."""
+
+    def cast(x: Array) -> Array:
+        return np.asarray(np.clip(x, -1e15, 1e15).astype(np.float32).astype(dtype))
+
+    gradients = each(problem.gradients, lambda step: each(step, on_values(cast)))
+    return replace(problem, dtype=dtype, parameters=each(problem.parameters, cast), gradients=gradients)
+
+
+def _side_by_side(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(value for pair in zip(first, second, strict=True) for value in pair)
+
+
+def _every_second(state: Any, first: int) -> Any:
+    """The state of the parameters of one format; what is no state of lists is returned as it is."""
+    if not isinstance(state, State):
+        return state
+    lists = {name: value for name, value in vars(state).items() if isinstance(value, tuple | list)}
+    parts: dict[str, Any] = {name: value[first::2] for name, value in lists.items()}
+    return replace(state, **parts)
 
 
 def _at(group: tuple[Any, ...], i: int, value: Any) -> tuple[Any, ...]:

@@ -38,14 +38,18 @@ _BELOW_THRESHOLD = 8
 def sign(implementation: Implementation, problem: Problem) -> Outcome:
     """-theta_0 and -g give -theta and -m with the same v, bit for bit.
 
-    m and theta are odd in (theta, g): beta_1 (-m) + (1 - beta_1)(-g) = -(beta_1 m + (1 - beta_1) g), and g^2,
-    v and the denominator are even. Rounding to nearest is symmetric, and so is clipping to [-c, c].
+    m, theta and slow weights are odd in (theta, g): beta_1 (-m) + (1 - beta_1)(-g) = -(beta_1 m + (1 - beta_1) g), and
+    g^2, v and the denominator are even. Rounding to nearest is symmetric, and so is clipping to [-c, c].
     """
     mirrored = with_gradients(problem, on_values(negative))
     mirrored = replace(mirrored, parameters=each(problem.parameters, negative))
     expected = states(implementation, problem)
     found = Comparison(problem)
-    wanted = [replace(s, parameters=each(s.parameters, negative), m=each(s.m, negative)) for s in expected]
+    odd = ("parameters", "m", "slow")
+    wanted = [
+        replace(s, **{name: each(group, negative) for name in odd if (group := getattr(s, name)) is not None})
+        for s in expected
+    ]
     return found.same_runs(related(implementation, mirrored), wanted)
 
 
@@ -111,7 +115,7 @@ def scale(implementation: Implementation, problem: Problem) -> Outcome:
         for k, (a, b) in enumerate(zip(related(implementation, scaled), expected, strict=False)):
             for i in range(len(problem.parameters)):
                 for (name, obtained), (_, base) in zip(quantities(a, i), quantities(b, i), strict=True):
-                    degree = {"parameters": 0, "m": 1}.get(name, 2)
+                    degree = {"parameters": 0, "slow": 0, "m": 1}.get(name, 2)
                     if degree or not rectifies:
                         found.equal(k + 1, i, name, obtained, np.ldexp(base, degree * power))
     return found.outcome

@@ -10,7 +10,18 @@ import numpy as np
 from adapters.contract import Claim, Hyperparameters, Implementation, Problem, State
 from conformance import oracle
 from conformance.findings import Outcome
-from conformance.laws.procedures import Steps, ask, copies, of_length, other, reach
+from conformance.laws.procedures import (
+    Steps,
+    ask,
+    ask_bytes,
+    casts_momenta,
+    copies,
+    exact,
+    of_length,
+    other,
+    quieter_from,
+    reach,
+)
 from conformance.laws.related import each, related
 
 
@@ -73,6 +84,43 @@ def late_group_begins_anew(implementation: Implementation, problem: Problem) -> 
     return found.same_runs(found.take(run, k, problem.gradients[k:]), wanted[k:], first=k)
 
 
+def saved_groups_continue(implementation: Implementation, problem: Problem) -> Outcome:
+    """Groups that are saved and loaded at once go on bit for bit, each with its hyper-parameters, moments and counts.
+
+    As `saved.load_continues`, of two groups that have different hyper-parameters; where groups can come late, the
+    second one does, so that its parameters have other counts than the first one's. The new object is built over other
+    parameters, and with the two groups' hyper-parameters in each other's place, of those that a load brings back.
+    """
+    problem = of_length(exact(implementation, problem), 4)
+    n = len(problem.parameters)
+    j, k = (n + 1) // 2, len(problem.gradients) // 2
+    problem = quieter_from(problem, k)
+    h = problem.hyperparameters
+    kept = {"beta_1"} if casts_momenta(implementation, problem) else set()
+    second = other(h, reach(implementation, "groups") - kept)
+    late = has_late_groups(implementation.claim)
+    if late:
+        problem = replace(problem, gradients=((*problem.gradients[0][:j], *(None,) * (n - j)), *problem.gradients[1:]))
+    parts = [(problem.parameters[:j], h), (problem.parameters[j:], second)]
+    found = Steps(implementation, problem)
+    groups = [(copies(theta), replace(given)) for theta, given in parts]
+    run = ask(implementation, "start_groups", groups[:1] if late else groups)
+    if late:
+        found.take_of(_part(problem, 0, j, h), run, 0, [problem.gradients[0][:j]])
+        ask(run, "add_group", *groups[1])
+    found.take(run, int(late), problem.gradients[int(late) : k])
+    saved = ask_bytes(run, "save")
+    uninterrupted = found.take(run, k, problem.gradients[k:])
+    swapped = {name: getattr(second, name) for name in reach(implementation, "save") & reach(implementation, "groups")}
+    back = {name: getattr(h, name) for name in swapped}
+    built = [
+        (each(parts[0][0], np.ones_like), replace(h, **swapped)),
+        (each(parts[1][0], np.ones_like), replace(second, **back)),
+    ]
+    resumed = ask(implementation, "resume_groups", built, saved)
+    return found.same_runs(found.take(resumed, k, problem.gradients[k:]), uninterrupted, first=k)
+
+
 def has_late_groups(claim: Claim) -> bool:
     """Whether a group can come late, and one can wait for it without gradients."""
     return "late groups" in claim.procedures and "none" in claim.gradients
@@ -104,5 +152,6 @@ def _joined(states: Sequence[State], still: Sequence[np.ndarray], t: Sequence[in
         m=(*all_of("m"), *zeros),
         v=(*all_of("v"), *zeros),
         v_max=None if states[0].v_max is None else (*all_of("v_max"), *zeros),
+        slow=None if states[0].slow is None else (*all_of("slow"), *still),
         t=(*(count for state in states for count in state.t), *t),
     )

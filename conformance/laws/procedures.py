@@ -13,16 +13,17 @@ from conformance import oracle
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
 from conformance.laws.related import Comparison, on_values, related
-from conformance.observe import ContractBreach, ImplementationFailed, guarded, stepped
+from conformance.observe import ContractBreach, ImplementationFailed, guarded, stepped, told
+from reference import dialect, stages
 
 LONGEST = 10
 """Steps of a problem that are run, to keep the cost small."""
 OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None}
 """Hyper-parameters that one value switches off."""
 _OTHERS: dict[str, tuple[Any, Any]] = {
-    "learning_rate": (0.01, 0.1),
+    "learning_rate": (float(np.float32(0.01234567)), float(np.float32(0.1234567))),
     "beta_1": (0.8, 0.5),
-    "beta_2": (0.99, 0.9),
+    "beta_2": (float(np.float32(0.9876543)), float(np.float32(0.9123456))),
     "epsilon": (1e-3, 1e-2),
     "adaptive_epsilon": (True, False),
     "l2": (0.1, 1e-4),
@@ -32,8 +33,10 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
     "sma_threshold": (6.0, 4.5),
     "epsilon_root": (1e-3, 1.0),
     "momentum_decay": (0.1, 1.0),
+    "sync_period": (3, 2),
+    "slow_step_size": (0.8, 0.1),
 }
-"""Out of those that problems are drawn from, as they arrive exactly everywhere."""
+"""As those that problems are drawn from; two of many digits, which a configuration must not round."""
 
 
 def claims(procedure: str) -> Any:
@@ -60,6 +63,36 @@ def other(h: Hyperparameters, names: frozenset[str]) -> Hyperparameters:
     """`h` with other values of `names`; what is off stays off."""
     on = [name for name in names if name not in OFF or getattr(h, name) != OFF[name]]
     return replace(h, **{name: value(name, getattr(h, name)) for name in on})
+
+
+def changeable(implementation: Implementation, problem: Problem) -> frozenset[str]:
+    """What may change between steps: no betas of whose powers a product is carried."""
+    names = reach(implementation, "change")
+    return names - {"beta_1", "beta_2"} if implementation.arithmetic(problem.dtype).power_form == "product" else names
+
+
+def after_default(implementation: Implementation, problem: Problem) -> Problem:
+    """The problem with another epsilon than 0 where a constructor takes 0 for its default, which a change need not."""
+    h = problem.hyperparameters
+    if h.epsilon or stages.zero_epsilon_is_default not in dialect(implementation.claim.dialect).stages:
+        return problem
+    return replace(problem, hyperparameters=replace(h, epsilon=value("epsilon", 0.0)))
+
+
+def exact(implementation: Implementation, problem: Problem) -> Problem:
+    """The problem with beta_1 = 0 where a product of momenta is carried in another precision than the parameters'.
+
+    A load may cast that product, which `saved.momenta_continue` alone is for.
+    """
+    if not casts_momenta(implementation, problem):
+        return problem
+    return replace(problem, hyperparameters=replace(problem.hyperparameters, beta_1=0.0))
+
+
+def casts_momenta(implementation: Implementation, problem: Problem) -> bool:
+    """Whether a product of momenta is carried in another precision than the parameters'."""
+    carried = implementation.arithmetic(problem.dtype).momentum_product
+    return "momentum_decay" in implementation.claim.hyperparameters and carried != problem.dtype
 
 
 def of_length(problem: Problem, least: int, most: int = LONGEST) -> Problem:
@@ -91,7 +124,7 @@ def ask_bytes(whom: Any, procedure: str) -> bytes:
 
 def started(implementation: Implementation, problem: Problem) -> Any:
     """A run, nothing done yet."""
-    return guarded(implementation.start, copies(problem.parameters), replace(problem.hyperparameters))
+    return guarded(told(implementation.start, problem), copies(problem.parameters), replace(problem.hyperparameters))
 
 
 def copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
@@ -128,9 +161,20 @@ class Steps(Comparison):
         """Every step from the observed state, and the free-running trajectory, within their bounds of the reference."""
         if len(observed) < len(self.problem.gradients):
             return self.outcome  # the contract is broken, which has been found
-        dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(self.problem.dtype)
-        for s in oracle.walk(dialect, a, self.problem, observed, hyperparameters):
-            for i in range(len(self.problem.parameters)):
+        return self.as_walk(self.problem, observed, hyperparameters)
+
+    def as_walk(
+        self,
+        problem: Problem,
+        observed: Sequence[State],
+        hyperparameters: Sequence[Hyperparameters] | None = None,
+        *,
+        start: State | None = None,
+    ) -> Outcome:
+        """As `as_reference`, of a problem with as many gradients as there are states. start: as in `oracle.walk`."""
+        dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(problem.dtype)
+        for s in oracle.walk(dialect, a, problem, observed, hyperparameters, start=start, both=True):
+            for i in range(len(problem.parameters)):
                 for quantities in (s.from_observed(i), s.free_running(i)):
                     for name, obtained, expected, bound in quantities:
                         self.within(s.number, i, name, obtained, expected, bound)

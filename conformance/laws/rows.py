@@ -19,21 +19,23 @@ def untouched(implementation: Implementation, problem: Problem) -> Outcome:
     """Rows that a gradient does not name are as they were, bit for bit.
 
     Lazy: nothing of them is read or written, so theta, m and v stay, decay or not. Where only named rows
-    move (TF-Addons), theta stays and the moments decay. A gradient that names no row leaves all of them.
+    move (TF-Addons), theta stays and the moments decay. A gradient that names no row leaves all of them. A step in
+    which Lookahead synchronises is left out: it takes all rows of theta along.
     """
     lazy = stages.gather_rows in dialect(implementation.claim.dialect).stages
     found = Comparison(problem)
     h, before = problem.hyperparameters, None
+    counts = oracle.step_counts(implementation.claim.dialect, problem)
     for k, state in enumerate(states(implementation, problem)):
         for i, (theta, g) in enumerate(zip(problem.parameters, problem.gradients[k], strict=True)):
-            if not isinstance(g, Rows):
+            if not isinstance(g, Rows) or (h.sync_period is not None and counts[k][i] % h.sync_period == 0):
                 continue
             rest = np.ones(theta.shape, dtype=bool)
             rest[g.indices] = False
-            empty = {"parameters": theta, "m": 0.0, "v": 0.0, "v_max": 0.0 if h.amsgrad else None}
+            empty = {"parameters": theta, "m": 0.0, "v": 0.0, "v_max": 0.0, "slow": theta}
             was = empty if before is None else dict(quantities(before, i))
             for name, obtained in quantities(state, i):
-                if lazy or name == "parameters":
+                if lazy or name in ("parameters", "slow"):
                     found.equal(k + 1, i, name, obtained, was[name], rest)
         before = state
     return found.outcome

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from adapters.contract import Implementation, Problem
+from adapters.contract import Claim, Implementation, Problem
 from conformance.findings import Outcome
 from conformance.laws.procedures import (
     Steps,
+    after_default,
     ask,
     ask_bytes,
+    changeable,
     copies,
+    exact,
     of_length,
     other,
     quieter_from,
@@ -21,17 +24,30 @@ from conformance.laws.procedures import (
 )
 from conformance.laws.related import each, related
 
+AFTER_LOAD = "hyper-parameters changed between a load and the next step"
+"""Not claimed where the next step reads what the load brings back."""
+
 
 def load_continues(implementation: Implementation, problem: Problem) -> Outcome:
     """Saved in the middle and loaded into another object, the trajectory goes on bit for bit; so does the saved run.
 
-    theta, m, v, v_max and t are all that a step reads beside hyper-parameters and gradients, so that equal state
-    gives equal bits. The new object is built over other parameters, and with other hyper-parameters of those that a
-    load brings back. Gradients are smaller afterwards, so that a maximum that is lost shows.
+    theta, m, v, v_max, slow weights and t are all that a step reads beside hyper-parameters and gradients, so that
+    equal state gives equal bits. The new object is built over other parameters, and with others of the hyper-parameters
+    that a load brings back. Gradients are smaller afterwards, so that a maximum that is lost shows.
     """
-    problem = of_length(problem, 4)
-    k = len(problem.gradients) // 2
-    problem = quieter_from(problem, k)
+    return _continues(implementation, exact(implementation, problem))
+
+
+def momenta_continue(implementation: Implementation, problem: Problem) -> Outcome:
+    """As `load_continues`, where a product of momenta is carried as state, in whatever precision.
+
+    mu_1 mu_2 ... mu_t is read by the next step as t is, and cast to a narrower format it is another number.
+    """
+    return _continues(implementation, problem)
+
+
+def _continues(implementation: Implementation, problem: Problem) -> Outcome:
+    problem, k = _halved(problem)
     found = Steps(implementation, problem)
     h = other(problem.hyperparameters, reach(implementation, "save"))
     uninterrupted = related(implementation, problem)
@@ -49,13 +65,14 @@ def late_load_continues(implementation: Implementation, problem: Problem) -> Out
     Whole numbers are exact up to 2^8 in bfloat16 and up to 2^11 in float16, and t + 1 = t from there on: a count that
     is cast to the parameters' dtype when it is loaded sticks, and with it 1 - beta^t. The problem has that many steps.
     """
+    problem = exact(implementation, problem)
     k = len(problem.gradients) - 2
     found = Steps(implementation, problem)
     run = started(implementation, problem)
     found.take(run, 0, problem.gradients[:k])
     saved = ask_bytes(run, "save")
     uninterrupted = found.take(run, k, problem.gradients[k:])
-    resumed = ask(implementation, "resume", copies(problem.parameters), problem.hyperparameters, saved)
+    resumed = ask(implementation, "resume", copies(problem.parameters), replace(problem.hyperparameters), saved)
     return found.same_runs(found.take(resumed, k, problem.gradients[k:]), uninterrupted, first=k)
 
 
@@ -68,9 +85,7 @@ def load_keeps_its_word(implementation: Implementation, problem: Problem) -> Out
     """
     claim = implementation.claim
     h = replace(problem.hyperparameters, amsgrad="amsgrad" in claim.hyperparameters)
-    problem = of_length(replace(problem, hyperparameters=h), 4)
-    k = len(problem.gradients) // 2
-    problem = quieter_from(problem, k)
+    problem, k = _halved(replace(problem, hyperparameters=h))
     found = Steps(implementation, problem)
     new = other(h, claim.hyperparameters - {"amsgrad"})
     mixed = replace(new, **{name: getattr(h, name) for name in reach(implementation, "save")})
@@ -79,3 +94,48 @@ def load_keeps_its_word(implementation: Implementation, problem: Problem) -> Out
     resumed = ask(implementation, "resume", copies(problem.parameters), new, ask_bytes(run, "save"))
     after = found.take(resumed, k, problem.gradients[k:])
     return found.as_reference((*before, *after), (h,) * k + (mixed,) * len(after))
+
+
+def late_parameter_continues(implementation: Implementation, problem: Problem) -> Outcome:
+    """As `load_continues`, where the first parameter has had no gradient yet when the others are saved.
+
+    What is saved of the others is theirs after the load as well, though the first one may have no state to save: it
+    begins with m = v = 0 and with the dialect's t. Where nobody else has a gradient in a step, it keeps its own.
+    """
+    problem = of_length(problem, 4)
+    k = len(problem.gradients) // 2
+    waiting = tuple(
+        (None, *step[1:]) if any(g is not None for g in step[1:]) else step for step in problem.gradients[:k]
+    )
+    return load_continues(implementation, replace(problem, gradients=waiting + problem.gradients[k:]))
+
+
+def changed_after_load(implementation: Implementation, problem: Problem) -> Outcome:
+    """Hyper-parameters that are changed between a load and the next step hold from that step on.
+
+    A load sets them, a change sets them again, and a step reads them as they are then: neither the loaded ones come
+    back nor those that the new object was built with, which are the same here. As `settings.changed`, with the load in
+    the middle: the trajectory is the reference's with the changed ones from there on.
+    """
+    problem, k = _halved(after_default(implementation, problem))
+    h = problem.hyperparameters
+    new = other(h, changeable(implementation, problem))
+    found = Steps(implementation, problem)
+    run = started(implementation, problem)
+    before = found.take(run, 0, problem.gradients[:k])
+    resumed = ask(implementation, "resume", each(problem.parameters, np.ones_like), replace(h), ask_bytes(run, "save"))
+    ask(resumed, "change", replace(new))
+    after = found.take(resumed, k, problem.gradients[k:])
+    return found.as_reference((*before, *after), (h,) * k + (new,) * len(after))
+
+
+def can_change_after_load(claim: Claim) -> bool:
+    """Whether there are both, and nothing is said against one after the other."""
+    return {"save", "change"} <= claim.procedures.keys() and AFTER_LOAD not in claim.not_claimed
+
+
+def _halved(problem: Problem) -> tuple[Problem, int]:
+    """The problem with at least four steps, and after how many it is saved; gradients are quieter from there on."""
+    problem = of_length(problem, 4)
+    k = len(problem.gradients) // 2
+    return quieter_from(problem, k), k

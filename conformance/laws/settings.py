@@ -13,9 +13,12 @@ from conformance.findings import Finding, Outcome
 from conformance.laws.procedures import (
     OFF,
     Steps,
+    after_default,
     ask,
     ask_bytes,
+    changeable,
     copies,
+    exact,
     of_length,
     other,
     reach,
@@ -23,7 +26,11 @@ from conformance.laws.procedures import (
     value,
 )
 from conformance.laws.related import on_values, related, with_gradients
-from reference import dialect, stages
+
+_OF_A_PRODUCT = (
+    "nothing where the betas stay as they are: whoever carries beta^t as a product from step to step"
+    """ declares it, by --arithmetic '{"power_form": "product"}'"""
+)
 
 
 def configuration(implementation: Implementation, problem: Problem) -> Outcome:
@@ -54,18 +61,26 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
     beta: the trajectory is the reference's with the changed ones in the middle third and the first ones again in the
     last. The bound follows step by step, each with the hyper-parameters that hold in it. Arithmetic that carries
     beta^t as a product is given the same betas throughout. Where a constructor takes epsilon 0 for its default, which
-    an assignment need not, epsilon is not 0.
+    an assignment need not, epsilon is not 0. Where no decay is on, so again with each: it may keep another rate.
     """
-    problem = of_length(problem, 6)
-    names = reach(implementation, "change")
-    if implementation.arithmetic(problem.dtype).power_form == "product":
-        names -= {"beta_1", "beta_2"}
+    problem = of_length(after_default(implementation, problem), 6)
     h = problem.hyperparameters
-    if not h.epsilon and stages.zero_epsilon_is_default in dialect(implementation.claim.dialect).stages:
-        h = replace(h, epsilon=value("epsilon", 0.0))
-        problem = replace(problem, hyperparameters=h)
     n = len(problem.gradients)
-    return _with_changes(implementation, problem, {0: h, n // 3: other(h, names), 2 * n // 3: h})
+    names = changeable(implementation, problem)
+    decays = [] if h.l2 or h.weight_decay else sorted(names & {"l2", "weight_decay"})
+
+    def beside(first: Hyperparameters, new: Hyperparameters) -> Outcome:
+        given = replace(problem, hyperparameters=first)
+        return _with_changes(implementation, given, {0: first, n // 3: new, 2 * n // 3: first})
+
+    outcome = Outcome()
+    for first in (h, *(replace(h, **{name: value(name, 0.0)}) for name in decays)):
+        new = other(first, names)
+        found, same_betas = beside(first, new), replace(new, beta_1=first.beta_1, beta_2=first.beta_2)
+        if found.findings and new != same_betas and not beside(first, same_betas).findings:
+            found.findings = [replace(found.findings[0], message=f"{found.findings[0].message}; {_OF_A_PRODUCT}")]
+        outcome.add(found)
+    return outcome
 
 
 def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
@@ -84,7 +99,7 @@ def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
             built_off = replace(problem, hyperparameters=off)
             outcome.add(_with_changes(implementation, built_off, {0: off, k: on}))
         if "save" in implementation.claim.procedures and name in reach(implementation, "save"):
-            found = Steps(implementation, replace(problem, hyperparameters=on))
+            found = Steps(implementation, exact(implementation, replace(problem, hyperparameters=on)))
             run = started(implementation, found.problem)
             found.take(run, 0, problem.gradients[:k])
             resumed = ask(implementation, "resume", copies(problem.parameters), off, ask_bytes(run, "save"))

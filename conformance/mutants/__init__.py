@@ -19,12 +19,14 @@ from conformance.mutants import (
     directions,
     formula,
     harness,
+    lookahead,
     low_precision,
     memory,
     procedures,
     rows,
     state,
     twins,
+    twins_lookahead,
     twins_optax,
     twins_torch,
     unlawful,
@@ -33,7 +35,7 @@ from conformance.mutants.twin import Twin
 
 __all__ = ["ARITHMETICS", "FAKES", "MUTANTS", "TWINS"]
 
-TWINS: tuple[type[Twin], ...] = (*twins.TWINS, *twins_torch.TWINS, *twins_optax.TWINS)
+TWINS: tuple[type[Twin], ...] = (*twins.TWINS, *twins_lookahead.TWINS, *twins_torch.TWINS, *twins_optax.TWINS)
 
 
 def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
@@ -47,7 +49,7 @@ def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
 
 MUTANTS: tuple[type[Twin], ...] = tuple(
     mutant
-    for module in (formula, directions, rows, state, breaches, unlawful, memory, low_precision, procedures)
+    for module in (formula, directions, rows, state, lookahead, breaches, unlawful, memory, low_precision, procedures)
     for mutant in _defined_in(module)
 )
 ARITHMETICS: tuple[type[Twin], ...] = _defined_in(arithmetics)

@@ -117,14 +117,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(table.terminal(done.results, run.title(done.header)))
     for result in done.results:
         for text in table.explain(result):
-            console.print(f"[bold]{result.adapter}[/]: {escape(text)}", soft_wrap=True)
+            console.print(f"[bold]{escape(result.adapter)}[/]: {escape(text)}", soft_wrap=True)
     for complaint in done.complaints:
         console.print(f"[red]deviations:[/] {escape(complaint)}", soft_wrap=True)
     found = tally(done.results, options.least)
     for line in found.lines():
         console.print(escape(line), soft_wrap=True)
     for path in run.write_reports(done, ndjson_file=None, report=options.report):
-        console.print(f"wrote {path}")
+        console.print(escape(f"wrote {path}"))
     code = max(found.code, done.code) if done.code == ExitCode.SUITE_FAILED else found.code or done.code
     if options.json:
         print(json.dumps(to_json(found) | {"exit_code": int(code)}))

@@ -129,7 +129,7 @@ def _command(options: argparse.Namespace) -> int:
         out.print(f"wrote {options.markdown}")
     if options.json:
         partly.write(survived=len(survivors), outdated=outdated)
-        out.print(f"wrote {options.json}")
+        out.print(escape(f"wrote {options.json}"))
     return ExitCode.SURVIVED if survivors or outdated else ExitCode.CAUGHT
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from adapters.contract import Gradient, Hyperparameters
 from adapters.procedures import Group
 from conformance.mutants.twin import Scalar, Slot, Twin, TwinRun, Work
 from conformance.mutants.twins import KerasV2Twin, Mxnet2Twin, RectifiedTwin, TfKerasTwin, TorchTwin
+from conformance.mutants.twins_torch import TorchNadamTwin
 
 # Save and load
 
@@ -77,6 +79,110 @@ class PowersLostOnLoad(KerasV2Twin):
 
     def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
         KerasV2Twin.load(self, slots, saved)
+        for slot in slots:
+            vars(slot)["since"] = slot.t
+
+
+class ProductBeginsAnew(TorchTwin):
+    """beta^t is a product that is carried from step to step, and begins at 1 again after a load.
+
+    Accumulators that are no part of what is saved. Exposed by the bias correction after a load.
+    """
+
+    name = "mutant-product-begins-anew"
+    since = 0
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        self.since = vars(slot).get("since", 0)
+        TorchTwin.update(self, slot, gradient, h)
+
+    def bias_correction(self, w: Work, beta: Scalar) -> Scalar:
+        return w.scalar(1) - beta ** w.scalar(w.t - self.since)
+
+    def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
+        TorchTwin.load(self, slots, saved)
+        for slot in slots:
+            vars(slot)["since"] = slot.t
+
+
+class CountSavedInSixteenBits(Mxnet2Twin):
+    """t is written as uint16, which counts 65 536 steps.
+
+    A format of files that is older than the training that it holds. Exposed by 100 000 steps.
+    """
+
+    name = "mutant-count-saved-in-sixteen-bits"
+
+    def saved(self, slot: Slot) -> dict[str, Any]:
+        return {**Mxnet2Twin.saved(self, slot), "t": slot.t % 2**16}
+
+
+class CountSeenInSixteenBits(TfKerasTwin):
+    """Bias correction sees t in uint16; the state says t.
+
+    A kernel's argument. Exposed by 100 000 steps, in the parameters.
+    """
+
+    name = "mutant-count-seen-in-sixteen-bits"
+
+    def bias_correction(self, w: Work, beta: Scalar) -> Scalar:
+        return w.scalar(1) - beta ** w.scalar(w.t % 2**16)
+
+
+class StatesWithoutGaps(TorchTwin):
+    """The counts of those parameters that have had a gradient are written, and read by the first ones.
+
+    A list that leaves out who has no state. Exposed by a first parameter that has none.
+    """
+
+    name = "mutant-states-without-gaps"
+
+    def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
+        TorchTwin.load(self, slots, saved)
+        counts = [slot.t for slot in slots if slot.t]
+        for slot, t in zip(slots, [*counts, *[0] * len(slots)], strict=False):
+            slot.t = t
+
+
+class LoadedRateComesBack(KerasV2Twin):
+    """A learning rate that is changed after a load is the loaded one in the next step.
+
+    Keras' OptimizerV2, which restores it when that step creates its variable. Exposed by a change between a load and
+    the next step.
+    """
+
+    name = "mutant-loaded-rate-comes-back"
+
+    def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
+        return _Restored(**vars(KerasV2Twin.loaded(self, h, saved)))
+
+    def after_change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+        return replace(new, learning_rate=h.learning_rate) if isinstance(h, _Restored) else new
+
+
+class _Restored(Hyperparameters):
+    """What a load has brought back."""
+
+
+class MomentaCastOnLoad(TorchNadamTwin):
+    """The product of momenta is cast to float16 when it is loaded.
+
+    torch's NAdam, whose load_state_dict casts it to the parameter's dtype. Exposed by comparing bits.
+    """
+
+    name = "mutant-momenta-cast-on-load"
+    since = 0
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        self.since = vars(slot).get("since", 0)
+        TorchNadamTwin.update(self, slot, gradient, h)
+
+    def momentum_product(self, w: Work, t: int) -> float:
+        loaded = float(np.float16(math.prod(self.momentum(w, k) for k in range(1, self.since + 1))))
+        return loaded * math.prod(self.momentum(w, k) for k in range(self.since + 1, t + 1))
+
+    def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
+        TorchNadamTwin.load(self, slots, saved)
         for slot in slots:
             vars(slot)["since"] = slot.t
 
@@ -163,6 +269,19 @@ class ChangedRateIgnored(TfKerasTwin):
         return replace(new, learning_rate=h.learning_rate)
 
 
+class DecayKeepsFirstRate(TfKerasTwin):
+    """Decoupled decay goes on with the learning rate of the construction.
+
+    AdamW under a schedule, with lr * weight_decay computed once. Exposed by a changed rate where there is decay.
+    """
+
+    name = "mutant-decay-keeps-first-rate"
+
+    def after_change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+        share = h.learning_rate / new.learning_rate if new.learning_rate else 1.0
+        return replace(new, weight_decay=new.weight_decay * share)
+
+
 class DecayStaysOff(RectifiedTwin):
     """Whether there is weight decay is decided at construction.
 
@@ -215,3 +334,31 @@ class LateGroupSharesCount(TorchTwin):
 
     def late(self, slot: Slot, present: Sequence[Slot]) -> None:
         Twin.late(self, slot, present)
+
+
+class GroupsLoadedInReverse(TorchTwin):
+    """The hyper-parameters of the last group are loaded into the first one.
+
+    Two lists of groups in different orders. Exposed by two groups that differ.
+    """
+
+    name = "mutant-groups-loaded-in-reverse"
+
+    def loaded_groups(
+        self, built: Sequence[Hyperparameters], saved: Sequence[Hyperparameters]
+    ) -> list[Hyperparameters]:
+        return TorchTwin.loaded_groups(self, built, saved[::-1])
+
+
+class FirstCountLoaded(TorchTwin):
+    """Every parameter is loaded with the first one's t.
+
+    A count that is kept once per optimizer, where every parameter has its own. Exposed by a group that came late.
+    """
+
+    name = "mutant-first-count-loaded"
+
+    def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
+        TorchTwin.load(self, slots, saved)
+        for slot in slots:
+            slot.t = slots[0].t

@@ -74,20 +74,36 @@ def _keras(implementation: Twin) -> bool:
     )
 
 
+_DENSE: list[Gradient] = [_array(0.1, 0.2), _array(0.03, 0.04)]
+_ROWS: list[Gradient] = [Rows(np.array([0]), _array(0.1)), Rows(np.array([1]), _array(0.04))]
+_Golden = tuple[dict[str, Any], list[Gradient], int, tuple[tuple[float, float], tuple[float, float]]]
+
+
 def _addons(implementation: Twin) -> bool:
     """Constant gradients, 100 steps of dense and 200 of sparse ones; with AMSGrad, with decay; parameters alone."""
-    dense: list[Gradient] = [_array(0.1, 0.2), _array(0.03, 0.04)]
-    rows: list[Gradient] = [Rows(np.array([0]), _array(0.1)), Rows(np.array([1]), _array(0.04))]
-    plain: dict[str, Any] = {}
     decayed: dict[str, Any] = {"weight_decay": 0.01}
-    table: tuple[tuple[dict[str, Any], list[Gradient], int, tuple[tuple[float, float], ...]], ...] = (
-        (plain, dense, 100, ((0.985769, 1.985269), (2.986119, 3.986068))),
-        ({"amsgrad": True}, dense, 100, ((0.985769, 1.985269), (2.986119, 3.986068))),
-        (decayed, dense, 100, ((0.984775, 1.983276), (2.983125, 3.982076))),
-        (plain, rows, 200, ((0.959333, 2.0), (3.0, 3.959632))),
-        ({"amsgrad": True}, rows, 200, ((0.959333, 2.0), (3.0, 3.959632))),
-        (decayed, rows, 200, ((0.957368, 2.0), (3.0, 3.951673))),
+    return _ends(
+        implementation,
+        ({}, _DENSE, 100, ((0.985769, 1.985269), (2.986119, 3.986068))),
+        ({"amsgrad": True}, _DENSE, 100, ((0.985769, 1.985269), (2.986119, 3.986068))),
+        (decayed, _DENSE, 100, ((0.984775, 1.983276), (2.983125, 3.982076))),
+        ({}, _ROWS, 200, ((0.959333, 2.0), (3.0, 3.959632))),
+        ({"amsgrad": True}, _ROWS, 200, ((0.959333, 2.0), (3.0, 3.959632))),
+        (decayed, _ROWS, 200, ((0.957368, 2.0), (3.0, 3.951673))),
     )
+
+
+def _addons_lookahead(implementation: Twin) -> bool:
+    """The same constant gradients, 100 steps of dense and 150 of sparse ones; parameters alone."""
+    h: dict[str, Any] = {"beta_1": 0.95, "sync_period": 6, "slow_step_size": 0.45}
+    return _ends(
+        implementation,
+        (h, _DENSE, 100, ((0.993126, 1.992901), (2.993283, 3.993261))),
+        (h, _ROWS, 150, ((0.988156, 2.0), (3.0, 3.988291))),
+    )
+
+
+def _ends(implementation: Twin, *table: _Golden) -> bool:
     for arguments, gradients, steps, expected in table:
         h = Hyperparameters(learning_rate=1e-3, epsilon=1e-7, **arguments)
         run = implementation.start([_array(1.0, 2.0), _array(3.0, 4.0)], h)
@@ -169,6 +185,13 @@ CHECKS = (
         " (those with warm-up, schedules or Lookahead left out)",
         dialects=("tfa-rectified-adam",),
         accepts=_addons,
+    ),
+    Published(
+        name="TF-Addons' golden tests of RectifiedAdam in Lookahead",
+        source="tensorflow/addons, tensorflow_addons/optimizers/tests/rectified_adam_test.py",
+        does="100 or 150 steps of one constant gradient, atol 2e-4 on the last parameters",
+        dialects=("tfa-lookahead-rectified-adam",),
+        accepts=_addons_lookahead,
     ),
     Published(
         name="optax' test of convergence",

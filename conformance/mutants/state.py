@@ -40,6 +40,32 @@ class CountSticks(TorchTwin):
         return w.scalar(1) - beta ** w.scalar(min(w.t, 256))
 
 
+class DecayStops(TorchTwin):
+    """From step 51 on nothing decays.
+
+    A warm-up or a schedule of somebody's, left in. Exposed by a long run alone.
+    """
+
+    name = "mutant-decay-stops"
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        TorchTwin.update(self, slot, gradient, h if slot.t <= 50 else replace(h, l2=0.0, weight_decay=0.0))
+
+
+class FirstDtypeForAll(TorchTwin):
+    """First moments of all parameters are rounded to the dtype of the first one.
+
+    A list of tensors for one kernel that asks its first element what it is. Exposed by two dtypes in one list.
+    """
+
+    name = "mutant-first-dtype-for-all"
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        TorchTwin.count(self, slots, gradients)
+        for slot in slots:
+            slot.m = slot.m.astype(slots[0].m.dtype).astype(slot.m.dtype)
+
+
 class CountsPerParameter(KerasV2Twin):
     """t per parameter, where the dialect has one for the optimizer.
 
@@ -92,6 +118,41 @@ class NoneIsZero(TorchTwin):
         if gradient is None and slot.t > 0:
             gradient = np.zeros_like(slot.theta)
         TorchTwin.update(self, slot, gradient, h)
+
+
+class NoneForgets(TorchTwin):
+    """A step without gradient sets the moments to 0.
+
+    State that is made anew where there is nothing to update. Exposed by a step without gradient, in m and v.
+    """
+
+    name = "mutant-none-forgets"
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        if gradient is None:
+            slot.m, slot.v = np.zeros_like(slot.m), np.zeros_like(slot.v)
+        TorchTwin.update(self, slot, gradient, h)
+
+
+class NoneShiftsGradients(TorchTwin):
+    """Gradients lie one after the other, those that are None left out; each is read where its parameter would be.
+
+    A flat buffer, and offsets that count every parameter. Exposed by a step without gradient, in the next parameter.
+    """
+
+    name = "mutant-none-shifts-gradients"
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        TorchTwin.count(self, slots, gradients)
+        flat = [np.ravel(g) for g in gradients if isinstance(g, np.ndarray)]
+        short = sum(slot.theta.size for slot in slots) - sum(g.size for g in flat)
+        self.flat = np.concatenate([*flat, np.zeros(short, slots[0].theta.dtype)])
+        self.offset = 0
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        read = self.flat[self.offset : self.offset + slot.theta.size].reshape(slot.theta.shape)
+        self.offset += slot.theta.size
+        TorchTwin.update(self, slot, None if gradient is None else read, h)
 
 
 # Moments

@@ -52,6 +52,8 @@ class Slot:
     v: Array
     v_max: Array | None
     t: int = 0
+    slow: Array | None = None
+    """The slow weights of Lookahead."""
 
 
 @dataclass
@@ -118,10 +120,13 @@ class Twin:
         return run
 
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> TwinRun:
-        run = self.start(parameters, hyperparameters)
+        return self.resume_groups([(parameters, hyperparameters)], saved)
+
+    def resume_groups(self, groups: Sequence[Group], saved: bytes) -> TwinRun:
+        run = self.start_groups(groups)
         content = pickle.loads(saved)
         self.load(run.slots, content["slots"])
-        run.own = [self.loaded(h, kept) for h, kept in zip(run.own, content["own"], strict=True)]
+        run.own = self.loaded_groups(run.own, content["own"])
         return run
 
     def saved(self, slot: Slot) -> dict[str, Any]:
@@ -137,6 +142,12 @@ class Twin:
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
         """What holds after a load into an object that was built with `h`."""
         return saved
+
+    def loaded_groups(
+        self, built: Sequence[Hyperparameters], saved: Sequence[Hyperparameters]
+    ) -> list[Hyperparameters]:
+        """As `loaded`, of every group."""
+        return [self.loaded(h, kept) for h, kept in zip(built, saved, strict=True)]
 
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> TwinRun:
         return self.start(parameters, Hyperparameters(**json.loads(configuration)))
@@ -160,13 +171,14 @@ class Twin:
     # State
 
     def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
-        """m = v = v_max = 0 and t = 0, beside a copy of each parameter."""
+        """m = v = v_max = 0 and t = 0, beside a copy of each parameter; slow weights are another one."""
         return [
             Slot(
                 theta=copied(theta),
                 m=np.zeros_like(theta),
                 v=np.zeros_like(theta),
                 v_max=np.zeros_like(theta) if h.amsgrad else None,
+                slow=np.array(theta) if h.sync_period is not None else None,
             )
             for theta in parameters
         ]
@@ -184,6 +196,7 @@ class Twin:
             v=tuple(np.array(slot.v) for slot in slots),
             v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
             t=tuple(slot.t for slot in slots),
+            slow=tuple(np.array(slot.slow) for slot in slots) if h.sync_period is not None else None,
         )
 
     def store(self, slot: Slot, w: Work) -> None:
@@ -354,6 +367,13 @@ class TwinRun:
     def save(self) -> bytes:
         return pickle.dumps({"slots": [self.twin.saved(slot) for slot in self.slots], "own": self.own})
 
+    def put(self, state: State) -> None:
+        for i, slot in enumerate(self.slots):
+            slot.theta, slot.m, slot.v = (copied(arrays[i]) for arrays in (state.parameters, state.m, state.v))
+            slot.v_max = None if state.v_max is None else copied(state.v_max[i])
+            slot.slow = None if state.slow is None else copied(state.slow[i])
+            slot.t = state.t[i]
+
     def configuration(self) -> bytes:
         return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()
 
@@ -375,6 +395,9 @@ def twin_claim(
         "change": Procedure(how="TwinRun.change", hyperparameters=free),
         "groups": Procedure(how="Twin.start_groups", hyperparameters=free),
         "late groups": Procedure(how="TwinRun.add_group"),
+        "saved groups": Procedure(how="pickle of the slots of all groups"),
+        "state": Procedure(how="TwinRun.put"),
+        "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
     }
     return Claim(dialect=dialect, hyperparameters=hyperparameters, gradients=gradients, procedures=how)
 
@@ -393,7 +416,10 @@ def _methods_that_run(twin: Twin, names: frozenset[str]) -> frozenset[str]:
     for name in names:
         setattr(watched, name, _recorded(getattr(type(twin), name).__get__(watched), name, seen))
     theta = np.ones((2, 1), dtype=np.float32)
-    run = watched.start([theta], Hyperparameters(amsgrad="amsgrad" in twin.claim.hyperparameters))
+    has = twin.claim.hyperparameters
+    run = watched.start(
+        [theta], Hyperparameters(amsgrad="amsgrad" in has, sync_period=1 if "sync_period" in has else None)
+    )
     run.step([theta])
     if "rows" in twin.claim.gradients:
         run.step([Rows(np.array([1], dtype=np.int64), theta[1:])])

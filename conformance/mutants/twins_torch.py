@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.contract import Arithmetic, Claim, Gradient, GradientKind, Precision
+from adapters.contract import Arithmetic, Claim, Gradient, GradientKind, Precision, Procedure
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, write
 from conformance.mutants.twins import TorchTwin
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
+_NADAM = _ADAM | {"l2", "weight_decay", "momentum_decay"}
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
 _ROWS_ALONE: frozenset[GradientKind] = frozenset({"none", "rows", "duplicate rows", "unsorted rows", "empty rows"})
 _STEP = Twin.required | {"add_l2"}
@@ -56,7 +57,10 @@ class TorchNadamTwin(TorchTwin):
 
     name = "twin-torch-nadam"
     claim = Claim(
-        dialect="torch-nadam", hyperparameters=_ADAM | {"l2", "weight_decay", "momentum_decay"}, gradients=_DENSE
+        dialect="torch-nadam",
+        hyperparameters=_NADAM,
+        gradients=_DENSE,
+        procedures={"save": Procedure(how="pickle of the slots", hyperparameters=_NADAM)},
     )
     required = _STEP | {"momentum", "momentum_product"}
 

@@ -155,13 +155,22 @@ def test_the_workflow_to_copy_is_green_and_turns_red(
     file.write_text(example)
 
 
+def test_the_workflow_to_copy_needs_nothing_that_a_fork_is_not_given() -> None:
+    code = "\n".join(line.partition(" #")[0] for line in WORKFLOW.splitlines() if not line.startswith("#"))
+    assert "${{" not in code
+    assert "repository: OWNER/adam-conformance\n" in code
+    assert runs(WORKFLOW)[0].startswith('python -m pip install "pip>=25.1"')
+
+
 def test_the_workflow_of_this_repository_runs_the_commands_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    gate, everything, longer = runs(OWN)
+    gate, everything, longer, full = runs(OWN)
     assert (gate, everything) == ("python -m pip install tox && tox run -m gate", "python -m pip install tox && tox")
     for command in (gate, everything):
         assert f"\n{command}\n" in readme
     assert longer in readme
+    assert full == "CONFORMANCE_PROFILE=full tox run -m gate"
+    assert "--profile {env:CONFORMANCE_PROFILE:quick}" in (ROOT / "tox.ini").read_text(encoding="utf-8")
     assert re.search(r"gate:\n    if: github.event_name == 'pull_request'", OWN)
     assert re.search(r"nightly:\n    if: github.event_name == 'schedule'", OWN)
 

@@ -12,6 +12,10 @@ import pytest
 
 from adapters import keras3, tf_keras_adam
 from adapters.contract import Array, Gradient, Hyperparameters, Implementation, Precision, Rows, State
+from conformance import checks
+from conformance.given import Given
+from conformance.load import CannotTest, load
+from conformance.subjects import subjects
 
 ADAPTERS: dict[str, Any] = {a.name: a for a in (keras3.Adam, keras3.AdamW, tf_keras_adam.Package)}
 NAMES = sorted(ADAPTERS)
@@ -63,10 +67,10 @@ def test_observed_operations_are_those_of_this_adapter_and_of_no_other(name: str
 def test_another_optimizer_behind_keras_3_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = ADAPTERS[name]()
     optimizers = wrong.keras.optimizers
-    other = {"Adam": optimizers.AdamW, "AdamW": optimizers.Adam}[wrong.optimizer]
-    monkeypatch.setattr(optimizers, wrong.optimizer, lambda **given: other(**given | {"weight_decay": 0.1}))
+    other = {"Adam": optimizers.AdamW, "AdamW": optimizers.Adam}[wrong.cls]
+    monkeypatch.setattr(optimizers, wrong.cls, lambda **given: other(**given | {"weight_decay": 0.1}))
     identity = wrong.identity()
-    assert identity.required - identity.observed == {f"keras.src.optimizers.{name[7:]}.{wrong.optimizer}"}
+    assert identity.required - identity.observed == {f"keras.src.optimizers.{name[7:]}.{wrong.cls}"}
 
 
 @pytest.mark.parametrize("kind", ["fused", "Nadam", "Adamax"])
@@ -214,7 +218,7 @@ def test_duplicates_of_a_real_embedding(name: str) -> None:
         loss = tf.reduce_sum(tf.gather(table.value, [1, 1]) * tf.constant([[1.0], [2.0]]))
     gradient = tape.gradient(loss, table.value)
     assert isinstance(gradient, tf.IndexedSlices)
-    optimizer = getattr(keras.optimizers, adapter(name).optimizer)()
+    optimizer = adapter(name).optimizer()
     optimizer.apply_gradients([(gradient, table)])
     np.testing.assert_allclose(optimizer._velocities[0].numpy().ravel(), [0, 0.005, 0], rtol=1e-5)
 
@@ -288,3 +292,56 @@ def test_what_keras_3_refuses() -> None:
         optimizers.AdamW(weight_decay=None)
     with pytest.raises(ValueError, match="Only one of `clipnorm`, `clipvalue` and `global_clipnorm`"):
         optimizers.Adam(clipnorm=1.0, clipvalue=1.0)
+
+
+# --- Classes that are given ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [("tf_keras.optimizers:Adam", "tf-keras-adam"), ("tf_keras.optimizers.legacy:Adam", "keras-v2-adam")],
+)
+def test_a_class_of_tf_keras_is_one_of_keras_2(path: str, dialect: str) -> None:
+    given = load(path, Given(option="keras-optimizer", path=path))
+    assert given.claim.dialect == dialect
+    for problem in subjects(given, "general", 6, 0):
+        assert not checks.one_step(given, problem).findings
+    seen = given.identity()
+    assert (seen.framework, checks.identity(seen).findings) == ("tf_keras", [])
+
+
+def test_a_class_of_keras_3_is_refused_by_name() -> None:
+    path = "keras.optimizers:Adam"
+    with pytest.raises(CannotTest, match=r"accepted: a class of Keras 2; Keras 3 has --adapter keras3-adam"):
+        load(path, Given(option="keras-optimizer", path=path))
+
+
+# --- What is saved ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", KERAS3)
+def test_an_optimizer_that_has_not_been_built_loads_nothing(name: str) -> None:
+    """It warns and returns: why the adapter builds before it loads, as ``load_model`` does."""
+    keras = adapter(name).keras
+    variable, store = keras.Variable(np.ones(2, np.float32)), dict[str, Array]()
+    first = adapter(name).optimizer(0.5)
+    first.apply_gradients([(np.ones(2, np.float32), variable)])
+    first.save_own_variables(store)
+    second = adapter(name).optimizer(0.25)
+    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
+        second.load_own_variables(store)
+    assert (int(second.iterations.numpy()), float(second.learning_rate.numpy())) == (0, 0.25)
+    second.build([variable])
+    second.load_own_variables(store)
+    assert (int(second.iterations.numpy()), float(second.learning_rate.numpy())) == (1, 0.5)
+
+
+@pytest.mark.parametrize("name", KERAS3)
+def test_a_load_brings_back_the_learning_rate_and_no_other_hyperparameter(name: str) -> None:
+    theta = np.ones(2, np.float32)
+    run = adapter(name).start([theta], SETTINGS[1])
+    run.step([theta])
+    other = Hyperparameters(amsgrad=True, beta_1=0.5, weight_decay=0.25)
+    optimizer = adapter(name).resume([theta], other, run.save())._bench.optimizer
+    assert float(optimizer.learning_rate.numpy()) == np.float32(SETTINGS[1].learning_rate)
+    assert (optimizer.beta_1, optimizer.weight_decay) == (0.5, 0.25)

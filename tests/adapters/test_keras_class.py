@@ -13,7 +13,7 @@ from judging import command
 from judging import judged as judged_by_option
 
 from adapters.keras_class import KerasClass
-from adapters.tensorflow_support import import_tensorflow_addons
+from adapters.tensorflow_support import AFTER_LOAD, import_tensorflow_addons
 from conformance.given import Given
 from conformance.load import CannotTest, load
 from conformance.verdict import Verdict
@@ -51,6 +51,11 @@ def test_a_right_one_conforms_but_for_what_is_known(
     assert result.identity is not None
     assert result.identity["framework"] == distribution
     assert "dense: a variable is written" in result.identity["observed"]
+
+
+def test_a_change_between_a_load_and_the_next_step_is_not_claimed_of_a_base_that_undoes_it() -> None:
+    assert AFTER_LOAD in KerasClass(LEGACY).claim.not_claimed
+    assert AFTER_LOAD not in KerasClass("keras.optimizers:Adam").claim.not_claimed
 
 
 def test_the_report_says_what_was_tested_and_what_was_not() -> None:

@@ -157,3 +157,33 @@ def test_the_threshold_of_radam_is_inclusive_and_below_it_nothing_is_divided() -
     rho = rho_inf - 2 * 6 * 0.999**6 / (1 - 0.999**6)
     r_t = math.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
     np.testing.assert_allclose(moved[4], LR * r_t, rtol=1e-9)
+
+
+# What is saved and changed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hyperparameters_are_in_the_state_so_that_they_are_saved_and_can_be_changed(name: str) -> None:
+    """``optax.inject_hyperparams``: optax's own names, and the values that the next step reads."""
+    g, theta = np.full(2, 0.5, np.float32), np.ones(2, np.float32)
+    run = adapter(name).start([theta], hyper(name, learning_rate=LR))
+    run.step([g])
+    assert float(run.state.hyperparams["learning_rate"]) == LR
+    resumed = adapter(name).resume([np.zeros(2, np.float32)], hyper(name, learning_rate=0.25), run.save())
+    assert float(resumed.state.hyperparams["learning_rate"]) == LR
+    resumed.change(hyper(name, learning_rate=0.0))
+    assert float(run.state.hyperparams["learning_rate"]) == LR
+    still, moved = resumed.step([g]), run.step([g])
+    assert np.array_equal(still.m[0], moved.m[0])
+    assert not np.array_equal(still.parameters[0], moved.parameters[0])
+
+
+def test_a_change_compiles_nothing_anew() -> None:
+    """The numbers in the state keep their dtype: a weak one would be another argument to XLA."""
+    one = optax_adam.Adam()
+    run = one.start([np.ones(2, np.float32)], Hyperparameters())
+    for rate in (0.5, 0.25):
+        run.step([np.ones(2, np.float32)])
+        run.change(Hyperparameters(learning_rate=rate))
+    run.step([np.ones(2, np.float32)])
+    assert one.step._cache_size() == 1

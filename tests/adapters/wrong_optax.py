@@ -56,6 +56,21 @@ def plain(
     return _transformation(learning_rate, b1, b2, eps, weight_decay, _paper)
 
 
+def lists_alone(
+    learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+) -> optax.GradientTransformation:
+    """Of any tree but a list the first leaf alone is updated."""
+    whole = plain(learning_rate, b1, b2, eps)
+
+    def update(updates: Any, state: State, params: Any = None) -> tuple[Any, State]:
+        moved, new = whole.update(updates, state, params)
+        leaves, tree = jax.tree.flatten(moved)
+        first = [leaves[0], *map(jnp.zeros_like, leaves[1:])]
+        return moved if isinstance(moved, list) else jax.tree.unflatten(tree, first), new
+
+    return optax.GradientTransformation(whole.init, update)
+
+
 def epsilon_hat(
     learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:
@@ -115,6 +130,29 @@ def raw_maximum(
 ) -> optax.GradientTransformation:
     """AMSGrad's maximum is that of the raw moment, and is not corrected."""
     return optax.amsgrad(learning_rate, b1, b2, eps, bias_correction_nu=False)
+
+
+class Products(NamedTuple):
+    count: Any
+    mu: Any
+    nu: Any
+    products: Any
+
+
+def with_products(
+    learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+) -> optax.GradientTransformation:
+    """Right, with b1^t and b2^t carried in the state."""
+    inner = plain(learning_rate, b1, b2, eps)
+
+    def init(params: Any) -> Products:
+        return Products(*inner.init(params), jnp.ones(2))
+
+    def update(updates: Any, state: Products, params: Any = None) -> tuple[Any, Products]:
+        moved, new = inner.update(updates, State(*state[:3]), params)
+        return moved, Products(*new, state.products * jnp.array([b1, b2]))
+
+    return optax.GradientTransformation(init, update)
 
 
 WRONG: dict[str, str | None] = {

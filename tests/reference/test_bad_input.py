@@ -53,6 +53,16 @@ def test_clip_gradient_is_none_or_not_negative(value: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("value", [0, -1, 1.0, 2.5, True, NOT_A_NUMBER, "6"])
+def test_sync_period_is_none_or_counts(value: Any) -> None:
+    refused(lambda: Hyperparameters(sync_period=value), f"sync_period is {value!r}", "None or a whole number >= 1")
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.001, NOT_A_NUMBER, INFINITE, None, "0.5"])
+def test_slow_step_size_is_a_share(value: Any) -> None:
+    refused(lambda: Hyperparameters(slow_step_size=value), f"slow_step_size is {value!r}", "a number in [0, 1]")
+
+
 @pytest.mark.parametrize("values", [{"learning_rate": 0.0, "beta_1": 0.0, "beta_2": 0, "epsilon": 0}])
 @pytest.mark.parametrize("clip", [None, 0.0, 0])
 def test_the_edges_are_accepted(values: dict[str, Any], clip: float | None) -> None:
@@ -76,6 +86,8 @@ GIVEN: dict[str, Any] = {
     "sma_threshold": 6.0,
     "epsilon_root": 0.1,
     "momentum_decay": 0.5,
+    "sync_period": 3,
+    "slow_step_size": 0.25,
 }
 
 
@@ -136,6 +148,16 @@ def test_amsgrad_agrees_with_the_state(of_state: bool, of_step: bool) -> None:
         lambda: step(dialect("torch-adam"), Hyperparameters(amsgrad=of_step), state, [np.ones(2)]),
         f"amsgrad is {of_step!r}",
         "v_max",
+    )
+
+
+@pytest.mark.parametrize(("of_state", "of_step"), [(None, 3), (3, None)])
+def test_sync_period_agrees_with_the_state(of_state: int | None, of_step: int | None) -> None:
+    state = initial_state([np.ones(2)], Hyperparameters(sync_period=of_state))
+    refused(
+        lambda: step(dialect("tfa-lookahead-keras-v2-adam"), Hyperparameters(sync_period=of_step), state, [np.ones(2)]),
+        f"sync_period is {of_step!r}",
+        "slow weights",
     )
 
 

@@ -53,7 +53,7 @@ def received(h: Hyperparameters, x: Low, d: Dialect) -> Hyperparameters | None:
     """The hyper-parameters of `d` as the format holds them; None where a beta does not survive."""
     given = {f.name: getattr(h, f.name) for f in fields(h) if f.name in d.hyperparameters or "power" in f.name}
     numbers: dict[str, Any] = {
-        name: value if value is None or isinstance(value, bool) else float(x.number(value))
+        name: value if value is None or isinstance(value, int) else float(x.number(value))
         for name, value in given.items()
     }
     return None if max(numbers["beta_1"], numbers["beta_2"]) >= 1 else Hyperparameters(**numbers)
@@ -63,8 +63,8 @@ def in_float64(state: State) -> State:
     def arrays(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(array.astype(float) for array in values)
 
-    v_max = None if state.v_max is None else arrays(state.v_max)
-    return State(arrays(state.theta), arrays(state.m), arrays(state.v), v_max, state.t)
+    v_max, slow = (None if group is None else arrays(group) for group in (state.v_max, state.slow))
+    return State(arrays(state.theta), arrays(state.m), arrays(state.v), v_max, state.t, slow)
 
 
 def low_precision(problem: Problem, dtype: str) -> dict[str, float]:

@@ -20,7 +20,7 @@ from reference.namespace import FLOAT64
 
 SINGLE = Rounding(compute="float32", powers="float32", step_size="float32")
 DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
-FIELDS = ("theta", "m", "v", "v_max", "update")
+FIELDS = ("theta", "m", "v", "v_max", "update", "slow")
 
 
 def run(problem: Problem, a: Rounding) -> list[tuple[State, Bound]]:

@@ -10,7 +10,7 @@ import pytest
 from test_dialects import close, run
 
 from reference import DIALECTS, Hyperparameters, dialect, initial_state, step
-from reference.bias_correction import momentum, momentum_product, sma
+from reference.bias_correction import momentum, one_minus_momentum, one_minus_momentum_product, sma
 from reference.namespace import FLOAT64
 
 G = [1.0, -2.0, 0.5, 3.0, 1.5, -0.25, 2.0, 0.0]
@@ -102,9 +102,9 @@ def test_the_momentum_schedule() -> None:
     assert momentum(0.8, 0.0, 7, FLOAT64) == 0.4
     assert momentum(0.8, 1e6, 7, FLOAT64) == 0.8
     close(momentum(0.8, 2.0, 3, FLOAT64), 0.8 * (1 - 0.5 * 0.96**6))
-    assert momentum_product(0.8, 2.0, 0, FLOAT64) == 1.0
-    wanted = math.prod(0.8 * (1 - 0.5 * 0.96 ** (2 * k)) for k in range(1, 6))
-    close([momentum_product(0.8, 2.0, t, FLOAT64) for t in (5, 5)], [wanted] * 2)
+    close(one_minus_momentum(0.8, 2.0, 3, FLOAT64), 1 - 0.8 * (1 - 0.5 * 0.96**6))
+    product = math.prod(0.8 * (1 - 0.5 * 0.96 ** (2 * k)) for k in range(1, 6))
+    close([one_minus_momentum_product(0.8, 2.0, t, FLOAT64) for t in (5, 5)], [1 - product] * 2)
 
 
 def test_torch_sparse_adam_moves_named_rows_alone_and_counts_an_empty_gradient() -> None:
@@ -178,6 +178,7 @@ def test_what_a_new_dialect_has_and_takes() -> None:
     assert DIALECTS["torch-sparse-adam"].takes_rows
     assert {name for name, d in DIALECTS.items() if d.rectifies} == {
         "tfa-rectified-adam",
+        "tfa-lookahead-rectified-adam",
         "torch-radam",
         "optax-radam",
     }

@@ -61,8 +61,8 @@ def in_namespace(state: State, x: Any) -> State:
         with np.errstate(invalid="ignore"):  # NumPy warns of a NaN on its way to mpmath
             return tuple(x.number(array) for array in values)
 
-    v_max = None if state.v_max is None else arrays(state.v_max)
-    return State(arrays(state.theta), arrays(state.m), arrays(state.v), v_max, state.t)
+    v_max, slow = (None if group is None else arrays(group) for group in (state.v_max, state.slow))
+    return State(arrays(state.theta), arrays(state.m), arrays(state.v), v_max, state.t, slow)
 
 
 def worst(problem: Problem, *, exact: Dialect | None = None, x: Any = FIFTY) -> dict[str, float]:
@@ -91,6 +91,8 @@ def acting_problem(d: Dialect, **changes: Any) -> Problem:
         "clip_gradient": 1.5,
         "amsgrad": True,
         "adaptive_epsilon": True,
+        "sync_period": 2,
+        "slow_step_size": 0.8,
     }
     optional = {name: value for name, value in (values | changes).items() if name in d.hyperparameters}
     h = Hyperparameters(learning_rate=0.1, beta_1=0.8, beta_2=0.9, epsilon=0.5, **optional)
@@ -124,6 +126,7 @@ WRITES: dict[s.Stage, str] = {
     s.nesterov: "direction",
     s.nesterov_schedule: "direction",
     s.subtract: "theta",
+    s.lookahead: "slow",
 }
 """A quantity that each stage writes; those that are left out write the gradient."""
 

@@ -321,6 +321,31 @@ class AnswersInDouble(Fake):
         return replace(state, parameters=tuple(p.astype(np.float64) for p in state.parameters))
 
 
+class AnswersInASubclass(Fake):
+    """Of arrays, whose functions it may answer as it likes."""
+
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> Any:
+        class Own(np.ndarray):
+            def __array_ufunc__(self, *arguments: Any, **how: Any) -> Any:
+                return NotImplemented
+
+        state = super().state(slots, h)
+        return replace(state, parameters=tuple(p.view(Own) for p in state.parameters))
+
+
+class CountsBeyondEverything(Fake):
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> Any:
+        state = super().state(slots, h)
+        return replace(state, t=tuple(10**5000 for _ in state.t))
+
+
+class WritesMarkup(Fake):
+    """Correct, and its names mean something to a terminal."""
+
+    def identity(self) -> Identity:
+        return replace(super().identity(), framework="num [/bold] py", version="1[/x]")
+
+
 class LiesAboutKernels(Fake):
     """Says that a kernel ran which no step calls."""
 

@@ -147,6 +147,8 @@ def test_meddling_with_the_process_changes_neither_a_verdict_nor_a_number() -> N
     [
         ("ReturnsCallersArrays", "caller-arrays"),
         ("AnswersInDouble", "contract"),
+        ("AnswersInASubclass", "contract"),
+        ("CountsBeyondEverything", "contract"),
         ("LiesAboutKernels", "identity"),
     ],
 )
@@ -185,6 +187,19 @@ def test_a_message_that_cannot_be_encoded_does_not_stop_the_reports(tmp_path: Pa
     assert ended.code == 1
     assert "[bold]not markup[/] [/]" in ended.text
     assert "[bold]not markup[/] [/]" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_names_that_read_as_markup_are_printed_as_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "a[/]b"
+    folder.mkdir(parents=True)
+    (folder / "adam.py").write_text("from fake_adapters import WritesMarkup as Adam\n")
+    adapter = f"{folder / 'adam.py'}:Adam"
+    options = (*OPTIONS, "--check", "identity", "--report", tmp_path)
+    ended = run(adapter, options=options, variables={"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'suite'}"})
+    assert ended.code == 0
+    for text in (ended.err, (tmp_path / "report.md").read_text(encoding="utf-8")):
+        for name in ("[/bold]", "1[/x]", "a[/]b/adam.py:Adam"):
+            assert name in text
 
 
 # Cannot be had
@@ -256,7 +271,7 @@ def processes_of(adapter: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_no_process_and_no_report(tmp_path: Path, sent: signal.Signals) -> None:
     file = tmp_path / "hangs.py"
     file.write_text("import time\ntime.sleep(3600)\n")
@@ -266,8 +281,9 @@ def test_a_run_that_is_stopped_leaves_no_process_and_no_report(tmp_path: Path, s
         command,
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
@@ -276,7 +292,8 @@ def test_a_run_that_is_stopped_leaves_no_process_and_no_report(tmp_path: Path, s
         parent.send_signal(sent)
         assert parent.wait(30) not in (0, 1, 2)
         _until(lambda: not processes_of(adapter))
-        assert not (tmp_path / "r.ndjson").exists()
+        assert "crashed" not in parent.communicate()[0]  # it was the suite that killed the child
+        assert [path.name for path in tmp_path.iterdir()] == ["hangs.py"]
     finally:
         for process in processes_of(adapter):
             os.kill(process, signal.SIGKILL)

@@ -111,6 +111,7 @@ class Float32Run:
             v=self._returned(s.v),
             v_max=None if s.v_max is None else self._returned(s.v_max),
             t=s.t,
+            slow=None if s.slow is None else self._returned(s.slow),
         )
 
     def _returned(self, arrays: Sequence[Array]) -> tuple[Array, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from adapters.contract import Array, Identity, Implementation, Problem, State
+from adapters.contract import QUANTITIES, Array, Identity, Implementation, Problem, State
 from conformance import checks, oracle
 from conformance.findings import Outcome as Findings
 from conformance.findings import short_text
@@ -289,7 +289,7 @@ def _same(a: Observation, b: Observation) -> bool:
     if (a.overwritten, a.changed_later) != (b.overwritten, b.changed_later) or len(a.states) != len(b.states):
         return False
     for one, other in zip(a.states, b.states, strict=True):
-        if one.t != other.t or (one.v_max is None) != (other.v_max is None):
+        if one.t != other.t or len(_arrays(one)) != len(_arrays(other)):
             return False
         if any(x.tobytes() != y.tobytes() for x, y in zip(_arrays(one), _arrays(other), strict=True)):
             return False
@@ -297,7 +297,7 @@ def _same(a: Observation, b: Observation) -> bool:
 
 
 def _arrays(state: State) -> tuple[Array, ...]:
-    return (*state.parameters, *state.m, *state.v, *(state.v_max or ()))
+    return tuple(array for name in QUANTITIES for array in getattr(state, name) or ())
 
 
 def _said(error: Exception) -> str:

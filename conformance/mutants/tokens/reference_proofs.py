@@ -45,10 +45,8 @@ _V_MAX = "p.v_max = None if p.v_max is None else p.v_max[p.rows]"
 _MOVE = "p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direction[p.rows])"
 _BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)"
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
-_REST = "return 1 / y - 2 / x.expm1(2 * y)"
-_FRACTION = "for odd in range(39, 1, -2):"
-_IS_LARGE = "if y >= 1:"
-_INITIAL = "return State(numbers, zeros, zeros, zeros if h.amsgrad else None, (0,) * len(numbers))"
+_MEETS = "if h.sync_period is not None and p.t % h.sync_period == 0:"
+_INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _NO_SPARSE = "if p.rows is None: return"
 
@@ -71,6 +69,12 @@ PROOFS: tuple[Proof, ...] = (
         _STAGES,
         "gather_rows",
         [*_dropped(_V_MAX), *_all(_V_MAX, ("else p.v_max[", "else p.g["))],
+    ),
+    _of(
+        "every problem of the dialects that look ahead has a sync_period",
+        _STAGES,
+        "lookahead",
+        _all(_MEETS, ("if h.sync_period", "if h.slow_step_size")),
     ),
     _of("the last stage, and nothing reads it afterwards", _STAGES, "restore_rows", _dropped("p.whole = None")),
     _of(
@@ -101,35 +105,6 @@ PROOFS: tuple[Proof, ...] = (
         _STAGES,
         "rectified_hat",
         _all("_rectify(p, h, x, epsilon_hat, inclusive=False)", ("False", "True")),
-    ),
-    Proof(
-        "below the bound",
-        "from 1 to 2 the fraction is the same number to 2^-50",
-        _SCALARS,
-        "_langevin",
-        _all(_IS_LARGE, (">=", ">"), ("1", "2")),
-    ),
-    Proof(
-        "below the bound",
-        "the closed form is the same number; below 1 it cancels, by less than rho_t's error is granted",
-        _SCALARS,
-        "_langevin",
-        _all(_IS_LARGE, ("1", "0")),
-    ),
-    Proof(
-        "below the bound",
-        "twenty levels down; of the result not 2^-60",
-        _SCALARS,
-        "_langevin",
-        _all("denominator = x.number(41)", ("41", "40"), ("41", "42")),
-    ),
-    _of("the last odd number is 3 either way", _SCALARS, "_langevin", _all(_FRACTION, (", 1,", ", 2,"))),
-    Proof(
-        "below the bound",
-        "two forms of the same number; where one cancels, by less than rho_t's error is granted",
-        _SCALARS,
-        "_one_minus_langevin",
-        [*_dropped(f"{_IS_LARGE} {_REST}"), *_all(_IS_LARGE, (">=", "<"), (">=", ">"), ("1", "0"), ("1", "2"))],
     ),
     _of("as many zeros as numbers", _WALK, "initial_state", _all(_INITIAL, ("len(numbers)", "len(zeros)"))),
     _of(

@@ -157,7 +157,7 @@ def _beside(state: reference.State, other: Any, bound: reference.Bound) -> tuple
     if state.t != other.t:
         return math.inf, True
     largest, differs = 0.0, False
-    for name in ("theta", "m", "v", "v_max"):
+    for name in ("theta", "m", "v", "v_max", "slow"):
         group = getattr(state, name)
         if (group is None) != (getattr(other, name) is None):
             return math.inf, True
@@ -223,6 +223,8 @@ _HYPERPARAMETERS: dict[str, Coordinate] = {
     "sma_threshold": _decades(-1, 3),
     "epsilon_root": _decades(-12, 1, 0.0, rarely=_OFTEN_ABSENT),
     "momentum_decay": _decades(-4, 1, 0.0),
+    "sync_period": _choice(1, 2, 3, 5),
+    "slow_step_size": _choice(0.5, 0.0, 0.1, 0.8, 1.0),
 }
 
 

@@ -1,0 +1,152 @@
+"""Random problems that stress cancellation: a state at step t with moments over decades, and gradients for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.coordinates import Coordinate, Point, betas, choice, decades, moved, seeds, steps
+from certify.terms import CannotCertify
+from reference import Dialect, Hyperparameters, State, initial_state
+from reference import stages as s
+from reference.bias_correction import sma
+from reference.namespace import FLOAT64
+
+Array = npt.NDArray[np.float64]
+
+MOST_STEPS = 100_000
+STEPS = 2
+"""Of one problem: the first from the state that is drawn, the second from what the first has left."""
+_SHAPES = ((3,), (4, 2))
+_SMALLEST, _LARGEST = -30, 15
+"""Decades of gradients."""
+
+HYPERPARAMETERS: Mapping[str, Coordinate] = {
+    "learning_rate": decades(-6, 1),
+    "beta_1": betas(),
+    "beta_2": betas(),
+    "epsilon": decades(-12, 1, 0.0),
+    "adaptive_epsilon": choice(False, True),
+    "amsgrad": choice(False, True),
+    "l2": decades(-6, 1, 0.0),
+    "weight_decay": decades(-6, 0, 0.0),
+    "rescale_grad": decades(-4, 4),
+    "clip_gradient": decades(-8, 8, None, 0.0),
+    "sma_threshold": decades(0, 3, 5.0, 5.0, 4.0, 0.0, often=0.7),
+    "epsilon_root": decades(-12, 1, 0.0),
+    "momentum_decay": decades(-5, 3, 0.0, 0.004),
+    "sync_period": choice(1, 2, 3, None),
+    "slow_step_size": decades(-6, 0, 0.0, 0.5, 1.0),
+}
+"""How each is drawn; a dialect with another one cannot be certified."""
+
+
+def coordinates(d: Dialect) -> Mapping[str, Coordinate]:
+    """Of a problem of dialect `d`."""
+    for name in sorted(d.hyperparameters - HYPERPARAMETERS.keys()):
+        raise CannotCertify(f"{d.name} has {name}, which is not drawn; accepted: what certify/draws.py names")
+    own = {name: coordinate for name, coordinate in HYPERPARAMETERS.items() if name in d.hyperparameters}
+    # Half of what is rectified stands a few float64 from where rho_t reaches a threshold of its formula.
+    at = choice(None, None, None, 4.0, 5.0, "sma_threshold") if d.rectifies else choice(None)
+    return own | {
+        "rounded": choice(False, False, True),
+        "at": at,
+        "ulps": choice(*range(-4, 5)),
+        "t": steps(MOST_STEPS),
+        "values": choice("decades", "cancelling", "usual", "start"),
+        "rows": choice("dense", "rows", "mixed") if d.takes_rows else choice("dense"),
+        "absent": choice(False, False, True),
+        "arrays": seeds(),
+    }
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A state at some step, and the gradients of the next ones."""
+
+    dialect: Dialect
+    h: Hyperparameters
+    state: State
+    gradients: tuple[tuple[Any, ...], ...]
+
+
+def problem(d: Dialect, point: Point) -> Problem:
+    """The problem at `point`."""
+    h = _hyperparameters(d, point)
+    rng = np.random.default_rng(point["arrays"])
+    groups = [_values(point["values"], rng, shape, h) for shape in _SHAPES]
+    state = initial_state([group["theta"] for group in groups], h)
+    v = tuple(group["v"] for group in groups)
+    state = replace(
+        state,
+        m=tuple(group["m"] for group in groups),
+        v=v,
+        v_max=None if state.v_max is None else tuple(a * 10.0 ** rng.uniform(-0.5, 1, size=a.shape) for a in v),
+        t=(point["t"] - 1,) * len(groups),
+        slow=None if state.slow is None else tuple(a * (1 + rng.normal(size=a.shape)) for a in state.theta),
+    )
+    gradients = tuple(
+        tuple(_gradient(d, point, rng, group["g"] * rng.choice([1.0, -1.0, 0.5])) for group in groups)
+        for _ in range(STEPS)
+    )
+    return Problem(d, h, state, gradients)
+
+
+def _hyperparameters(d: Dialect, point: Point) -> Hyperparameters:
+    given = {name: point[name] for name in d.hyperparameters}
+    level = given["sma_threshold"] if point["at"] == "sma_threshold" and "sma_threshold" in given else point["at"]
+    if isinstance(level, float) and (found := crossing(level, point["t"])) is not None:
+        given["beta_2"] = moved(found, point["ulps"])
+    if point["rounded"]:  # as some frameworks do on the way to the powers alone
+        given |= {f"power_{name}": float(np.float32(given[name])) for name in ("beta_1", "beta_2")}
+        given = {name: value for name, value in given.items() if not (name.startswith("power") and value >= 1)}
+    return Hyperparameters(**given)
+
+
+def crossing(level: float, t: int) -> float | None:
+    """The largest beta_2 with rho_t <= `level`, which grows with beta_2 from 1 to t; None where it never gets there."""
+    if not 1 < level < t:
+        return None
+    low, high = 0.0, math.nextafter(1, 0)
+    if sma(high, t, FLOAT64) <= level:
+        return None
+    while (middle := (low + high) / 2) not in (low, high):
+        low, high = (middle, high) if sma(middle, t, FLOAT64) <= level else (low, middle)
+    return low
+
+
+def _values(kind: str, rng: np.random.Generator, shape: tuple[int, ...], h: Hyperparameters) -> dict[str, Array]:
+    """theta, g, m and v of one parameter: unlike, alike, such that what is added cancels, or no moments yet."""
+
+    def signed(low: float, high: float) -> Array:
+        return np.asarray(rng.choice([-1.0, 1.0], size=shape) * 10.0 ** rng.uniform(low, high, size=shape))
+
+    if kind == "decades":
+        g, m, root, theta = (signed(_SMALLEST, _LARGEST) for _ in range(4))
+    else:
+        g = signed(*sorted(rng.uniform(_SMALLEST, _LARGEST, size=2)))
+        m, root, theta = (g * signed(-1, 1), g * signed(-1, 1), signed(-3, 3))
+    if kind == "cancelling":
+        near = 1 + signed(-16, -1)
+        m = -g * near * ((1 - h.beta_1) / h.beta_1 if h.beta_1 > 1e-9 else 1.0)
+        theta = near * signed(-6, 1)  # of the size of a step
+    if kind == "start":
+        m, root = np.zeros(shape), np.zeros(shape)
+    return {"g": np.where(rng.random(shape) < 0.1, 0.0, g), "m": m, "v": root * root, "theta": theta}
+
+
+def _gradient(d: Dialect, point: Point, rng: np.random.Generator, g: Array) -> Any:
+    if point["absent"] and rng.random() < 0.3:
+        return None
+    if point["rows"] == "dense" or (point["rows"] == "mixed" and rng.random() < 0.5):
+        return g
+    summed = s.sum_duplicate_rows in d.stages
+    count = int(rng.integers(0, 2 * len(g) if summed else len(g) + 1))
+    rows = rng.choice(len(g), size=count, replace=summed)
+    signs = rng.choice([1.0, -1.0], size=(count, *[1] * (g.ndim - 1)))
+    return rows, signs * g[rng.integers(0, len(g), size=count)]

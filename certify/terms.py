@@ -1,0 +1,101 @@
+"""The terms of every stage: what its rounding error is measured in.
+
+An entry gives, at 50 digits, the sum of the absolute values of the terms of each quantity that the stage computes. It
+comes from the formula itself: where a stage adds what it is given, the sum is the stage run on magnitudes. What a
+stage writes and its entry does not name is moved and not computed, and not one bit of it may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reference import stages as s
+from reference.hyperparameters import Hyperparameters
+from reference.namespace import Namespace
+from reference.stages import Stage, Working
+
+Terms = Callable[[Working, Hyperparameters, Namespace], Mapping[str, Any]]
+"""Of the quantities before the stage: each name that it computes, with the sum of the magnitudes of its terms."""
+
+_SIGNED = ("theta", "m", "g", "direction")
+
+
+class CannotCertify(ValueError):
+    """A stage has no entry in `TERMS`, a hyper-parameter none in `certify.draws`, or what was named is not there."""
+
+
+def moved(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    """Nothing is computed: exact."""
+    return {}
+
+
+def on_magnitudes(stage: Stage, *names: str) -> Terms:
+    """`stage`, in which nothing is subtracted but the 1 - beta of its coefficients, run on magnitudes."""
+
+    def terms(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+        positive = p.snapshot()
+        for name in _SIGNED:
+            value = getattr(p, name)
+            setattr(positive, name, None if value is None else abs(value))
+        stage(positive, h, x)
+        return {name: getattr(positive, name) for name in names}
+
+    return terms
+
+
+def _decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    return {"theta": abs(p.theta) + h.learning_rate * h.weight_decay * abs(p.theta)}
+
+
+def _subtract(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    return {"theta": abs(p.theta) + abs(p.direction)}
+
+
+def _lookahead(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    if p.slow is None:
+        return {}
+    size = abs(p.slow) + h.slow_step_size * (abs(p.theta) + abs(p.slow))
+    return {"slow": size, "theta": size}
+
+
+_DIRECTION = ("step_size", "denominator", "direction")
+
+TERMS: dict[Stage, Terms] = {
+    s.rescale: on_magnitudes(s.rescale, "g"),
+    s.clip: moved,
+    s.l2: on_magnitudes(s.l2, "g"),
+    s.square_rows: on_magnitudes(s.square_rows, "square"),
+    s.sum_duplicate_rows: on_magnitudes(s.sum_duplicate_rows, "g", "square"),
+    s.scatter_rows: moved,
+    s.gather_rows: moved,
+    s.restore_rows: moved,
+    s.named_rows_move: moved,
+    s.decay_theta: _decay_theta,
+    s.decay_direction: on_magnitudes(s.decay_direction, "direction"),
+    s.first_moment: on_magnitudes(s.first_moment, "m"),
+    s.second_moment: on_magnitudes(s.second_moment, "v"),
+    s.amsgrad_maximum: moved,
+    s.corrected_maximum: on_magnitudes(s.corrected_maximum, "v_max"),
+    s.zero_epsilon_is_default: moved,
+    s.epsilon_as_given: on_magnitudes(s.epsilon_as_given, "epsilon"),
+    s.epsilon_hat: on_magnitudes(s.epsilon_hat, *_DIRECTION),
+    s.paper_epsilon: on_magnitudes(s.paper_epsilon, *_DIRECTION),
+    s.root_epsilon: on_magnitudes(s.root_epsilon, *_DIRECTION),
+    s.nesterov: on_magnitudes(s.nesterov, "denominator", "direction"),
+    s.nesterov_schedule: on_magnitudes(s.nesterov_schedule, "denominator", "direction"),
+    s.rectified: on_magnitudes(s.rectified, "rho_t", *_DIRECTION),
+    s.rectified_hat: on_magnitudes(s.rectified_hat, "rho_t", *_DIRECTION),
+    s.rectified_root: on_magnitudes(s.rectified_root, "rho_t", *_DIRECTION),
+    s.subtract: _subtract,
+    s.lookahead: _lookahead,
+}
+"""A sum of n terms, rounded n - 1 times, is multiplied by n / 8 in its entry where n can be more than 8."""
+
+
+def terms_of(stage: Stage) -> Terms:
+    """The entry of `stage`; CannotCertify where there is none."""
+    if stage not in TERMS:
+        name = getattr(stage, "__name__", str(stage))
+        raise CannotCertify(f"stage {name} has no terms; accepted: one with an entry in certify/terms.py")
+    return TERMS[stage]
