@@ -54,7 +54,7 @@ def test_the_reference_in_float32_conforms(dialect: str) -> None:
         for name in SETS
         for k, subject in enumerate(subjects(implementation, name, 40, 0))
     ]
-    outcome = every(implementation, shown, ["identity"])
+    outcome = every(implementation, shown, ["identity", "informative"])
     assert (outcome.killed, outcome.where) == ("", "")
     assert 0.1 < outcome.effect < 1, "the largest fraction of the bound that was used"
 
@@ -257,14 +257,14 @@ def test_classes_are_rejected_in_float32(tmp_path: Path) -> None:
 
 
 def test_a_class_that_is_wrong_in_a_narrow_format_alone_is_rejected_there(tmp_path: Path) -> None:
-    options = ("--target", "classes", "--only", "CountReportedRightly|GapsDecay|MaximumNotSaved", "--profile", "smoke")
+    options = ("--target", "classes", "--only", "CountReportedRightly|GapsDecay|DecayStaysOff", "--profile", "smoke")
     code, said = command(*options, "--json", tmp_path / "found.json")
     assert code == 0, said
     found = {c["scope"]: (c["killed"], c["where"].partition(", in ")[2]) for c in changes_in(tmp_path / "found.json")}
     assert found == {
         "CountReportedRightly": ("law-many-steps", "float16"),
         "GapsDecay": ("law-strided", ""),
-        "MaximumNotSaved": ("law-load-into-other", ""),
+        "DecayStaysOff": ("law-switched-on", ""),
     }
 
 

@@ -264,7 +264,7 @@ def every(implementation: Implementation, shown: Sequence[Shown], wanted: Sequen
     outcome = replace(outcome, where=implementation.name, effect=whole.worst_fraction)
     if "identity" in wanted and checks.identity(answered(implementation.identity, Identity)).findings:
         return replace(outcome, killed="identity", kind="check", needed=0)
-    if whole.compared and checks.informative(whole).findings:
+    if "informative" in wanted and whole.compared and checks.informative(whole).findings:
         return replace(outcome, killed="informative", kind="check")
     return replace(outcome, where="", needed=0)
 
