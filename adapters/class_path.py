@@ -151,7 +151,10 @@ def left_out(takes: Mapping[str, Any], skip: Sequence[str], kwargs: Mapping[str,
     """The class's arguments that are not tested, and the values that they have instead."""
     shown = {name: default for name, default in takes.items() if name not in skip and name not in kwargs}
     defaults = tuple(f"{name} (left at its default)" for name in shown)
-    return (*defaults, *(f"{name} other than {value!r}" for name, value in kwargs.items()))
+    varied = {name: default for name, default in takes.items() if name in skip and name not in kwargs}
+    own = [f"{name}={value!r}" for name, value in varied.items() if value is not inspect.Parameter.empty]
+    given = (f"its own defaults {', '.join(own)} (every problem gives them)",) if own else ()
+    return (*defaults, *given, *(f"{name} other than {value!r}" for name, value in kwargs.items()))
 
 
 def declared(arithmetic: Arithmetic, changes: Mapping[str, Any]) -> Arithmetic:

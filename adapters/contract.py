@@ -44,7 +44,16 @@ axis 1 innermost. strided: there is memory between the elements that is none of 
 element after a multiple of 16 bytes. expanded: elements of the first axis share memory; gradients only. reversed:
 backwards."""
 
-PROCEDURES: tuple[str, ...] = ("save", "configuration", "change", "groups", "late groups", "saved groups", "state")
+PROCEDURES: tuple[str, ...] = (
+    "save",
+    "configuration",
+    "change",
+    "groups",
+    "late groups",
+    "saved groups",
+    "state",
+    "mixed dtypes",
+)
 """What an implementation may do beside steps, all of it optional: see `Procedure`."""
 
 
@@ -239,8 +248,9 @@ class Procedure:
 
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
-    have of its own. None of "configuration", which holds all, nor of "late groups", "saved groups" and "state". Never
-    amsgrad, which decides what state there is.
+    have of its own. None of "configuration", which holds all, nor of "late groups", "saved groups", "state" and
+    "mixed dtypes". Never amsgrad, which decides what state there is; sync_period from one number to another, as whether
+    it is None decides that too.
     """
 
     how: str

@@ -160,6 +160,7 @@ def _copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
 def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
     free = hyperparameters - {"amsgrad"}
     procedures = {
+        "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
         "save": Procedure(how="state_dict, pickle, load_state_dict; the parameters by pickle", hyperparameters=free),
         "configuration": Procedure(how="Adam(..., dialect=o.dialect, **o.hyperparameters)"),
         "change": Procedure(how="Adam.set", hyperparameters=free),

@@ -1,5 +1,7 @@
 """Any Keras 2 optimizer class with Adam's spelling behind the contract, on ``OptimizerV2`` or the newer base.
 
+Of TensorFlow's own Keras up to 2.15, and of tf_keras.
+
 Arguments: ``learning_rate``, ``beta_1``, ``beta_2``, ``epsilon``; where it has them ``amsgrad``, ``weight_decay`` and
 ``sma_threshold``. State: the slots ``m``, ``v`` and ``vhat`` of an OptimizerV2, the lists ``_momentums``,
 ``_velocities`` and ``_velocity_hats`` of the newer one. What the constructor's signature does not have is not claimed.
@@ -8,6 +10,7 @@ Arguments: ``learning_rate``, ``beta_1``, ``beta_2``, ``epsilon``; where it has 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -67,7 +70,8 @@ class KerasClass(KerasAdapter):
     kwargs: further arguments of every construction. arithmetic: roles of `Arithmetic` in which it differs from
     that of Keras' own classes on the same base.
 
-    Raises ImportError without TensorFlow, and `ContractError` for what cannot be tested, before anything is.
+    Raises ImportError without TensorFlow and a Keras 2, and `ContractError` for what cannot be tested, before
+    anything is.
     """
 
     contract_version: int = CONTRACT_VERSION
@@ -82,12 +86,17 @@ class KerasClass(KerasAdapter):
         decay: str | None = None,
     ) -> None:
         self.tensorflow = import_tensorflow()
-        optimizers = self.tensorflow.keras.optimizers
+        newer, legacy, keras3 = _bases(self.tensorflow)
         if decay is not None:
             raise ContractError("decay", decay, "nothing: a Keras optimizer's weight_decay is its dialect's")
         self.name = path
-        self.optimizer: Any = class_at(OPTION, path, (optimizers.legacy.Optimizer, optimizers.Optimizer))
-        self._v2 = issubclass(self.optimizer, optimizers.legacy.Optimizer)
+        self.optimizer: Any = class_at(OPTION, path, (*legacy, *newer, *keras3))
+        if issubclass(self.optimizer, keras3):
+            accepted = (
+                "a class of Keras 2; Keras 3 has --adapter keras3-adam and keras3-adamw, its others take an adapter"
+            )
+            raise ContractError(OPTION, path, accepted)
+        self._v2 = issubclass(self.optimizer, legacy)
         self._kwargs = dict(kwargs or {})
         self._changes = dict(arithmetic or {})
         self._takes = arguments_of(self.optimizer)
@@ -227,6 +236,25 @@ class KerasClass(KerasAdapter):
         except Exception as error:
             return (f"sparse gradients (a step with one raises {type(error).__name__})",)
         return ()
+
+
+def _bases(tensorflow: Any) -> tuple[tuple[type, ...], tuple[type, ...], tuple[type, ...]]:
+    """Keras 2's newer base and OptimizerV2, of TensorFlow's own Keras or of tf_keras; and Keras 3's base."""
+    own = tensorflow.keras
+    newer, legacy = [], []
+    has_v2 = hasattr(own.optimizers.legacy.Optimizer, "get_slot")  # in Keras 3 it is there and says that it is not
+    families = [own.optimizers] if has_v2 else []
+    with suppress(ImportError):
+        import tf_keras
+
+        families.append(tf_keras.optimizers)
+    for optimizers in families:
+        newer.append(optimizers.Optimizer)
+        legacy.append(optimizers.legacy.Optimizer)
+    if not families:
+        raise ImportError("a Keras 2: tf_keras, or TensorFlow up to 2.15")
+    keras3 = () if has_v2 else (own.optimizers.Optimizer,)
+    return tuple(newer), tuple(legacy), keras3
 
 
 _REPRODUCTION = """

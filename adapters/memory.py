@@ -23,7 +23,7 @@ def copied(array: Array) -> Array:
     The strides are multiples of the item size; 0 and negative ones are kept. A C-contiguous array that begins where
     allocations do gets a plain copy.
     """
-    if array.flags.c_contiguous and offset(array) == 0:
+    if array.flags.c_contiguous and (array.flags.owndata or offset(array) == 0):
         return array.copy()
     forward = tuple(slice(None, None, -1 if stride < 0 else 1) for stride in array.strides)
     ascending = array[forward] if array.ndim else array

@@ -20,6 +20,7 @@ NOT_CLAIMED = (
     "parameters without gradient (optax takes one for every parameter)",
     "row-sparse gradients (optax has none)",
     "learning-rate schedules",
+    "steps that are not jitted",
     "mask",
     "mu_dtype",
     "several parameter groups (multi_transform)",
@@ -32,7 +33,7 @@ Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
 class OptaxRun:
-    """One transformation over one list of parameters.
+    """One transformation over one pytree of parameters: a list, or a dict of tuples where their number is even.
 
     step: from parameters, state and gradients to the new parameters and state.
     """
@@ -41,7 +42,7 @@ class OptaxRun:
         self.double = any(theta.dtype == np.float64 for theta in parameters)
         self._jax, self._step = jax, step
         with jax.enable_x64(self.double):
-            self.parameters = [jax.numpy.array(theta) for theta in parameters]
+            self.parameters = self._tree(parameters)
             self.state = init(self.parameters)
 
     def step(self, gradients: Sequence[Gradient]) -> State:
@@ -51,16 +52,14 @@ class OptaxRun:
             if gradient is None or isinstance(gradient, Rows):
                 raise ContractError(f"gradients[{i}]", type(gradient).__name__, "an array: optax takes nothing else")
         with self._jax.enable_x64(self.double):
-            given = [self._jax.numpy.array(gradient) for gradient in gradients]
-            self.parameters, self.state = self._step(self.parameters, self.state, given)
+            self.parameters, self.state = self._step(self.parameters, self.state, self._tree(gradients))
             return self._observed()
 
     def traced(self, gradients: Sequence[Gradient]) -> Any:
         """The jaxpr of the step."""
         with self._jax.enable_x64(self.double):
-            given = [self._jax.numpy.array(gradient) for gradient in gradients]
             jitted: Any = self._step
-            return jitted.trace(self.parameters, self.state, given).jaxpr.jaxpr
+            return jitted.trace(self.parameters, self.state, self._tree(gradients)).jaxpr.jaxpr
 
     def save(self) -> bytes:
         """The leaves of parameters and state as arrays."""
@@ -79,9 +78,7 @@ class OptaxRun:
         """
         with self._jax.enable_x64(self.double):
             self.parameters, mu, nu, *nu_max = (
-                [self._jax.numpy.array(array) for array in arrays]
-                for arrays in (state.parameters, state.m, state.v, state.v_max)
-                if arrays is not None
+                self._tree(arrays) for arrays in (state.parameters, state.m, state.v, state.v_max) if arrays is not None
             )
             maximum = {"nu_max": nu_max[0]} if nu_max else {}
             count = self._jax.numpy.array(state.t[0], np.int32)
@@ -94,16 +91,21 @@ class OptaxRun:
             new = {name: self._jax.numpy.array(value, held[name].dtype) for name, value in given.items()}
             self.state = self.state._replace(hyperparams={**held, **new})
 
+    def _tree(self, arrays: Sequence[Any]) -> Any:
+        """Of JAX's arrays; its leaves are in this order, as a dict's are in that of its keys."""
+        given = [self._jax.numpy.array(array) for array in arrays]
+        return given if len(given) % 2 else {f"{i:05}": (array,) for i, array in enumerate(given)}
+
     def _observed(self) -> State:
-        adam = adam_state(self.state)
+        adam, leaves = adam_state(self.state), self._jax.tree.leaves
         count = int(adam.count)
         v_max = getattr(adam, "nu_max", None)
         return State(
-            parameters=_copies(self.parameters),
-            m=_copies(adam.mu),
-            v=_copies(adam.nu),
-            v_max=None if v_max is None else _copies(v_max),
-            t=(count,) * len(self.parameters),
+            parameters=_copies(parameters := leaves(self.parameters)),
+            m=_copies(leaves(adam.mu)),
+            v=_copies(leaves(adam.nu)),
+            v_max=None if v_max is None else _copies(leaves(v_max)),
+            t=(count,) * len(parameters),
         )
 
 

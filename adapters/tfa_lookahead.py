@@ -48,10 +48,11 @@ class LookaheadRun(OptimizerRun):
         return replace(super().state(), slow=slow)
 
     def put(self, state: State) -> None:
-        """The slow weights as well."""
+        """By assignment to the variables of both."""
         super().put(state)
-        for position, (variable, value) in enumerate(zip(self._bench.variables, state.slow or (), strict=True)):
-            _slot(self._bench.optimizer, position, variable, "slow").assign(value)
+        for i, variable in enumerate(self._bench.variables):
+            if state.slow is not None:
+                self._slot(self._bench.optimizer, i, variable, "slow").assign(state.slow[i])
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         """By assignment: the wrapper takes an assignment to another's name without a word."""

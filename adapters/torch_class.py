@@ -1,8 +1,8 @@
-"""Any ``torch.optim.Optimizer`` subclass with Adam's spelling behind the contract.
+"""Any ``torch.optim.Optimizer`` subclass with Adam's spelling behind the contract, RAdam and NAdam among them.
 
-Arguments: ``lr``, ``betas``, ``eps``; where it has them ``weight_decay``, ``decoupled_weight_decay`` and ``amsgrad``.
-State: ``exp_avg``, ``exp_avg_sq``, ``max_exp_avg_sq``, ``step``, as ``torch/optim/adam.py`` writes them. What the
-constructor's signature does not have is not claimed.
+Arguments: ``lr``, ``betas``, ``eps``; where it has them ``weight_decay``, ``decoupled_weight_decay``, ``amsgrad`` and
+``momentum_decay``. State: ``exp_avg``, ``exp_avg_sq``, ``max_exp_avg_sq``, ``step``, as ``torch/optim/adam.py``,
+``radam.py`` and ``nadam.py`` write them. What the constructor's signature does not have is not claimed.
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ from adapters.contract import (
 )
 from adapters.memory import laid_out
 from adapters.torch_optim import LAYOUTS, TorchAdapter, TorchRun, leaves, observe, procedures, reproduction
+from adapters.torch_script import script
 
 OPTION = "torch-optimizer"
 _ADAM = {"learning_rate": "lr", "beta_1": "betas", "beta_2": "betas", "epsilon": "eps"}
-_SPELLING = _ADAM | {"amsgrad": "amsgrad", "l2": "weight_decay", "weight_decay": "weight_decay"}
+_MORE = {"amsgrad": "amsgrad", "l2": "weight_decay", "weight_decay": "weight_decay", "momentum_decay": "momentum_decay"}
+_SPELLING = _ADAM | _MORE
 _SPOKEN: Mapping[str, frozenset[str]] = {
     "torch-adam": frozenset({"amsgrad", "l2", "weight_decay"}),
+    "torch-radam": frozenset({"l2", "weight_decay"}),
+    "torch-nadam": frozenset({"l2", "weight_decay", "momentum_decay"}),
     "keras-v2-adam": frozenset({"amsgrad"}),
     "tf-keras-adam": frozenset({"amsgrad", "weight_decay"}),
     "mxnet2-adam": frozenset({"l2"}),
@@ -40,6 +44,7 @@ _SPOKEN: Mapping[str, frozenset[str]] = {
 """Dialects, and what of the spelling they have besides learning rate, betas and epsilon."""
 _ONE_COUNT = ("keras-v2-adam", "tf-keras-adam")
 """Their t advances for parameters without gradient too; a torch optimizer's state of such a parameter says nothing."""
+_CHANGE = "a change of torch's"
 _NOT_CLAIMED = (
     "the same bits at any place in a tensor",
     "closure",
@@ -75,7 +80,9 @@ def _whole(step: Any) -> int:
 class TorchClass(TorchAdapter):
     """The optimizer class that ``package.module:Class`` names.
 
-    kwargs: further arguments of every construction. decay: whether ``weight_decay`` is "l2" or "decoupled", where the
+    dialect: None is what the constructor and the name promise: torch-nadam where there is a ``momentum_decay`` or the
+    name has NAdam in it, torch-radam where it has RAdam, else torch-adam. kwargs: further arguments of every
+    construction. decay: whether ``weight_decay`` is "l2" or "decoupled", where the
     class does not say so. arithmetic: roles of `Arithmetic` in which it differs from `arithmetic`.
 
     Raises ImportError without torch, and `ContractError` for what cannot be tested, before anything is.
@@ -98,42 +105,67 @@ class TorchClass(TorchAdapter):
         self.name = path
         self._torch = torch
         self._class: Any = class_at(OPTION, path, (torch.optim.Optimizer,))
+        if issubclass(self._class, torch.optim.SparseAdam):
+            accepted = "a class that takes dense gradients; torch's SparseAdam is --adapter torch-sparse-adam"
+            raise ContractError(OPTION, path, accepted)
         self._kwargs = dict(kwargs or {})
         self._changes = dict(arithmetic or {})
         self._takes = arguments_of(self._class)
+        self._dialect = self._promised() if dialect is None else dialect
         self.arithmetic("float32")
         self._keys = self._group_keys()
-        self.claim = self._claimed(dialect or "torch-adam", decay)
+        self.claim = self._claimed(self._dialect, decay)
         self._probe()
         self.claim = self._without_state(self._with_layouts(self.claim))
 
     def identity(self) -> Identity:
-        """Steps under ``TorchDispatchMode``, and whose ``step`` it was that torch's own hook saw."""
+        """Steps under ``TorchDispatchMode``, whose ``step`` it was that torch's own hook saw, and that it leaves the
+        process as it was.
+        """
         from torch.optim.optimizer import register_optimizer_step_post_hook
 
         observed: set[str] = set()
         theta = np.ones(3, np.float32)
+        self._torch.set_grad_enabled(True)  # a step before may have left them as the next one does
+        self._torch.rand(1)
+        before = self._process()
         hook = register_optimizer_step_post_hook(lambda o, *_: observed.add(_step_of(type(o))))
         try:
             for hyperparameters in self._probes():
                 run = self.start([theta], hyperparameters)
                 observe(partial(run.step, [theta]), observed)
+            observed |= {f"{_CHANGE} {name}" for name, value in self._process().items() if value != before[name]}
         finally:
             hook.remove()
+            self._torch.set_grad_enabled(True)
         framework, version = package_of(self._class.__module__, "torch")
         return Identity(
             framework=framework,
             version=version,
             required=frozenset({_step_of(self._class)}),
+            excluded=frozenset(f"{_CHANGE} {name}" for name in before),
             observed=frozenset(observed),
         )
+
+    def _process(self) -> dict[str, Any]:
+        """What belongs to the whole process, and no step may leave otherwise."""
+        generator = self._torch.get_rng_state().numpy().tobytes()
+        return {"grad mode": self._torch.is_grad_enabled(), "random generator": generator}
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """What torch code in Python is: scalars in double, rounded where they meet the elements.
 
-        Moments may be formed as ``lerp``, whose bound is the wider one.
+        Moments may be formed as ``lerp``, whose bound is the wider one. The product of NAdam's momenta is a tensor of
+        torch's default dtype, float32, in ``nadam.py``.
         """
-        usual = Arithmetic(storage=dtype, compute=dtype, step_size=dtype, first_moment="lerp", second_moment="lerp")
+        usual = Arithmetic(
+            storage=dtype,
+            compute=dtype,
+            step_size=dtype,
+            momentum_product="float32" if self._dialect == "torch-nadam" else "float64",
+            first_moment="lerp",
+            second_moment="lerp",
+        )
         return declared(usual, self._changes)
 
     def construct(self, params: list[Any], hyperparameters: Hyperparameters) -> Any:
@@ -150,6 +182,17 @@ class TorchClass(TorchAdapter):
         module, _, name = self.name.partition(":")
         return reproduction(module, name, self._arguments(hyperparameters))
 
+    def script(self) -> str:
+        """All that a run can do, without an adapter."""
+        module, _, name = self.name.partition(":")
+        return script(module, name, self._kwargs)
+
+    def script_settings(self, hyperparameters: Hyperparameters, *, new: bool) -> dict[str, Any]:
+        """What it is constructed with beside the fixed arguments, or else what a group holds."""
+        if not new:
+            return self.settings(hyperparameters)
+        return {k: v for k, v in self._arguments(hyperparameters).items() if k not in self._kwargs}
+
     def _arguments(self, h: Hyperparameters) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "lr": h.learning_rate,
@@ -159,7 +202,16 @@ class TorchClass(TorchAdapter):
             "weight_decay": h.l2 or h.weight_decay,
             "decoupled_weight_decay": h.weight_decay > 0,
         }
+        if self._dialect == "torch-nadam":
+            arguments["momentum_decay"] = h.momentum_decay
         return {name: value for name, value in arguments.items() if name in self._takes} | self._kwargs
+
+    def _promised(self) -> str:
+        """The dialect that nobody has said."""
+        name = self._class.__name__
+        if "momentum_decay" in self._takes or "NAdam" in name:
+            return "torch-nadam"
+        return "torch-radam" if "RAdam" in name else "torch-adam"
 
     def _claimed(self, dialect: str, decay: str | None) -> Claim:
         if dialect not in _SPOKEN:
@@ -169,13 +221,17 @@ class TorchClass(TorchAdapter):
         claimed = (free - {"l2", "weight_decay"} | (free & decays)) & ({*_ADAM} | _SPOKEN[dialect])
         missing = tuple(f"{name}{why.get(name, '')}" for name in sorted(_SPOKEN[dialect] - claimed))
         one_count = ("parameters without gradient",) if dialect in _ONE_COUNT else ()
-        skip = ("params", "defaults", "decoupled_weight_decay", *_SPELLING.values())
+        spelled = {*_SPELLING.values()} - ({"momentum_decay"} if dialect != "torch-nadam" else set())
+        skip = ("params", "defaults", "decoupled_weight_decay", *spelled)
+        settings = frozenset(n for n in claimed - {"amsgrad"} if _SPELLING[n] in self._keys)
+        # NAdam carries the product of its momenta as state, where the oracle forms it from t.
+        carried = {"beta_1", "momentum_decay"} if dialect == "torch-nadam" else set()
         return Claim(
             dialect=dialect,
             hyperparameters=frozenset(claimed),
             gradients=frozenset({"dense"} if one_count else {"dense", "none"}),
             not_claimed=(*missing, *one_count, *left_out(self._takes, skip, self._kwargs), *_NOT_CLAIMED),
-            procedures=procedures(frozenset(n for n in claimed - {"amsgrad"} if _SPELLING[n] in self._keys)),
+            procedures=procedures(settings, changed=settings - carried),
         )
 
     def _group_keys(self) -> frozenset[str]:

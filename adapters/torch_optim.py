@@ -33,6 +33,7 @@ from adapters.contract import (
 )
 from adapters.memory import copied
 from adapters.procedures import Group
+from adapters.torch_script import script
 
 _SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "weight_decay"})
 _SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
@@ -52,6 +53,7 @@ def procedures(settings: frozenset[str], changed: frozenset[str] | None = None) 
         "late groups": Procedure(how="add_param_group"),
         "saved groups": Procedure(how=f"{_SAVE}, of all groups"),
         "state": Procedure(how="state_dict with other numbers in it, load_state_dict"),
+        "mixed dtypes": Procedure(how="tensors of several dtypes in one list"),
     }
 
 
@@ -103,12 +105,21 @@ class TorchRun:
         self._adapter = adapter
 
     def step(self, gradients: Sequence[Gradient]) -> State:
-        """``Adam.step``, with ``grad`` set to a copy or to None; `ContractError` for rows."""
+        """``Adam.step``, with ``grad`` set to the caller's own memory where torch can, or to None.
+
+        What writes into ``grad``, or keeps it and writes later, writes into the caller's array. `ContractError` for
+        rows, and for an optimizer that takes ``grad`` away: who accumulates gradients or logs them needs it.
+        """
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
             tensor = None if gradient is None else self.gradient(i, gradient)
             parameter.grad = None if tensor is None else tensor.to(parameter.device, parameter.dtype)
+        given = [parameter.grad for parameter in self.parameters]
         self.optimizer.step()
+        for i, (parameter, gradient) in enumerate(zip(self.parameters, given, strict=True)):
+            if parameter.grad is not gradient:
+                now = "None" if parameter.grad is None else "another tensor"
+                raise ContractError(f"parameters[{i}].grad after step()", now, "the tensor that it was before")
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
             m=self._moments("exp_avg"),
@@ -118,10 +129,10 @@ class TorchRun:
         )
 
     def gradient(self, i: int, gradient: Array | Rows) -> Any:
-        """A copy of it as a tensor; `ContractError` for rows."""
+        """It as a tensor, on the CPU of the same memory; `ContractError` for rows."""
         if isinstance(gradient, Rows):
             raise ContractError(f"gradients[{i}]", "Rows", "an array or None: torch.optim.Adam takes no rows")
-        return _tensor(self._torch, gradient, self.parameters[i].device)
+        return _tensor(self._torch, gradient, self.parameters[i].device, shared=True)
 
     def save(self) -> bytes:
         """``torch.save`` of the parameters and of ``state_dict``."""
@@ -279,6 +290,14 @@ class _Adam(TorchAdapter):
         """The same without an adapter."""
         return reproduction("torch.optim", "Adam", settings(hyperparameters) | dict(self.arguments))
 
+    def script(self) -> str:
+        """All that a run can do, without an adapter."""
+        return script("torch.optim", "Adam", self.arguments)
+
+    def script_settings(self, hyperparameters: Hyperparameters, *, new: bool) -> dict[str, Any]:
+        """What it is constructed with beside the path's arguments, and what a group holds."""
+        return settings(hyperparameters)
+
 
 class Loop(_Adam):
     """``_single_tensor_adam``: one operator after the other, parameter by parameter."""
@@ -344,10 +363,11 @@ def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
     return {"weight_decay": h.l2 or h.weight_decay, "decoupled_weight_decay": h.weight_decay > 0}
 
 
-def _tensor(torch: Any, array: Array, device: Any) -> Any:
-    """A tensor of its own that lies as `array` does: ``from_numpy`` alone would share memory with the caller."""
+def _tensor(torch: Any, array: Array, device: Any, *, shared: bool = False) -> Any:
+    """A tensor that lies as `array` does, of its own memory or, where torch can have it, of the array's."""
     backwards = any(stride < 0 for stride in array.strides)  # which torch has not
-    tensor = torch.from_numpy(np.array(array, order="C") if backwards else copied(array))
+    own = np.array(array, order="C") if backwards else array if shared else copied(array)
+    tensor = torch.from_numpy(own)
     if tensor.device == torch.device(device):
         return tensor
     return _memory(tensor).to(device).as_strided(tensor.shape, tensor.stride())

@@ -15,14 +15,14 @@ try:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from certify import report
+    from certify import page, report
     from certify.run import PROFILES, WHOLE_STEP, Plan, Record, run
     from certify.scalars import SCALARS
 except ModuleNotFoundError as missing:
     print(f"error: {missing}; accepted: an environment with pip install --group reference", file=sys.stderr)
     sys.exit(2)
 from certify import run as _run
-from certify.terms import NotCertified
+from certify.terms import CannotCertify
 
 _EXIT_CODES = """exit codes:
   0  every error is within its bound
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     errors = report.console(stderr=True)
     try:
         return _command(options)
-    except (NotCertified, OSError) as error:
+    except (CannotCertify, OSError) as error:
         errors.print(f"[red]error:[/] {escape(str(error))}")
         return ExitCode.COULD_NOT
     except KeyboardInterrupt:
@@ -61,7 +61,7 @@ def _command(options: argparse.Namespace) -> int:
     for name in ("json", "markdown"):
         path = getattr(options, name)
         if path and path.is_dir():
-            raise NotCertified(f"--{name} is {str(path)!r}, a folder; accepted: a file")
+            raise CannotCertify(f"--{name} is {str(path)!r}, a folder; accepted: a file")
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be made is refused before the work
     plan, began = _plan(options), time.monotonic()
@@ -79,7 +79,7 @@ def _command(options: argparse.Namespace) -> int:
     if options.json:
         options.json.write_text(json.dumps(report.as_json(records, header), indent=1, allow_nan=False) + "\n")
     if options.markdown:
-        options.markdown.write_text(report.markdown(records, _again(options)))
+        options.markdown.write_text(page.markdown(records, _again(options)))
     return ExitCode.ABOVE if wrong else ExitCode.CERTIFIED
 
 
@@ -89,10 +89,10 @@ def _plan(options: argparse.Namespace) -> Plan:
     stages = [name for name in options.stage if name not in names]
     for name in stages:
         if name not in known:
-            raise NotCertified(f"--stage is {name!r}; accepted: {', '.join((*known, *names))}")
+            raise CannotCertify(f"--stage is {name!r}; accepted: {', '.join((*known, *names))}")
     for name in options.dialect:
         if name not in _run.DIALECTS:
-            raise NotCertified(f"--dialect is {name!r}; accepted: {', '.join(_run.DIALECTS)}")
+            raise CannotCertify(f"--dialect is {name!r}; accepted: {', '.join(_run.DIALECTS)}")
     scalars = [name for name in names if name in options.stage or not (options.stage or options.dialect)]
     dialects = [
         name
@@ -101,7 +101,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         and (not options.stage or WHOLE_STEP in stages or any(s.__name__ in stages for s in d.stages))
     ]
     if not (dialects or scalars):
-        raise NotCertified(f"--dialect is {', '.join(options.dialect)}, which has no stage {', '.join(stages)}")
+        raise CannotCertify(f"--dialect is {', '.join(options.dialect)}, which has no stage {', '.join(stages)}")
     return Plan(dialects, stages, scalars, PROFILES[options.profile], options.seed)
 
 
@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs = min(2, os.cpu_count() or 1)
     parser.add_argument("--jobs", type=_whole(1), default=jobs, help="processes at a time (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result for programs")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables, as in docs/certification.md")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write docs/certification.md")
     return parser
 
 

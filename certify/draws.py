@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.coordinates import Coordinate, Point, betas, choice, decades, moved, seeds, steps
-from certify.terms import NotCertified
+from certify.terms import CannotCertify
 from reference import Dialect, Hyperparameters, State, initial_state
 from reference import stages as s
 from reference.bias_correction import sma
@@ -40,6 +40,8 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "sma_threshold": decades(0, 3, 5.0, 5.0, 4.0, 0.0, often=0.7),
     "epsilon_root": decades(-12, 1, 0.0),
     "momentum_decay": decades(-5, 3, 0.0, 0.004),
+    "sync_period": choice(1, 2, 3, None),
+    "slow_step_size": decades(-6, 0, 0.0, 0.5, 1.0),
 }
 """How each is drawn; a dialect with another one cannot be certified."""
 
@@ -47,7 +49,7 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
 def coordinates(d: Dialect) -> Mapping[str, Coordinate]:
     """Of a problem of dialect `d`."""
     for name in sorted(d.hyperparameters - HYPERPARAMETERS.keys()):
-        raise NotCertified(f"{d.name} has {name}, which is not drawn; accepted: what certify/draws.py names")
+        raise CannotCertify(f"{d.name} has {name}, which is not drawn; accepted: what certify/draws.py names")
     own = {name: coordinate for name, coordinate in HYPERPARAMETERS.items() if name in d.hyperparameters}
     # Half of what is rectified stands a few float64 from where rho_t reaches a threshold of its formula.
     at = choice(None, None, None, 4.0, 5.0, "sma_threshold") if d.rectifies else choice(None)
@@ -86,6 +88,7 @@ def problem(d: Dialect, point: Point) -> Problem:
         v=v,
         v_max=None if state.v_max is None else tuple(a * 10.0 ** rng.uniform(-0.5, 1, size=a.shape) for a in v),
         t=(point["t"] - 1,) * len(groups),
+        slow=None if state.slow is None else tuple(a * (1 + rng.normal(size=a.shape)) for a in state.theta),
     )
     gradients = tuple(
         tuple(_gradient(d, point, rng, group["g"] * rng.choice([1.0, -1.0, 0.5])) for group in groups)

@@ -1,4 +1,4 @@
-"""What a run has found: for a terminal, as Markdown, and for programs."""
+"""What a run has found: for a terminal, and for programs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from certify.measure import STEP
 from certify.run import DIALECTS, Record
 
 _NOT_TERMINAL_WIDTH = 150
@@ -24,7 +25,7 @@ def console(*, stderr: bool = False) -> Console:
 def ordered(records: Sequence[Record]) -> list[Record]:
     """Stages as the dialects have them, then dialects, whatever ended first."""
     stages = {stage.__name__: None for d in DIALECTS.values() for stage in d.stages}
-    names, dialects = [*stages, "theta", "m", "v", "v_max"], [*DIALECTS, None]
+    names, dialects = [*stages, *STEP], [*DIALECTS, None]
     kinds = ("stage", "step", "scalar")
 
     def place(r: Record) -> tuple[int, int, int]:
@@ -52,12 +53,16 @@ def tables(records: Sequence[Record]) -> list[Table]:
     return made
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}" if math.isfinite(value) and value < 1e4 else f"{value:.2e}"
+def number(value: float) -> str:
+    """Two decimals, or a power of ten; 0 where there is no error at all."""
+    if not value:
+        return "0"
+    return f"{value:.2f}" if 0.01 <= value < 1e4 else f"{value:.1e}"
 
 
-def _stage_error(r: Record) -> str:
-    return _number(r.error) if r.error else "0"
+def worst(r: Record) -> str:
+    """The error of `r`; - where it had nothing to compute, as AMSGrad's maximum in a dialect without AMSGrad."""
+    return number(r.error) if r.compared or r.aside or r.error else "-"
 
 
 _TABLES: tuple[tuple[str, str, tuple[str, ...], Any], ...] = (
@@ -65,19 +70,19 @@ _TABLES: tuple[tuple[str, str, tuple[str, ...], Any], ...] = (
         "stage",
         "Every stage by itself: worst error in u times the sum of its terms' magnitudes; accepted: 8",
         ("stage", "dialect", "worst", "quantity", "elements", "set aside"),
-        lambda r: (r.name, r.dialect, _stage_error(r), r.quantity, str(r.compared), str(r.aside)),
+        lambda r: (r.name, r.dialect, worst(r), r.quantity, str(r.compared), str(r.aside)),
     ),
     (
         "step",
         "A whole step: worst error as a fraction of the derived bound of float64; accepted: 1",
         ("quantity", "dialect", "worst", "ulp of the result", "elements", "set aside"),
-        lambda r: (r.name, r.dialect, _stage_error(r), _number(r.ulps), str(r.compared), str(r.aside)),
+        lambda r: (r.name, r.dialect, number(r.error), number(r.ulps), str(r.compared), str(r.aside)),
     ),
     (
         "scalar",
         "Scalars: worst error in units in the last place of the result; accepted: 8",
         ("scalar", "worst", "points", "worst at"),
-        lambda r: (r.name, _stage_error(r), str(r.compared), r.where),
+        lambda r: (r.name, number(r.error), str(r.compared), r.where),
     ),
 )
 
@@ -100,37 +105,3 @@ def as_json(records: Sequence[Record], header: dict[str, Any]) -> dict[str, Any]
     for one in found:
         one["ulps"] = one["ulps"] if math.isfinite(one["ulps"]) else None
     return header | {"holds": all(r.holds for r in records), "records": found}
-
-
-# Markdown
-
-
-def markdown(records: Sequence[Record], command: str) -> str:
-    """The worst errors, for docs/certification.md."""
-    found = ordered(records)
-    stages = [r for r in found if r.kind == "stage"]
-    steps = [r for r in found if r.kind == "step"]
-    scalars = [r for r in found if r.kind == "scalar"]
-    lines = [f"Made by `{command}`.", ""]
-    if stages:
-        lines += [
-            "## Stages",
-            "",
-            "In u times the sum of the terms; accepted: 8. 0 is exact, and has to be where nothing is computed.",
-            "",
-        ]
-        lines += _rows(("stage", "dialect", "worst", "of", "elements", "set aside"), [_TABLES[0][3](r) for r in stages])
-    if steps:
-        lines += ["## Whole steps", "", "As a fraction of the derived bound of float64; accepted: 1.", ""]
-        of = {(r.dialect, r.name): _number(r.error) for r in steps}
-        names = ("theta", "m", "v", "v_max")
-        dialects = [name for name in DIALECTS if any(r.dialect == name for r in steps)]
-        lines += _rows(("dialect", *names), [(d, *(of.get((d, n), "-") for n in names)) for d in dialects])
-    if scalars:
-        lines += ["## Scalars", "", "In ulp of the result; accepted: 8.", ""]
-        lines += _rows(("scalar", "worst", "points", "worst at"), [_TABLES[2][3](r) for r in scalars])
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [*("| " + " | ".join(row) + " |" for row in (headings, ["---"] * len(headings), *rows)), ""]

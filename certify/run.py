@@ -83,7 +83,7 @@ class Plan:
     seed: int
 
     def check(self) -> None:
-        """NotCertified for a stage without terms, and for a hyper-parameter that is not drawn."""
+        """CannotCertify for a stage without terms, and for a hyper-parameter that is not drawn."""
         for name in self.dialects:
             draws.coordinates(DIALECTS[name])
             for stage in DIALECTS[name].stages:

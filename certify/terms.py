@@ -21,8 +21,8 @@ Terms = Callable[[Working, Hyperparameters, Namespace], Mapping[str, Any]]
 _SIGNED = ("theta", "m", "g", "direction")
 
 
-class NotCertified(ValueError):
-    """A stage has no entry in `TERMS`, or a hyper-parameter none in `certify.draws`."""
+class CannotCertify(ValueError):
+    """A stage has no entry in `TERMS`, a hyper-parameter none in `certify.draws`, or what was named is not there."""
 
 
 def moved(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
@@ -50,6 +50,13 @@ def _decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, A
 
 def _subtract(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
     return {"theta": abs(p.theta) + abs(p.direction)}
+
+
+def _lookahead(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    if p.slow is None:
+        return {}
+    size = abs(p.slow) + h.slow_step_size * (abs(p.theta) + abs(p.slow))
+    return {"slow": size, "theta": size}
 
 
 _DIRECTION = ("step_size", "denominator", "direction")
@@ -81,13 +88,14 @@ TERMS: dict[Stage, Terms] = {
     s.rectified_hat: on_magnitudes(s.rectified_hat, "rho_t", *_DIRECTION),
     s.rectified_root: on_magnitudes(s.rectified_root, "rho_t", *_DIRECTION),
     s.subtract: _subtract,
+    s.lookahead: _lookahead,
 }
 """A sum of n terms, rounded n - 1 times, is multiplied by n / 8 in its entry where n can be more than 8."""
 
 
 def terms_of(stage: Stage) -> Terms:
-    """The entry of `stage`; NotCertified where there is none."""
+    """The entry of `stage`; CannotCertify where there is none."""
     if stage not in TERMS:
         name = getattr(stage, "__name__", str(stage))
-        raise NotCertified(f"stage {name} has no terms; accepted: one with an entry in certify/terms.py")
+        raise CannotCertify(f"stage {name} has no terms; accepted: one with an entry in certify/terms.py")
     return TERMS[stage]

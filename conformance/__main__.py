@@ -53,8 +53,7 @@ def _run(options: argparse.Namespace) -> int:
     problems = options.problems or profile.problems
     if options.problem is not None and options.problem >= problems:
         raise UsageError(f"--problem is {options.problem}; accepted: 0 to {problems - 1}, the run's problems")
-    if options.write_deviations and options.write_deviations.exists() and not options.force:
-        raise UsageError(f"--write-deviations is {options.write_deviations}, which exists; accepted: with --force")
+    _check_deviations(options)
     plan = run.Plan(
         adapters=tuple(dict.fromkeys(named)) or tuple(ADAPTERS),
         named=bool(named),
@@ -78,6 +77,8 @@ def _run(options: argparse.Namespace) -> int:
     _explain(console, done.results, done.complaints)
     if plan.problems < checks.INFORMATIVE_FROM or plan.only is not None:
         console.print(f"not judged: the informative share, of fewer than {checks.INFORMATIVE_FROM} problems")
+    for entry in done.elsewhere:
+        console.print(escape(f"not in this run: {entry.implementation}, of which {options.deviations} has {entry.id}"))
     for result in done.missing:
         console.print(f"missing: {escape(result.reason)}")
     if not done.results:
@@ -91,8 +92,31 @@ def _run(options: argparse.Namespace) -> int:
     return done.code
 
 
+def _check_deviations(options: argparse.Namespace) -> None:
+    """Nothing that was declared is lost. Raises `UsageError`."""
+    file: Path | None = options.write_deviations
+    if file is None:
+        if options.force:
+            raise UsageError("--force is given; accepted: together with --write-deviations, which it lets overwrite")
+        return
+    if file.exists() and not options.force:
+        raise UsageError(f"--write-deviations is {file}, which exists; accepted: with --force")
+    if file.exists() and file.resolve() != options.deviations.resolve() and deviations.read(file):
+        accepted = f"another file, or with --deviations {file}, whose entries stay then"
+        raise UsageError(f"--write-deviations is {file}, which declares something; accepted: {accepted}")
+
+
 def _declare(console: Console, path: Path, plan: run.Plan, done: run.Run) -> None:
-    found, refused = declare.entries(done.results, deviations.read(plan.deviations), plan.given, provenance.version_of)
+    unfinished = [f"{result.adapter} {result.verdict}" for result in done.results if not result.complete]
+    if unfinished or not done.results:
+        why = ", ".join(unfinished) or "nothing could be tested"
+        console.print(f"[magenta]wrote no deviations[/] to {escape(f'{path}: {why}, which is no deviation')}")
+        return
+    declared = deviations.read(plan.deviations)
+    if deviations.is_ours(plan.deviations) and not deviations.is_ours(path):  # nothing of ours that is not in the run
+        declared = tuple(entry for entry in declared if entry.implementation in plan.adapters)
+    all_of = {"all_problems": plan.only is None, "all_checks": not plan.checks}
+    found, refused = declare.entries(done.results, declared, plan.given, provenance.version_of, **all_of)
     write(path, declare.toml(found))
     said = f"wrote {path}: {len(found)} deviations; say why and since when, then run with --deviations {path}"
     console.print(escape(said))

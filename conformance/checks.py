@@ -6,6 +6,7 @@ numbers reports the error as a fraction of the derived bound; none has a toleran
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -90,15 +91,17 @@ def epsilon_zero(implementation: Implementation, problem: Problem) -> Outcome:
     return _compared(implementation, problem, "free running")
 
 
+def long_run(implementation: Implementation, problem: Problem) -> Outcome:
+    """Every step of a long trajectory is the reference's, from the state observed before it."""
+    return _compared(implementation, problem, "one step")
+
+
 def golden(implementation: Implementation, case: Replay) -> Outcome:
     """A stored case gives the stored parameters and state, within the bound of a free-running trajectory."""
-    outcome = Outcome()
     observation = _observed(implementation, case.problem)
-    if observation.states:
-        for e in replay.compare(implementation, case, observation.states):
-            _judge(e, outcome, case)
-    outcome.weigh()
-    return outcome
+    if not observation.states:
+        return Outcome()
+    return _judged(list(replay.compare(implementation, case, observation.states)), case)
 
 
 def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
@@ -116,18 +119,14 @@ def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
         raise ImplementationFailed(f"{counterpart.name}, the counterpart, raised {failure}") from failure
     except (ContractBreach, ValueError) as error:
         return _one(Finding(message=f"cannot be compared with {counterpart.name}: {error}"), problem)
-    outcome = Outcome()
     if mine.returned is None or theirs.returned is None:  # the contract is broken, which `contract` alone reports
-        return outcome
+        return Outcome()
     two.refuse_shared_arrays(implementation, counterpart, mine.returned, theirs.returned)
     for k, (a, b) in enumerate(zip(mine.states, theirs.states, strict=True)):
         if a.t != b.t:
             message = f"beside {counterpart.name}, step {k + 1}: t is {a.t}, the counterpart's {b.t}"
             return _one(Finding(message=message, quantity="t", step=k + 1), problem)
-    for e in two.compare(implementation, counterpart, problem, mine.states, theirs.states):
-        _judge(e, outcome, problem)
-    outcome.weigh()
-    return outcome
+    return _judged(list(two.compare(implementation, counterpart, problem, mine.states, theirs.states)), problem)
 
 
 def identity(seen: Identity) -> Outcome:
@@ -169,6 +168,7 @@ CHECKS: tuple[Check, ...] = (
         applies=lambda claim: "clip_gradient" in claim.hyperparameters,
     ),
     Check(name="epsilon-zero", problems="epsilon-zero", judge=epsilon_zero, applies=epsilon_zero_apart),
+    Check(name="long-run", problems="long-run", judge=long_run),
     Check(name="golden", problems="golden", judge=golden),
     Check(name="direct", problems="direct", judge=direct),
     *LAWS,
@@ -203,47 +203,57 @@ def _compared(implementation: Implementation, problem: Problem, comparison: str)
 
 
 def _compare(implementation: Implementation, problem: Problem, observation: Observation) -> dict[str, Outcome]:
-    outcomes = {"one step": Outcome(), "free running": Outcome()}
+    names = ("one step", "free running")
     if not observation.states:
-        return outcomes
+        return {name: Outcome() for name in names}
     arithmetic = implementation.arithmetic(problem.dtype)
     try:
         oracle.received(problem, arithmetic)
     except ValueError as error:
         finding = Finding(message=f"the declared arithmetic does not hold the hyper-parameters: {error}")
-        return {name: _one(finding, problem) for name in outcomes}
-    for e in oracle.compare(implementation.claim.dialect, arithmetic, problem, observation.states):
-        _judge(e, outcomes[e.comparison], problem)
-    for outcome in outcomes.values():
-        outcome.weigh()
-    return outcomes
+        return {name: _one(finding, problem) for name in names}
+    expected = list(oracle.compare(implementation.claim.dialect, arithmetic, problem, observation.states))
+    return {name: _judged([e for e in expected if e.comparison == name], problem) for name in names}
 
 
-def _judge(e: oracle.Expected, outcome: Outcome, subject: Problem | Replay) -> None:
-    """Compare, measure, and keep the first finding."""
-    fraction = _fraction(e.obtained, e.value, e.bound)
-    ambiguous = np.isinf(e.bound)
-    outcome.compared += e.value.size
-    outcome.ambiguous += e.value.size if e.branch else int(np.count_nonzero(ambiguous))
-    if e.quantity == "update":
-        moves = e.value != 0
-        outcome.moving += int(np.count_nonzero(moves))
-        outcome.informative += int(np.count_nonzero(moves & (e.bound < INFORMATIVE_BELOW * np.abs(e.value))))
-    worst = float(np.max(fraction, initial=0.0))
-    outcome.worst_fraction = max(outcome.worst_fraction, worst)
-    if worst > 1 and not outcome.findings:
-        description = describe(subject) if isinstance(subject, Problem) else str(subject)
-        outcome.findings.append(_finding(e, fraction, description))
+def _judged(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> Outcome:
+    """Compare, measure, and keep the first finding. All elements at once: most arrays here are small."""
+    outcome = Outcome()
+    if not expected:
+        return outcome
+    fraction = _fraction(*(_joined(expected, name) for name in ("obtained", "value", "bound")))
+    outcome.compared = fraction.size
+    outcome.worst_fraction = float(np.max(fraction, initial=0.0))
+    for ambiguous, of in ((False, [e for e in expected if not e.branch]), (True, [e for e in expected if e.branch])):
+        bound = _joined(of, "bound")
+        outcome.ambiguous += bound.size if ambiguous else int(np.count_nonzero(np.isinf(bound)))
+    updates = [e for e in expected if e.quantity == "update"]
+    moves, bound = np.abs(_joined(updates, "value")), _joined(updates, "bound")
+    outcome.moving = int(np.count_nonzero(moves))
+    outcome.informative = int(np.count_nonzero((moves != 0) & (bound < INFORMATIVE_BELOW * moves)))
+    if outcome.worst_fraction > 1:
+        outcome.findings.append(_first_finding(expected, subject))
+    outcome.weigh()
+    return outcome
+
+
+def _joined(expected: Sequence[oracle.Expected], name: str) -> Any:
+    return np.concatenate([np.zeros(0), *(getattr(e, name).ravel() for e in expected)])
 
 
 def _fraction(obtained: Any, expected: Any, bound: Any) -> Any:
     """Error as a fraction of the bound: 0 where ambiguous or equal, infinite for an error with bound 0 or a NaN."""
     with np.errstate(all="ignore"):
         error = np.abs(obtained - expected)
-        fraction = np.divide(error, bound, out=np.zeros(error.shape), where=error > 0)
-    if np.isfinite(error).all():
-        return fraction
-    return np.where(np.isinf(bound), 0.0, np.where(np.isnan(error), np.inf, fraction))
+        fraction = np.divide(error, bound, out=np.zeros(error.shape), where=error != 0)
+    return np.where(np.isinf(bound), 0.0, np.where(np.isnan(fraction), np.inf, fraction))
+
+
+def _first_finding(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> Finding:
+    description = describe(subject) if isinstance(subject, Problem) else str(subject)
+    fractions = ((e, _fraction(e.obtained, e.value, e.bound)) for e in expected)
+    e, fraction = next((e, f) for e, f in fractions if np.max(f, initial=0.0) > 1)
+    return _finding(e, fraction, description)
 
 
 def _finding(e: oracle.Expected, fraction: Any, description: str) -> Finding:

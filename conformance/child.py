@@ -157,7 +157,7 @@ class Child:
         if DIRECT not in wanted:
             return {}, []
         if self.order["counterparts"]:
-            return {name: load(name) for name in self.order["counterparts"]}, []
+            return {name: load(name, option="counterpart") for name in self.order["counterparts"]}, []
         return direct.counterparts(self.order["adapter"], self.order["environments"])
 
     def _chosen(self, implementation: Implementation, wanted: list[str]) -> Iterator[tuple[str, list[checks.Check]]]:

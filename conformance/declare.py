@@ -1,23 +1,23 @@
 """A deviations file out of a run's findings, for an author to explain: ``run --write-deviations FILE``.
 
 What it declares, the next run with ``--deviations FILE`` calls *deviates as declared*; reason and link are the
-author's to write. Deviations that were declared already stay as they are.
+author's to write. What was declared already stays, with its reason, but for checks that have healed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from packaging.version import Version
 
 from adapters.registry import ADAPTERS, KINDS
-from conformance.deviations import Deviation
+from conformance.deviations import Deviation, outdated
 from conformance.given import Given
-from conformance.verdict import Result, Verdict
+from conformance.verdict import Result
 
 _HEAD = """\
 # Known differences between an implementation and its dialect, for `python -m conformance run --deviations`: an entry
@@ -31,20 +31,22 @@ def entries(
     declared: Sequence[Deviation],
     given: Mapping[str, Given],
     version_of: Callable[[str], str | None],
+    *,
+    all_problems: bool = True,
+    all_checks: bool = True,
 ) -> tuple[list[Deviation], list[str]]:
-    """One entry per implementation that does not conform, after those that explain it already; what has none, and why.
+    """One entry per implementation with undeclared failures, after those that are declared; what has none, and why.
 
-    declared: the entries that the run was judged by. version_of: as for `conformance.deviations.apply`.
+    results: of runs that came to their end. declared: the entries that these were judged by, all of which stay but for
+    the checks that have healed. version_of, all_problems, all_checks: as for `conformance.deviations.outdated`.
     """
-    found: list[Deviation] = []
-    refused = []
+    found, refused = [*declared], []
     for result in results:
-        found += [entry for entry in declared if entry.id in result.deviations]
-        explained = {check for entry in found for check in entry.checks if entry.implementation == result.adapter}
+        whole = {"all_problems": all_problems, "all_checks": all_checks}
+        found = [left for entry in found if (left := _without(entry, outdated(entry, result, version_of, **whole)))]
+        explained = {check for entry in declared for check in entry.checks if entry.id in result.deviations}
         failing = [c for c in result.checks if c["failing"] and c["check"] not in explained]
-        if result.verdict in (Verdict.CRASHED, Verdict.COULD_NOT_TEST, Verdict.SUITE_FAILED):
-            refused.append(f"{result.adapter} {result.verdict}, which is no deviation")
-        elif failing:
+        if failing:
             distribution = _distribution(result, given, version_of)
             version = version_of(distribution) if distribution else None
             if not distribution:
@@ -54,6 +56,11 @@ def entries(
             else:
                 found.append(_entry(result, failing, distribution, version, {entry.id for entry in found}))
     return found, refused
+
+
+def _without(entry: Deviation, gone: Collection[str]) -> Deviation | None:
+    left = tuple(name for name in entry.checks if name not in gone)
+    return replace(entry, checks=left) if left else None
 
 
 def toml(found: Sequence[Deviation]) -> str:

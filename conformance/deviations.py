@@ -1,12 +1,13 @@
 """Declared deviations: known differences between an implementation and its dialect. Strict both ways.
 
 A failing check that an entry names is *deviates as declared*. An entry whose checks pass has healed,
-and fails the run. An entry is judged only where a version in its range is installed and the checks it
-names ran to the end.
+and fails the run. An entry is judged only where a version in its range is installed and the checks ran to the end;
+where only some of those it names were asked for, by these.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -74,30 +75,19 @@ def apply(
 ) -> list[str]:
     """Change the verdict of `result` where entries explain it; return the complaints about entries.
 
-    version_of: the installed version of a distribution, None if it is not installed.
-    all_problems: False if a single problem was run, on which nothing can be said to have healed.
-    all_checks: False if only some were asked for.
+    version_of, all_problems, all_checks: as for `outdated`.
     """
-    complaints = []
+    complaints: list[str] = []
     explained: set[str] = set()
     for entry in entries:
-        if entry.implementation != result.adapter or not _in_range(entry, version_of) or not result.complete:
-            continue
-        never = [name for name in entry.checks if name not in _NOT_ALWAYS and result.check(name) is None]
-        if never and all_problems and all_checks:
-            names = ", ".join(never)
-            complaints.append(f"deviation {entry.id}: {entry.implementation} has nothing to run {names} on: remove it")
-        if any(result.check(name) is None for name in entry.checks):
+        if not _is_about(entry, result, version_of):
             continue
         failing = {name for name in entry.checks if (c := result.check(name)) is not None and c["failing"]}
         explained |= failing
         if failing:
             result.deviations.append(entry.id)
-        for name in sorted(set(entry.checks) - failing) if all_problems else ():
-            complaints.append(
-                f"deviation {entry.id}: check {name} of {entry.implementation} passes; it has healed or never"
-                " was: remove the entry or narrow its versions"
-            )
+        whole = {"all_problems": all_problems, "all_checks": all_checks}
+        complaints += outdated(entry, result, version_of, **whole).values()
     failing_checks = {c["check"] for c in result.checks if c["failing"]}
     if result.verdict is Verdict.DOES_NOT_CONFORM and failing_checks <= explained:
         result.verdict, result.reason = Verdict.DEVIATES, ", ".join(result.deviations)
@@ -106,8 +96,41 @@ def apply(
     return complaints
 
 
+def outdated(
+    entry: Deviation,
+    result: Result,
+    version_of: Callable[[str], str | None],
+    *,
+    all_problems: bool,
+    all_checks: bool,
+) -> dict[str, str]:
+    """The checks of an entry that it should not name any more, and why.
+
+    version_of: the installed version of a distribution, None if it is not installed.
+    all_problems: False if a single problem was run, on which nothing can be said to have healed.
+    all_checks: False if only some were asked for.
+    """
+    if not all_problems or not _is_about(entry, result, version_of):
+        return {}
+    why = {}
+    for name in sorted(entry.checks):
+        check = result.check(name)
+        if check is None and all_checks and name not in _NOT_ALWAYS:
+            why[name] = f"deviation {entry.id}: {entry.implementation} has nothing to run {name} on: remove it"
+        elif check is not None and not check["failing"]:
+            why[name] = (
+                f"deviation {entry.id}: check {name} of {entry.implementation} passes; it has healed or never"
+                " was: remove the entry or narrow its versions"
+            )
+    return why
+
+
 _NOT_ALWAYS = frozenset({"informative", "direct"})
 """Checks that need enough problems, or a counterpart that is installed."""
+
+
+def _is_about(entry: Deviation, result: Result, version_of: Callable[[str], str | None]) -> bool:
+    return entry.implementation == result.adapter and result.complete and _in_range(entry, version_of)
 
 
 def _in_range(entry: Deviation, version_of: Callable[[str], str | None]) -> bool:
@@ -144,14 +167,18 @@ def check_implementations(
 ) -> None:
     """Raise `DeviationsError` for an entry that would never be judged.
 
-    Its implementation does not exist, is not of that distribution, or has no use for a check. An adapter
-    that is not in the registry is run here, so what ships it must be installed here.
+    Its implementation cannot exist, is not of that distribution, or has no use for a check. One that is neither in the
+    registry nor in this run may be in another run of the same file, unless the file is our own. One in this run
+    that is not in the registry is shipped by something that is installed here.
     """
     for entry in entries:
         where = f"{path} ({entry.id})"
-        if entry.implementation not in known:
-            raise DeviationsError(f"{where}: implementation is {entry.implementation!r}; accepted: {', '.join(known)}")
+        if entry.implementation not in known and (is_ours(path) or not _GIVEN.fullmatch(entry.implementation)):
+            accepted = ", ".join((*known, *(() if is_ours(path) else ("FILE.py:NAME", "module:Class of another run"))))
+            raise DeviationsError(f"{where}: implementation is {entry.implementation!r}; accepted: {accepted}")
         registered = ADAPTERS.get(entry.implementation)
+        if registered is None and entry.implementation not in known:
+            continue
         if registered is None:
             if version_of(entry.distribution) is None:
                 accepted = f"an installed one, which ships {entry.implementation}"
@@ -165,6 +192,15 @@ def check_implementations(
             if name not in usable:
                 accepted = f"one that applies to {entry.implementation}: {', '.join(usable)}"
                 raise DeviationsError(f"{where}: checks has {name!r}; accepted: {accepted}")
+
+
+_GIVEN = re.compile(r"[^:]*\.py:\w+|\w+(\.\w+)*:\w+(\.\w+)*(\(.*\))?", re.DOTALL)
+"""The names of implementations that are given on the command line: FILE.py:NAME, and `conformance.given.Given.name`."""
+
+
+def is_ours(path: Path) -> bool:
+    """Whether it is this project's own file, which names nothing but adapters of the registry."""
+    return path.resolve() == DEFAULT_FILE
 
 
 def _checks_of(entry: Entry) -> list[str]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,14 @@ def pairs(implementation: Implementation, counterpart: Implementation, number: i
             f" that claims some of {', '.join(sorted(implementation.claim.gradients))}"
         )
     refuse_same_code(implementation, counterpart)
-    drawn = problems.draw(problems.general(claim), number, seed)
-    return [Pair(counterpart=counterpart, problem=in_float32(problem, claim.hyperparameters)) for problem in drawn]
+    return [Pair(counterpart=counterpart, problem=problem) for problem in _drawn(claim, number, seed)]
+
+
+@cache
+def _drawn(claim: Claim, number: int, seed: int) -> tuple[Problem, ...]:
+    """The same for every counterpart that claims the same: drawing takes longer than most of them compute."""
+    found = problems.draw(problems.general(claim), number, seed)
+    return tuple(in_float32(problem, claim.hyperparameters) for problem in found)
 
 
 def in_float32(problem: Problem, names: frozenset[str] = frozenset(HYPERPARAMETERS)) -> Problem:

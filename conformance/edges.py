@@ -19,6 +19,10 @@ SMALL: Shapes = tuple((n,) for n in (*range(1, 34), 63, 64, 65, 255, 256, 257))
 # Blocks and chunks, and half a chunk besides; 16384 is fused_adam's segment, 32768 what torch gives a thread.
 LARGE: Shapes = tuple((n,) for n in (1023, 1024, 1025, 4097, 16383, 16384, 32769, 16385, 24575))
 SEVERAL_THREADS: Shapes = ((131071,), (131073,))
+ALONE: Shapes = ((2**20 + 1,),)
+MANY: Shapes = tuple(
+    (n % 3 + 1,) for n in range(130)
+)  # a kernel that takes a list takes up to 110 tensors (torch, apex)
 # In the second dtype, whose vectors are half as long or twice.
 FEWER: Shapes = tuple((n,) for n in (*range(1, 10), 15, 16, 17, 31, 33, 65, 1023, 16385))
 ROW_WIDTHS: Shapes = tuple((3, n) for n in (1, 7, 8, 9, 16, 17, 33))
@@ -46,13 +50,14 @@ SHORT_MEMORIES = ((0.875, 0.125, 1.125), (0.5, 0.5, 2.25), (0.5, NEXT_TO_ZERO, 0
 def sizes(claim: Claim, number: int) -> list[Draft]:
     """Parameters of sizes around those of vectors, blocks, chunks and of what one thread does."""
     dtypes = wide(claim)
-    adam, decaying = _one(claim, amsgrad=True), _one(claim, l2=0.1, weight_decay=0.1)
+    adam, decaying = _one(claim, amsgrad=True), _decaying(claim)
     if "dense" not in claim.gradients:
         return [_draft(dtype, ROW_WIDTHS, adam, 2, rows="rows") for dtype in dtypes]
-    found = [_draft(dtypes[0], SMALL, adam, 2), _draft(dtypes[0], LARGE[-2:], decaying, 2)]
+    found = [_draft(dtypes[0], SMALL, adam, 2), *(_draft(dtypes[0], LARGE[-2:], h, 2) for h in decaying)]
     if number >= FEW:
-        found += [_draft(dtype, FEWER, decaying, 2) for dtype in dtypes[1:]]
+        found += [_draft(dtype, FEWER, decaying[0], 2) for dtype in dtypes[1:]]
         found += [_draft(dtypes[0], shapes, adam, 2) for shapes in (LARGE[:-2], SEVERAL_THREADS)]
+        found += [_draft(dtypes[0], shapes, decaying[-1], 2) for shapes in (ALONE, MANY)]
         if "rows" in claim.gradients:
             found.append(_draft(dtypes[0], ROW_WIDTHS, adam, 2, rows="rows"))
     return found
@@ -71,8 +76,8 @@ def rows(claim: Claim, number: int) -> list[Draft]:
 
 def layouts(claim: Claim, number: int) -> list[Draft]:
     """Dense gradients of parameters whose axes can be laid out in more than one way."""
-    settings = (_one(claim, amsgrad=True), _one(claim, l2=0.1, weight_decay=0.1))
-    drafts = [_draft(dtype, LAYOUT_SHAPES, h, 3) for h in settings for dtype in wide(claim)]
+    settings = (_one(claim, amsgrad=True), *_decaying(claim))
+    drafts = [_draft(dtype, LAYOUT_SHAPES, h, 6) for h in settings for dtype in wide(claim)]
     return drafts if number >= FEW else drafts[:1]
 
 
@@ -129,9 +134,23 @@ def large_count(claim: Claim, number: int) -> list[Draft]:
     rows = "dense" if "dense" in claim.gradients else "rows"
     settings = _one(claim, learning_rate=1.0, beta_2=FADED, amsgrad=True)
     return [
-        _draft(dtype, ((5,), (3, 2)), settings, 4, regime="alternating", rows=rows)
+        _draft(dtype, ((5,), (3, 2), (65, 17)), settings, 4, regime="alternating", rows=rows)
         for dtype in (*wide(claim), *_low(claim))
     ]
+
+
+LONG = 300
+"""Steps: more than a byte can count, and than any warm-up of a few steps."""
+
+
+def long_run(claim: Claim, number: int) -> list[Draft]:
+    """Many steps of what a short problem shows no end of: decay, AMSGrad's maximum, clipping."""
+    slowly = {"learning_rate": 2.0**-10, "beta_2": 1 - 2.0**-13}
+    more = {"clip_gradient": 1.0, "epsilon_root": 2.0**-10, "momentum_decay": 0.125}
+    settings = (_one(claim, amsgrad=True, l2=0.125, **slowly), _one(claim, weight_decay=0.125, **more, **slowly))
+    rows = "dense" if "dense" in claim.gradients else "rows"
+    drafts = [_draft(dtype, ((3,), (2, 2)), h, LONG, rows=rows) for dtype in wide(claim) for h in settings]
+    return drafts if number >= FEW else drafts[:2]
 
 
 def momenta(claim: Claim, number: int) -> list[Draft]:
@@ -153,6 +172,13 @@ def _one(claim: Claim, **wanted: Any) -> Hyperparameters:
     return Hyperparameters(**with_allowed_decays(claim, values))
 
 
+def _decaying(claim: Claim) -> tuple[Hyperparameters, ...]:
+    """With each decay that the claim takes, and AMSGrad."""
+    one_by_one = ({"l2": 0.1}, {"weight_decay": 0.1})
+    found = tuple(_one(claim, amsgrad=True, **decay) for decay in one_by_one if claim.hyperparameters.issuperset(decay))
+    return found or (_one(claim, amsgrad=True),)
+
+
 def _draft(dtype: Precision, shapes: Shapes, h: Hyperparameters, steps: int, **given: Any) -> Draft:
     usual: dict[str, Any] = {"regime": "normal", "scale": 1.0, "rows": "dense"}
     usual |= {"unsorted": False, "mixed": False, "absent": False}
@@ -168,5 +194,6 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "many-steps": many_steps,
     "large-count": large_count,
     "momenta": momenta,
+    "long-run": long_run,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

@@ -29,7 +29,7 @@ ROUNDING = 1e-12
 """Effects below are float64's rounding: the same formula, associated in another way."""
 PROBLEM = (
     f"one parameter of shape {list(SHAPE)} between -1 and 1, {STEPS} steps,"
-    " gradients between -s and s from a fixed seed"
+    f" gradients between -s and s from a fixed seed; Lookahead's sync_period is {SYNC_PERIOD}"
 )
 
 

@@ -46,8 +46,13 @@ class Given:
         return asdict(self)
 
     def adapter(self) -> Any:
-        """The adapter. Raises ImportError without the framework, ContractError for what cannot be tested."""
+        """The adapter, which says what it was made with.
+
+        Raises ImportError without the framework, ContractError for what cannot be tested.
+        """
         kind = KINDS[self.option]
         make = getattr(importlib.import_module(kind.module), kind.cls)
         about = {"dialect": self.dialect, "kwargs": self.kwargs, "decay": self.decay, "arithmetic": self.arithmetic}
-        return make(self.path, **about)
+        made = make(self.path, **about)
+        made.constructed_with = ", ".join([repr(self.path), *(f"{name}={value!r}" for name, value in about.items())])
+        return made

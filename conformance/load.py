@@ -28,17 +28,17 @@ class Missing(CannotTest):
     missing = True
 
 
-def load(name: str, given: Given | None = None) -> Implementation:
+def load(name: str, given: Given | None = None, option: str = "adapter") -> Implementation:
     """The implementation called `name`: one of the registry's, FILE.py:NAME, or the class that is given.
 
-    Raises `CannotTest` if there is none, if its framework is missing, or if it is written against
-    another version of the contract.
+    option: of the command line, which names it. Raises `CannotTest` if there is none, if its framework is missing, or
+    if it is written against another version of the contract.
     """
     try:
         if given is not None:
             implementation = given.adapter()
         else:
-            factory = _from_file(name) if ".py:" in name else _from_registry(name)
+            factory = _from_file(name, option) if ".py:" in name else _from_registry(name, option)
             implementation = factory()
     except (CannotTest, KeyboardInterrupt):
         raise
@@ -55,22 +55,22 @@ def load(name: str, given: Given | None = None) -> Implementation:
     return implementation  # type: ignore[no-any-return]
 
 
-def _from_registry(name: str) -> Any:
+def _from_registry(name: str, option: str) -> Any:
     if name not in ADAPTERS:
         accepted = f"{', '.join(ADAPTERS)}, or FILE.py:NAME"
-        raise CannotTest(f"adapter is {name!r}; accepted: {accepted}")
+        raise CannotTest(f"{option} is {name!r}; accepted: {accepted}")
     entry = ADAPTERS[name]
     return getattr(importlib.import_module(entry.module), entry.cls)
 
 
-def _from_file(name: str) -> Any:
+def _from_file(name: str, option: str) -> Any:
     file, _, attribute = name.rpartition(":")
     path = Path(file)
     if not path.is_file():
-        raise CannotTest(f"adapter is {name!r}, but there is no file {file!r}; accepted: FILE.py:NAME")
+        raise CannotTest(f"{option} is {name!r}, but there is no file {file!r}; accepted: FILE.py:NAME")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise CannotTest(f"adapter is {name!r}, but {file!r} is not a Python file; accepted: FILE.py:NAME")
+        raise CannotTest(f"{option} is {name!r}, but {file!r} is not a Python file; accepted: FILE.py:NAME")
     module = importlib.util.module_from_spec(spec)
     # Last, so that a neighbour of the file cannot shadow an installed package.
     sys.path.append(str(path.parent.resolve()))
@@ -84,7 +84,7 @@ def _from_file(name: str) -> Any:
     if not callable(getattr(module, attribute, None)):
         own = [n for n, value in vars(module).items() if isinstance(value, type) and value.__module__ == spec.name]
         accepted = ", ".join(own) or "a class defined there"
-        raise CannotTest(f"adapter is {name!r}, but {file} has no class {attribute!r}; accepted: {accepted}")
+        raise CannotTest(f"{option} is {name!r}, but {file} has no class {attribute!r}; accepted: {accepted}")
     return getattr(module, attribute)
 
 

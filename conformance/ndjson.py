@@ -146,7 +146,7 @@ def _records(result: Result) -> Iterator[dict[str, Any]]:
         data = {key: value for key, value in check.items() if key != "event"}
         yield {"record": "check", "implementation": result.adapter, **data}
     if result.diagnosis is not None:
-        told = {key: value for key, value in result.diagnosis.items() if key != "reproducer"}
+        told = {key: value for key, value in result.diagnosis.items() if key not in ("reproducer", "scripts")}
         yield {"record": "diagnosis", "implementation": result.adapter, **told}
     for argument in result.not_claimed:
         yield {"record": "not claimed", "implementation": result.adapter, "argument": argument}

@@ -132,8 +132,7 @@ def stepped(run: Run, problem: Problem, first: int, gradients: Sequence[Sequence
     states = []
     for k, step in enumerate(gradients, first):
         state = guarded(run.step, tuple(_passed(g) for g in step))
-        _check_state(state, problem, k)
-        states.append(_copy(state))
+        states.append(checked(state, problem, k))
     return tuple(states)
 
 
@@ -157,6 +156,13 @@ def _same(a: Gradient, b: Gradient) -> bool:
     return a is b
 
 
+def checked(state: object, problem: Problem, k: int) -> State:
+    """A copy of a state that was returned after step number `k` + 1. Raises `ContractBreach` as `observe` does."""
+    _check_state(state, problem, k)
+    assert isinstance(state, State)
+    return _copy(state)
+
+
 def _check_state(state: object, problem: Problem, k: int) -> None:
     """Raise `ContractBreach` unless `state` has one array of the right shape and dtype per parameter."""
 
@@ -167,6 +173,7 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
         raise breach("the result of step()", type(state).__name__, "adapters.contract.State")
     n = len(problem.parameters)
     dtype = travels_as(problem.dtype)
+    usual = np.dtype(dtype)
     h = problem.hyperparameters
     for name, wanted, of in (("v_max", h.amsgrad, "amsgrad"), ("slow", h.sync_period is not None, "sync_period")):
         given = getattr(state, name) is not None
@@ -184,7 +191,9 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
                 raise breach(f"{name}[{i}]", type(array).__name__, "a NumPy array")
             if array.shape != theta.shape:
                 raise breach(f"{name}[{i}].shape", array.shape, str(theta.shape))
-            if array.dtype.name != dtype:
+            if (
+                array.dtype != usual and array.dtype.name != dtype
+            ):  # another byte order has the same name, which is slow
                 raise breach(f"{name}[{i}].dtype", array.dtype.name, dtype)
             if not holds(problem.dtype, array):
                 raise breach(f"{name}[{i}]", array, f"numbers of {problem.dtype}")

@@ -63,7 +63,7 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
 
 
 def classes(options: argparse.Namespace) -> tuple[Given, ...]:
-    """The optimizer classes that `run` is given. Raises `UsageError` for what belongs to one where there is none."""
+    """The optimizer classes that are given. Raises `UsageError` for what belongs to one where there is none."""
     about = {name: getattr(options, name) for name in ("dialect", "kwargs", "decay", "arithmetic")}
     stated = {name: value for name, value in about.items() if value is not None}
     found = tuple(
@@ -77,7 +77,10 @@ def classes(options: argparse.Namespace) -> tuple[Given, ...]:
     return found
 
 
-def _class_options(command: argparse.ArgumentParser) -> None:
+def implementation_options(command: argparse.ArgumentParser) -> None:
+    """Whom a command is about: --adapter, and what `classes` reads."""
+    help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
+    command.add_argument("--adapter", action="append", type=_adapter, metavar="NAME", help=help_adapter)
     group = command.add_argument_group("optimizers that are not ours")
     for option, kind in KINDS.items():
         text = f"a {kind.what} of yours or of anybody, as {kind.example}; may be repeated"
@@ -93,11 +96,9 @@ def _class_options(command: argparse.ArgumentParser) -> None:
 
 
 def _run_options(command: argparse.ArgumentParser) -> None:
-    help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
-    command.add_argument("--adapter", action="append", metavar="NAME", help=help_adapter)
-    _class_options(command)
+    implementation_options(command)
     help_counterpart = "compare directly with this adapter, instead of the live ones of the dialect; may be repeated"
-    command.add_argument("--counterpart", action="append", metavar="NAME", help=help_counterpart)
+    command.add_argument("--counterpart", action="append", type=_adapter, metavar="NAME", help=help_counterpart)
     help_environment = "all adapters that this tox environment must have; may be repeated"
     command.add_argument("--environment", action="append", choices=ENVIRONMENTS, help=help_environment)
     command.add_argument("--profile", choices=tuple(PROFILES), default="quick", help="how much (%(default)s)")
@@ -130,6 +131,12 @@ def _matrix_options(command: argparse.ArgumentParser) -> None:
 def _explain_options(command: argparse.ArgumentParser) -> None:
     for name in ("A", "B"):
         command.add_argument(name, choices=tuple(DIALECTS), metavar=name, help=f"a dialect: {', '.join(DIALECTS)}")
+
+
+def _adapter(text: str) -> str:
+    """One name for one adapter: ./mine.py:Mine is mine.py:Mine."""
+    file, found, name = text.rpartition(".py:")
+    return f"{Path(file)}{found}{name}" if file else text
 
 
 def positive(text: str) -> int:
@@ -187,4 +194,6 @@ def _writable(text: str) -> Path:
 
 def writable_folder(text: str) -> Path:
     """Of an option: a folder that can be written."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a folder")
     return _writable(str(Path(text) / "report.md")).parent

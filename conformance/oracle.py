@@ -7,10 +7,10 @@ trajectory goes on beside the implementation's, error and bound accumulating.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def compare(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[Stat
     The steps from the observed state use the dialect's step counts, not the reported ones, so that a
     wrong count shows in the values too.
     """
-    for s in walk(dialect, a, problem, states):
+    for s in walk(dialect, a, problem, states, both=True):
         for i in range(len(problem.parameters)):
             for comparison, quantities in (("one step", s.from_observed(i)), ("free running", s.free_running(i))):
                 for quantity, obtained, value, limit in quantities:
@@ -144,11 +144,13 @@ def walk(
     changed: Sequence[Hyperparameters] | None = None,
     *,
     start: State | None = None,
+    both: bool = False,
 ) -> Iterator[Step]:
     """The reference beside observed states, step by step.
 
     changed: the hyper-parameters of every step, where they are not the problem's throughout.
     start: the state before the first step, where training does not begin with it.
+    both: the steps from the observed states will be asked for, and are made together with those of the free run.
     """
     judges = {
         h: _Judge(reference.dialect(dialect), received(replace(problem, hyperparameters=h), a), rounding(a))
@@ -164,9 +166,14 @@ def walk(
         given = [as_gradient(g) for g in gradients]
         judge = judges[changed[k]] if changed else judge
         observed_before, observed = observed, to_reference(state, counts[k])
-        one = cache(partial(judge.from_observed, observed_before, given, observed))
         expected_before = expected
-        expected, bound = judge.step(expected, bound, given, one)
+        one: FromObserved
+        if both:
+            made, expected, bound = judge.both(expected, bound, observed_before, given, observed)
+            one = _made(made)
+        else:
+            one = cache(partial(judge.from_observed, observed_before, given, observed))
+            expected, bound = judge.step(expected, bound, given, one)
         yield Step(
             number=k + 1,
             observed_before=observed_before,
@@ -176,6 +183,10 @@ def walk(
             bound=bound,
             one=one,
         )
+
+
+def _made(one: OneStep) -> FromObserved:
+    return lambda: one
 
 
 def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State], number: int) -> Step:
@@ -202,12 +213,9 @@ def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State
 def step_counts(dialect: str, problem: Problem, start: State | None = None) -> list[tuple[int, ...]]:
     """t of every parameter after every step; start: as in `walk`."""
     per_optimizer = one_count(dialect)
-    counts = np.array(start.t) if start else np.zeros(len(problem.parameters), dtype=int)
-    result = []
-    for gradients in problem.gradients:
-        counts = counts + [per_optimizer or g is not None for g in gradients]
-        result.append(tuple(int(t) for t in counts))
-    return result
+    before = start.t if start else (0,) * len(problem.parameters)
+    present = [[per_optimizer or g is not None for g in gradients] for gradients in problem.gradients]
+    return [tuple(counts) for counts in np.cumsum([before, *present], axis=0)[1:].tolist()]
 
 
 def one_count(dialect: str) -> bool:
@@ -248,6 +256,25 @@ class _Judge:
         )
         return (*self._bounded(before, exact, gradients, chosen), chosen)
 
+    def both(
+        self,
+        state: reference.State,
+        bound: reference.Bound,
+        before: reference.State,
+        gradients: list[Any],
+        observed: reference.State,
+    ) -> tuple[OneStep, reference.State, reference.Bound]:
+        """`from_observed` and `step` as one step of two trajectories, which lie along a last axis of every array.
+
+        The stages and their rules know elements, and rows along the first axis; what else there is they repeat.
+        """
+        together = _stacked(before, state), _stacked(reference.initial_bound(before), bound)
+        new, limit = self._bounded(*together, [_twice(g) for g in gradients], None)
+        if limit.branch:
+            one = self.from_observed(before, gradients, observed)
+            return one, *self.step(state, bound, gradients, lambda: one)
+        return (_of(new, 0), _of(limit, 0), None), _of(new, 1), _of(limit, 1)
+
     def _bounded(
         self,
         state: reference.State,
@@ -256,6 +283,39 @@ class _Judge:
         rectify: bool | tuple[bool | None, ...] | None,
     ) -> tuple[reference.State, reference.Bound]:
         return reference.bounded_step(self.dialect, self.h, self.rounding, state, bound, gradients, rectify=rectify)
+
+
+Trajectory = TypeVar("Trajectory", reference.State, reference.Bound)
+
+
+def _stacked(one: Trajectory, other: Trajectory) -> Trajectory:
+    """Both, along a last axis."""
+    return _with_arrays(one, lambda name: map(_pair, getattr(one, name), getattr(other, name)))
+
+
+def _of(both: Trajectory, k: int) -> Trajectory:
+    """The first or the second of what is stacked."""
+    return _with_arrays(both, lambda name: (array[..., k] for array in getattr(both, name)))
+
+
+def _with_arrays(x: Trajectory, made: Callable[[str], Iterable[Array]]) -> Trajectory:
+    """made: the arrays of a field."""
+    names = [name for name, of in vars(x).items() if isinstance(of, tuple) and of and isinstance(of[0], np.ndarray)]
+    arrays: dict[str, Any] = {name: tuple(made(name)) for name in names}
+    return replace(x, **arrays)
+
+
+def _twice(g: Any) -> Any:
+    """A gradient for both."""
+    if isinstance(g, tuple):
+        return g[0], _pair(g[1], g[1])
+    return None if g is None else _pair(g, g)
+
+
+def _pair(x: Array, y: Array) -> Array:
+    pair = np.empty((*x.shape, 2), x.dtype)
+    pair[..., 0], pair[..., 1] = x, y
+    return pair
 
 
 def _quantities(

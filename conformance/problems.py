@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import hypothesis
 import numpy as np
-from hypothesis import strategies as st
 
 from adapters.contract import Array, Claim, Gradient, Hyperparameters, Precision, Problem, Rows
 from conformance.formats import rounded
 from reference import DIALECTS
 from reference.stages import rectified_hat
+
+if TYPE_CHECKING:  # imported where something is drawn: neither the command nor a child without its framework gets there
+    from hypothesis import strategies as st
 
 Shapes = tuple[tuple[int, ...], ...]
 Value = TypeVar("Value")
@@ -46,10 +47,10 @@ def _of_float32(value: float) -> float:
 
 
 _VALUES: dict[str, tuple[Any, ...]] = {
-    "learning_rate": (1e-3, 0.1, 0.01, 1 / 3, 3e-4, 3.0, 0.0),
+    "learning_rate": (1e-3, 0.1, 0.01, 1 / 3, 3e-4, 3.0, 1e-5, 0.0),
     "beta_1": (0.9, 0.5, 0.0, 0.99, 0.8, _of_float32(0.999999)),
     "beta_2": (0.999, 0.99, 0.9, 0.9999, 0.5, 0.99999, 0.0, _of_float32(0.999)),
-    "epsilon": (1e-7, 1e-8, 1e-3, 0.1, 1.0, 1e-5, 1e-2, 0.0),
+    "epsilon": (1e-7, 1e-8, 1e-3, 0.1, 1.0, 1e-5, 1e-2, 1e-12, 0.0),
     "adaptive_epsilon": (False, True),
     "amsgrad": (False, True),
     "l2": (0.0, 1e-4, 0.1, 1.0),
@@ -96,17 +97,23 @@ def one_of(values: Sequence[Value]) -> st.SearchStrategy[Value]:
     Made of booleans, because Hypothesis seeds its integers with the constants of whichever modules are
     loaded: the problems would change with any line of code, and from one environment to the other.
     """
+    from hypothesis import strategies as st
+
     bits = (len(values) - 1).bit_length() + 2
     drawn = st.tuples(*[st.booleans()] * bits)
     return drawn.map(lambda digits: values[sum(digit << k for k, digit in enumerate(digits)) % len(values)])
 
 
 def _if(possible: bool) -> st.SearchStrategy[bool]:
+    from hypothesis import strategies as st
+
     return st.booleans() if possible else st.just(False)
 
 
 def drafts(claim: Claim, shapes: tuple[Shapes, ...] = SHAPES) -> st.SearchStrategy[Draft]:
     """Drafts inside `claim`."""
+    from hypothesis import strategies as st
+
     kinds = sorted(kind for kind in claim.gradients if kind.endswith("rows"))
     if "dense" in claim.gradients:
         kinds.insert(0, "dense")
@@ -137,6 +144,8 @@ def wide(claim: Claim) -> tuple[Precision, ...]:
 
 def draw(strategy: st.SearchStrategy[Draft], number: int, seed: int) -> list[Problem]:
     """`number` problems: the same for the same strategy, number, seed and version of Hypothesis."""
+    import hypothesis
+
     drawn: list[Draft] = []
 
     @hypothesis.seed(seed)
@@ -181,6 +190,8 @@ def build(draft: Draft, seed: int, number: int) -> Problem:
 
 
 def _hyperparameters(claim: Claim) -> st.SearchStrategy[Hyperparameters]:
+    from hypothesis import strategies as st
+
     names = [name for name in _VALUES if name in claim.hyperparameters]
     apart = claim.nonzero | ({"epsilon"} if epsilon_zero_apart(claim) else set())
     drawn = st.fixed_dictionaries({n: one_of(tuple(v for v in _VALUES[n] if v or n not in apart)) for n in names})

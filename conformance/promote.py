@@ -11,7 +11,6 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from conformance import checks, problems
 from conformance.describe import describe
 from conformance.direct import in_float32
 from conformance.load import CannotTest, load
-from conformance.options import positive, seed
+from conformance.options import UsageError, classes, implementation_options, positive, seed, writable_folder
 from conformance.oracle import received
 from conformance.subjects import subjects
 from golden import CASES, Case, GoldenError
@@ -64,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Promote one problem; 0 if it was written, 2 if it cannot be."""
     options = _options(arguments)
     try:
-        implementation = load(options.adapter)
+        implementation = _whose(options)
         set_name = next(check.problems for check in checks.CHECKS if check.name == options.check)
         drawn = subjects(implementation, set_name, options.problems, options.seed)
         if options.problem >= len(drawn):
@@ -73,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         assert isinstance(problem, Problem)
         why = options.description or f"met by {options.check} on {implementation.name}: {describe(problem)}"
         path = add(case_of(implementation, problem, options.id, why), options.folder)
-    except (CannotTest, GoldenError) as error:
+    except (CannotTest, GoldenError, UsageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
@@ -83,27 +82,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _whose(options: argparse.Namespace) -> Implementation:
+    """The one implementation that is named or given."""
+    given = {one.name: one for one in classes(options)}
+    names = [*(options.adapter or ()), *given]
+    if len(names) != 1:
+        raise UsageError(f"{len(names)} implementations are named; accepted: one, as in the command of the finding")
+    return load(names[0], given.get(names[0]))
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m conformance.promote",
         description="A problem of a finding becomes a golden case, with the trajectory that the reference gives.",
         epilog="exit codes: 0 written; 2 refused, and nothing was written",
     )
-    parser.add_argument("--adapter", required=True, metavar="NAME", help="whose problem it is: a name or FILE.py:NAME")
+    implementation_options(parser)
     parser.add_argument("--check", choices=_CHECKS, default="one-step", help="whose problem it is (%(default)s)")
     parser.add_argument("--problem", type=seed, required=True, metavar="K", help="its number")
     default = problems.PROFILES["quick"].problems
     parser.add_argument("--problems", type=positive, default=default, metavar="N", help="of the run (%(default)s)")
     parser.add_argument("--seed", type=seed, default=0, help="of the run (%(default)s)")
     parser.add_argument("--id", type=_name, required=True, metavar="NAME", help="of the case: letters, digits, hyphens")
-    parser.add_argument("--description", help="in words; default: where it was met, and the problem")
-    parser.add_argument("--folder", type=Path, default=CASES, help="of the golden cases")
+    parser.add_argument("--description", type=_words, help="in words; default: where it was met, and the problem")
+    parser.add_argument("--folder", type=writable_folder, default=CASES, help="of the golden cases")
     return parser.parse_args(arguments)
 
 
 def _name(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
         raise argparse.ArgumentTypeError(f"{text!r}; accepted: lower-case letters and digits, with single hyphens")
+    return text
+
+
+def _words(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: some words")
     return text
 
 

@@ -55,6 +55,8 @@ class Run:
     missing: list[Result] = field(default_factory=list)
     """Adapters that were not asked for and cannot be tested here."""
     complaints: list[str] = field(default_factory=list)
+    elsewhere: list[deviations.Deviation] = field(default_factory=list)
+    """Declared deviations of implementations that are not in this run, where the file is a caller's own."""
 
     @property
     def code(self) -> ExitCode:
@@ -84,7 +86,9 @@ def run(plan: Plan, reporter: Reporter) -> Run:
     absent = [r for r in results if not plan.named and r.missing]
     kept = [r for r in results if r not in absent]
     header["expected"] = [r.adapter for r in kept]
-    return Run(header=header, results=kept, missing=absent, complaints=sorted(complaints))
+    ours = deviations.is_ours(plan.deviations)
+    elsewhere = [entry for entry in entries if entry.implementation not in plan.adapters and not ours]
+    return Run(header=header, results=kept, missing=absent, complaints=sorted(complaints), elsewhere=elsewhere)
 
 
 def look(plan: Plan, adapter: str, reporter: Reporter) -> Result:
@@ -134,16 +138,19 @@ def write_reports(done: Run, *, ndjson_file: Path | None, report: Path | None) -
         files[report / "report.ndjson"] = text
         files[report / "report.md"] = table.markdown(done.results, title(done.header), done.complaints)
         for result in done.results:
-            if result.diagnosis is not None and result.diagnosis.get("reproducer"):
-                files[report / reproducer_of(result.adapter)] = result.diagnosis["reproducer"]
+            told = result.diagnosis or {}
+            if told.get("reproducer"):
+                files[report / reproducer_of(result.adapter)] = told["reproducer"]
+            for check, text in told.get("scripts", {}).items():
+                files[report / reproducer_of(result.adapter, check)] = text
     for path, content in files.items():
         ndjson.write(path, content)
     return list(files)
 
 
-def reproducer_of(adapter: str) -> Path:
-    """Where the reproducer of an adapter stands, below the folder of the report."""
-    return Path("reproducers", f"{re.sub(r'[^A-Za-z0-9]+', '_', adapter).strip('_')}.py")
+def reproducer_of(adapter: str, check: str = "") -> Path:
+    """Where the reproducer of an adapter stands, below the folder of the report; check: of which, if of one."""
+    return Path("reproducers", f"{re.sub(r'[^A-Za-z0-9]+', '_', f'{adapter} {check}').strip('_')}.py")
 
 
 def title(header: dict[str, Any]) -> str:

@@ -147,7 +147,8 @@ def diagnosis(result: Result) -> list[str]:
             f" {best['worst_fraction']:.2f} of its bound; {_claim_fails(told)})"
         )
     elif told.get("unexplained"):
-        lines[0] += f" ({_claim_fails(told)})"
+        tried = f"{told['tried']} explanations and {told['pairs']} pairs of them tried"
+        lines[0] += f" ({tried}; {_claim_fails(told)})"
     lines += [f"diagnosis, which these problems do not tell from it: {other['words']}" for other in found[1:]]
     lines += [f"diagnosis, also: {note}" for note in told.get("notes", []) if note != told["says"]]
     return lines + [f"diagnosis, measured: {fact}" for fact in told.get("facts", [])]

@@ -153,6 +153,8 @@ def files(dialect: Dialect) -> Iterator[tuple[File, Mapping[str, Sequence[int]]]
         for case, at in make(dialect, topic):
             cases.append(case)
             at_steps[case.id] = at
+        if not cases:
+            continue
         flags = {flag for case in cases for flag in case.flags}
         yield (
             File(
@@ -283,7 +285,9 @@ def zeros_from_the_start(d: Dialect, topic: str) -> Made:
 
 
 def thousand_steps(d: Dialect, topic: str) -> Made:
-    """1000 steps of gradients that a generator makes."""
+    """1000 steps of gradients that a generator makes; of Lookahead none, as what lasts is the optimizer's inside."""
+    if d.looks_ahead:
+        return
     theta = _wave((3,), 1.0), _wave((2,), 1.0)
     generator = Generator(seed=20141222, steps=1000, exponents=(0, -12))
     h = dict(BETAS) | ({"sma_threshold": 5.5} if "sma_threshold" in d.hyperparameters else {})

@@ -37,13 +37,17 @@ def sma(beta_2: Any, t: int, x: Namespace) -> Any:
 
 
 def rectification(beta_2: Any, t: int, x: Namespace) -> Any:
-    """r_t of rho_t and rho_inf (Liu et al., Algorithm 2); NaN where its square is negative, as between 2 and 4."""
-    return x.sqrt(_evaluated(lambda b, k: squared_rectification(_sma(b, k), sma_inf(b)), x, beta_2, t))
+    """r_t of rho_t and rho_inf (Liu et al., Algorithm 2); NaN where 2 or 4 lies between them."""
+    return x.sqrt(_evaluated(_square, x, beta_2, t))
 
 
 def squared_rectification(rho_t: Any, rho_inf: Any) -> Any:
     """r_t^2 = (rho_t - 4)(rho_t - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho_t) (Liu et al., Algorithm 2)."""
     return quotient(rho_t - 4, rho_inf - 4) * quotient(rho_t - 2, rho_inf - 2) * (rho_inf / rho_t)
+
+
+def _square(beta_2: Any, t: int) -> Any:
+    return squared_rectification(_sma(beta_2, t), sma_inf(beta_2))
 
 
 def _sma(beta_2: Any, t: int) -> Any:
@@ -56,17 +60,29 @@ def _sma(beta_2: Any, t: int) -> Any:
 
 def momentum(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
     """mu_t = beta_1 (1 - 0.96^(t psi) / 2) with psi = momentum_decay (Dozat, section 2; torch/optim/nadam.py)."""
-    return _evaluated(lambda *of: _schedule(*of).mu, x, beta_1, momentum_decay, t)
+    return _evaluated(_mu, x, beta_1, momentum_decay, t)
 
 
 def one_minus_momentum(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
     """1 - mu_t."""
-    return _evaluated(lambda *of: 1 - _schedule(*of).mu, x, beta_1, momentum_decay, t)
+    return _evaluated(_rest_of_mu, x, beta_1, momentum_decay, t)
 
 
 def one_minus_momentum_product(beta_1: Any, momentum_decay: Any, t: int, x: Namespace) -> Any:
     """1 - mu_1 mu_2 ... mu_t (torch/optim/nadam.py: mu_product)."""
-    return _evaluated(lambda *of: 1 - _schedule(*of).product, x, beta_1, momentum_decay, t)
+    return _evaluated(_rest_of_product, x, beta_1, momentum_decay, t)
+
+
+def _mu(beta_1: Any, momentum_decay: Any, t: int) -> Any:
+    return _schedule(beta_1, momentum_decay, t).mu
+
+
+def _rest_of_mu(beta_1: Any, momentum_decay: Any, t: int) -> Any:
+    return 1 - _schedule(beta_1, momentum_decay, t).mu
+
+
+def _rest_of_product(beta_1: Any, momentum_decay: Any, t: int) -> Any:
+    return 1 - _schedule(beta_1, momentum_decay, t).product
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,7 @@ def _schedules(beta_1: Any, momentum_decay: Any) -> tuple[Any, list[_Scheduled]]
 # Digits
 
 
+@lru_cache(maxsize=4096)  # one step asks several times: for each parameter, and for the bound
 def _evaluated(formula: Callable[..., Any], x: Namespace, *numbers: Any) -> Any:
     """`formula` of these numbers with many digits, rounded once to the arithmetic of `x`: each of them reads text."""
     with localcontext(_DIGITS):

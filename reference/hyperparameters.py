@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from reference.namespace import Namespace
@@ -59,18 +60,34 @@ class Hyperparameters:
 
     def given(self) -> frozenset[str]:
         """Names whose value is not the default, the two betas of the bias correction aside."""
+        return self._given
+
+    def to(self, x: Namespace) -> Hyperparameters:
+        """The same hyper-parameters as numbers of another arithmetic."""
+        arithmetic: Any = x  # a Protocol does not say that it can be hashed
+        if arithmetic not in self._converted:
+            numbers: dict[str, Any] = {
+                f.name: value
+                if value is None or isinstance(value, bool) or f.name == "sync_period"
+                else x.number(value)
+                for f in fields(self)
+                for value in [getattr(self, f.name)]
+            }
+            self._converted[arithmetic] = Hyperparameters(**numbers)
+        return self._converted[arithmetic]
+
+    # Kept, because every step asks for both.
+
+    @cached_property
+    def _given(self) -> frozenset[str]:
         return frozenset(
             f.name for f in fields(self) if not f.name.startswith("power") and getattr(self, f.name) != f.default
         )
 
-    def to(self, x: Namespace) -> Hyperparameters:
-        """The same hyper-parameters as numbers of another arithmetic."""
-        numbers: dict[str, Any] = {
-            f.name: value if value is None or isinstance(value, bool) or f.name == "sync_period" else x.number(value)
-            for f in fields(self)
-            for value in [getattr(self, f.name)]
-        }
-        return Hyperparameters(**numbers)
+    @cached_property
+    def _converted(self) -> dict[Any, Hyperparameters]:
+        """By arithmetic."""
+        return {}
 
 
 _NOT_NEGATIVE = (

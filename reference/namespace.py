@@ -18,7 +18,7 @@ class Namespace(Protocol):
     """Functions on scalars (log, expm1) and on scalars or arrays (the rest)."""
 
     def number(self, value: Any) -> Any:
-        """A scalar or an array in this arithmetic, exactly."""
+        """A scalar or an array in this arithmetic, exactly; decimal digits, as text, rounded."""
 
     def sqrt(self, value: Any) -> Any:
         """Square root; NaN for negative values."""
@@ -28,6 +28,9 @@ class Namespace(Protocol):
 
     def expm1(self, value: Any) -> Any:
         """exp(value) - 1 without cancellation."""
+
+    def __hash__(self) -> int:
+        """An arithmetic is one object, by which its results are remembered."""
 
 
 def quotient(numerator: Any, denominator: Any) -> Any:

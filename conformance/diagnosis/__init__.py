@@ -1,11 +1,12 @@
 """What a failing implementation computes instead, if that is known, and what was measured if it is not.
 
     trail       what was observed, beside what the claim makes of it
-    candidate   an explanation that can be tried; directions, moments, gradients, counts, scalars, kept, company,
+    candidate   an explanation that can be tried; forms, directions, moments, gradients, counts, scalars, kept, company,
                 planted: the explanations
     places      where the claim does not hold
     search      which explanations hold everywhere
-    facts, sentences, reproducer: what is said beside the name
+    pairs       two of them at once
+    facts, sentences, reproducer, law_script: what is said beside the name
 
 An explanation is true of *every* step of every problem that is looked at, or it is not named: each step is
 predicted from the state observed before it, and compared within the explanation's own rounding bound. It must

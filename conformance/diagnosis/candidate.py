@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import reference
 from conformance import oracle
+from conformance.diagnosis.forms import changed_direction, of
 from conformance.diagnosis.trail import Trail
 from reference.bound import RULES, Rule, bounded_step
 from reference.stages import Stage
@@ -39,14 +41,22 @@ def _as_they_are(h: reference.Hyperparameters) -> reference.Hyperparameters:
     return h
 
 
+Into = Stage | tuple[Stage, ...] | None
+"""What stands in the place of a stage: one, several, or nothing."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Variant:
     """A dialect with something changed: stages, hyper-parameters, step counts or gradients."""
 
     words: str
     dialect: reference.Dialect
-    rules: Mapping[Stage, Rule] = field(default_factory=lambda: RULES)
-    """Of the stages; one that stands in another's place has that one's."""
+    changes: Sequence[Mapping[Stage, Into]] = ()
+    """Of its stages, one change after the other."""
+    rules: Mapping[Stage, Rule] = field(default_factory=dict)
+    """Of new stages; one that comes into the place of another one has that one's, if it has none here."""
+    direction: Mapping[str, Any] = field(default_factory=dict)
+    """What is changed in the dialect's own direction: arguments of `forms.direction`."""
     h: Hyper = _as_they_are
     counts: Counts | None = None
     gradients: Gradients | None = None
@@ -61,26 +71,75 @@ class Variant:
         """Step k, the first being 0."""
         arithmetic = replace(trail.arithmetic, **self.arithmetic)
         h, rounding = self.h(oracle.received(trail.problem, arithmetic)), oracle.rounding(arithmetic)
-        d = replace(self.dialect, hyperparameters=_ALL)
+        d, rules = self._built
         before = trail.states[k]
         gradients = trail.gradients[k] if self.gradients is None else tuple(self.gradients(trail, k))
         if self.counts is not None:
             t = tuple(count - 1 for count in self.counts(trail, k))
             before, d = replace(before, t=t), replace(d, step_count="optimizer")
-        return bounded_step(d, h, rounding, before, reference.initial_bound(before), gradients, rules=self.rules)
+        return bounded_step(d, h, rounding, before, reference.initial_bound(before), gradients, rules=rules)
+
+    @cached_property
+    def _built(self) -> tuple[reference.Dialect, Mapping[Stage, Rule]]:
+        """The changed dialect, and the rules of its stages. ValueError for a change of a stage that is not there."""
+        stages, rules = self.dialect.stages, {**RULES, **self.rules}
+        for change in self.changes:
+            stages = _swapped(stages, change, rules)
+        if self.direction:
+            stage, rule = changed_direction(self.dialect, self.direction)
+            stages, rules[stage] = _swapped(stages, {of(self.dialect): stage}, rules), rule
+        return replace(self.dialect, stages=stages, hyperparameters=_ALL), rules
 
 
-def swapped(d: reference.Dialect, changes: Mapping[Stage, Stage | tuple[Stage, ...] | None]) -> dict[str, Any]:
-    """`dialect` and `rules` of a `Variant`: stages replaced, by one or several, or dropped.
-
-    A stage that comes into the place of another one has its rule, unless it has one in `RULES`.
-    """
-    stages: list[Stage] = []
-    rules = dict(RULES)
-    for stage in d.stages:
-        into = changes.get(stage, stage)
+def _swapped(stages: Sequence[Stage], change: Mapping[Stage, Into], rules: dict[Stage, Rule]) -> tuple[Stage, ...]:
+    lacking = [stage for stage in change if stage not in stages]
+    if lacking:
+        raise ValueError(f"change is of {lacking[0].__name__}; accepted: a stage that is there")
+    made: list[Stage] = []
+    for stage in stages:
+        into = change.get(stage, stage)
         new = () if into is None else into if isinstance(into, tuple) else (into,)
-        stages += new
+        made += new
         for one in new:
-            rules.setdefault(one, RULES[stage])
-    return {"dialect": replace(d, stages=tuple(stages)), "rules": rules}
+            rules.setdefault(one, rules[stage])
+    return tuple(made)
+
+
+def swapped(d: reference.Dialect, change: Mapping[Stage, Into]) -> dict[str, Any]:
+    """`dialect`, `changes` and `rules` of a `Variant`: stages replaced, by one or several, or dropped."""
+    return {"dialect": d, "changes": ({k: v for k, v in change.items() if k in d.stages},), "rules": {}}
+
+
+TWO = "two things at once: "
+"""Of the words of a pair."""
+
+
+def together(a: Variant, b: Variant) -> Variant | None:
+    """Both changes in one, or None where they are changes of the same thing."""
+    if a.dialect is not b.dialect or (a.counts and b.counts) or (a.gradients and b.gradients):
+        return None
+    if a.direction.keys() & b.direction.keys():
+        return None
+    if a.h is not _as_they_are and b.h is not _as_they_are and a.words.split()[0] == b.words.split()[0]:
+        return None  # one hyper-parameter, changed twice
+
+    def h(given: reference.Hyperparameters) -> reference.Hyperparameters:
+        return b.h(a.h(given))
+
+    untouched = a.h is _as_they_are and b.h is _as_they_are
+    both = replace(
+        a,
+        words=f"{TWO}{a.words}; and {b.words}",
+        changes=(*a.changes, *b.changes),
+        rules={**a.rules, **b.rules},
+        direction={**a.direction, **b.direction},
+        h=_as_they_are if untouched else h,
+        counts=a.counts or b.counts,
+        gradients=a.gradients or b.gradients,
+        arithmetic={**a.arithmetic, **b.arithmetic},
+    )
+    try:
+        _ = both._built
+    except ValueError:
+        return None
+    return both

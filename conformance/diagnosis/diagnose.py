@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.contract import Claim, Implementation, Problem
+from conformance.checks import CHECKS
 from conformance.diagnosis import counts
 from conformance.diagnosis.facts import facts
+from conformance.diagnosis.law_script import law_script
 from conformance.diagnosis.reproducer import reproducer
-from conformance.diagnosis.search import Match, Tick, deadline, search
+from conformance.diagnosis.search import Match, Searched, Tick, deadline, search
 from conformance.diagnosis.sentences import sentence
 from conformance.diagnosis.trail import Trail, trail_of
 from conformance.findings import Finding
@@ -18,9 +20,13 @@ from conformance.observe import ContractBreach, ImplementationFailed, run
 from conformance.subjects import Subject, subjects
 
 SECONDS = 10.0
-"""The search for an explanation may take."""
+"""Of computing that the search for an explanation may take."""
+SECONDS_OF_PAIRS = 20.0
+"""Of the same, that for a pair and the one before may take together."""
 FAILING, PASSING = 16, 16
 """Problems that are looked at, of each set."""
+MOST_SCRIPTS, MOST_TRIED = 5, 8
+"""Checks that get one, and problems that are tried for each."""
 UNKNOWN = "matches nothing known"
 _BY_VALUE = ("one-step", "free-running", "equal-shapes", "clip-gradient-zero", "golden", "direct")
 _NAMED_BY_VALUES = (*_BY_VALUE, "step-count")
@@ -54,9 +60,15 @@ class Diagnosis:
     """Looked at."""
     unexplained: int = 0
     """Of those, the ones that the claim does not explain."""
+    tried: int = 0
+    """Explanations."""
+    pairs: int = 0
+    """Pairs of explanations."""
     seconds: float = 0.0
     reproducer: str | None = None
     """A Python file that runs without the suite."""
+    scripts: dict[str, str] = field(default_factory=dict)
+    """The same of checks that compare no value with the oracle's, by the check."""
 
 
 def diagnose(
@@ -73,30 +85,54 @@ def diagnose(
     began = time.monotonic()
     trails = _trails(implementation, _chosen(seen, implementation.claim, implementation, seed), say)
     wrong = [trail for trail in trails if trail.wrong]
-    found, whole = search(trails, deadline(SECONDS, say)) if trails else ([], True)
+    searched = search(trails, deadline(SECONDS, say), deadline(SECONDS_OF_PAIRS, say)) if trails else Searched()
+    found = searched.matches
     notes = [sentence(f.check, f.finding.message) for f in failures if f.check not in _NAMED_BY_VALUES]
     reported = [trail for trail in trails if counts.misreported(trail)]
     if reported:
         notes.insert(0, counts.reported(trails))
     diagnosis = Diagnosis(
-        says=_says(found, bool(wrong), notes, whole),
+        says=_says(searched, bool(wrong), notes),
         matches=found,
         notes=notes,
         facts=[] if found else facts(trails),
         first=_first(failures),
         problems=len(trails),
         unexplained=len(wrong),
+        tried=searched.tried,
+        pairs=searched.pairs,
     )
     diagnosis.reproducer = reproducer(implementation, trails, f"{implementation.name}: {diagnosis.says}")
+    if diagnosis.reproducer is None:
+        alone = [f.check for f in failures if f.check not in _BY_VALUE]
+        scripts = ((check, _script(implementation, check, seen, diagnosis.says, say)) for check in alone[:MOST_SCRIPTS])
+        diagnosis.scripts = {check: text for check, text in scripts if text is not None}
     diagnosis.seconds = time.monotonic() - began
     return diagnosis
 
 
-def _says(found: Sequence[Match], values_wrong: bool, notes: Sequence[str], whole: bool) -> str:
-    if found:
-        return found[0].words
+def _script(
+    implementation: Implementation, check: str, seen: Sequence[tuple[str, int, Subject, bool]], says: str, say: Tick
+) -> str | None:
+    """Of the smallest problems on which a check of that set failed."""
+    judged = next((one for one in CHECKS if one.name == check), None)
+    if judged is None:
+        return None
+    say(f"a script for {check}")
+    failed = [subject for name, _, subject, failed in seen if failed and name == judged.problems]
+    problems = sorted((p for p in failed if isinstance(p, Problem)), key=_numbers)[:MOST_TRIED]
+    return law_script(implementation, check, problems, f"{implementation.name}: {says}")
+
+
+def _numbers(problem: Problem) -> int:
+    return len(problem.gradients) * sum(theta.size for theta in problem.parameters)
+
+
+def _says(searched: Searched, values_wrong: bool, notes: Sequence[str]) -> str:
+    if searched.matches:
+        return searched.matches[0].words
     if values_wrong:
-        return f"{UNKNOWN}{'' if whole else f' within {SECONDS:g} s'}"
+        return f"{UNKNOWN}{'' if searched.whole else ' within the time for it'}"
     return notes[0] if notes else UNKNOWN
 
 

@@ -2,158 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 import reference
-from conformance.diagnosis.candidate import Variant, swapped
+from conformance.diagnosis.candidate import Into, Variant, swapped
+from conformance.diagnosis.forms import (
+    Added,
+    Correct,
+    bias_1,
+    direction,
+    form_of,
+    m_alone,
+    nesterov,
+    of,
+    plain_direction,
+    rectified,
+    scheduled,
+    second_of,
+    varies,
+)
 from reference import stages as s
-from reference.bias_correction import one_minus_power, rectification, sma
-from reference.bound import RULES, Errors, Rule, branch_is_ambiguous, correction_errors
+from reference.bound import C, Errors, Rule, correction_errors
 from reference.hyperparameters import Hyperparameters
-from reference.namespace import FLOAT64, Namespace, quotient
+from reference.namespace import Namespace
 from reference.rounding import Rounding
 from reference.stages import Stage, Working
-
-Of = Callable[[Working, Hyperparameters], Any]
-Added = Callable[[Any, Any, Any], Any]
-"""Of epsilon, sqrt(1 - beta_2^t) and the root."""
-Bias = Callable[[Any, Any], tuple[Any, Any]]
-_FORMS: Mapping[Stage, bool] = {
-    s.epsilon_hat: False,
-    s.paper_epsilon: True,
-    s.rectified: True,
-    s.rectified_hat: False,
-}
-"""Directions that are varied here, and whether epsilon is the paper's."""
-
-
-def _m(p: Working, h: Hyperparameters) -> Any:
-    return p.m
-
-
-def _second(p: Working, h: Hyperparameters) -> Any:
-    return p.v if p.v_max is None else p.v_max
-
-
-def direction(
-    paper: bool,
-    *,
-    added: Added = lambda e, c, root: e,
-    inside: Added = lambda e, c, root: 0.0,
-    numerator: Of = _m,
-    second: Of = _second,
-    bias: Bias = lambda b_1, b_2: (b_1, b_2),
-    power: float = 0.5,
-    size: Of = lambda p, h: 1.0,
-) -> tuple[Stage, Rule]:
-    """A stage of the form of `paper_epsilon`, or `epsilon_hat`, with something changed; and its rounding rule.
-
-    added, inside: what stands beside the root, and below it. power: 1/2 for the root. size: factor of the rate.
-    """
-
-    def corrections(p: Working, h: Hyperparameters) -> tuple[Any, Any]:
-        return bias(*(one_minus_power(beta, p.t, FLOAT64) for beta in (h.power_beta_1, h.power_beta_2)))
-
-    def parts(p: Working, h: Hyperparameters) -> tuple[Any, Any]:
-        """The root, and what stands beside it."""
-        _, b_2 = corrections(p, h)
-        c, v = b_2**0.5, second(p, h)
-        v = v / b_2 if paper else v
-        root = FLOAT64.sqrt(v + inside(p.epsilon, c, v)) if power == 0.5 else v**power
-        return root, added(p.epsilon, c, root)
-
-    def stage(p: Working, h: Hyperparameters, x: Namespace) -> None:
-        b_1, b_2 = corrections(p, h)
-        root, beside = parts(p, h)
-        p.step_size = h.learning_rate * size(p, h) / b_1 * (1 if paper else b_2**0.5)
-        p.denominator = root + beside
-        p.direction = quotient(p.step_size * numerator(p, h), p.denominator)
-
-    usual = RULES[s.paper_epsilon if paper else s.epsilon_hat]
-
-    def rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-        held, root = e.v_max, second(after, h)
-        seen = replace(after, m=numerator(after, h), denominator=abs(after.denominator))
-        if after.v_max is None:
-            seen = replace(seen, v=root)
-        else:  # whichever of the two it is formed of
-            seen, e.v_max = replace(seen, v_max=root), np.maximum(e.v, held)
-        usual(before, seen, e, h, a)
-        e.v_max = held
-        # What stands beside or below the root here may depend on 1 - beta^t, and may cancel it, where the usual one
-        # does not.
-        relative = sum(correction_errors(before.t, h, a)) + 8 * a.u
-        terms = sum(map(abs, parts(after, h)))
-        e.direction = e.direction + abs(after.direction) * relative * terms / seen.denominator
-
-    return stage, rule
-
-
-def rectified(
-    inner: Stage, inner_rule: Rule, *, whole: Stage, numerator: Of = _m, factor: bool = True, otherwise: float = 1.0
-) -> tuple[Stage, Rule]:
-    """A rectified stage, `whole`, around another direction; otherwise: factor of the step that does not rectify."""
-
-    def stage(p: Working, h: Hyperparameters, x: Namespace) -> None:
-        p.rho_t = sma(h.power_beta_2, p.t, x)
-        p.rectified = bool(p.rho_t >= h.sma_threshold)
-        inner(p, h, x)
-        if p.rectified and factor:
-            r_t = rectification(h.power_beta_2, p.t, x)
-            p.step_size, p.direction = r_t * p.step_size, r_t * p.direction
-        elif not p.rectified:
-            if whole is s.rectified_hat:  # whose step without r_t has no sqrt(1 - beta_2^t)
-                p.step_size = h.learning_rate / one_minus_power(h.power_beta_1, p.t, x)
-            p.direction = otherwise * p.step_size * numerator(p, h)
-
-    def rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-        RULES[whole](before, after, e, h, a)
-        if after.rectified:
-            rest = e.direction
-            inner_rule(before, after, e, h, a)
-            e.direction = np.maximum(e.direction, rest)
-        if branch_is_ambiguous(after, h, a):
-            e.direction = np.full(after.theta.shape, np.inf)
-
-    return stage, rule
-
-
-def of(d: reference.Dialect) -> Stage:
-    """The dialect's own direction; ValueError where it is none of those that are varied here."""
-    found = [stage for stage in d.stages if stage in _FORMS]
-    if not found:
-        raise ValueError(f"dialect is {d.name!r}; accepted: one whose direction is varied here")
-    return found[0]
-
-
-def varies(d: reference.Dialect) -> bool:
-    """Whether the dialect's direction is varied here."""
-    return any(stage in _FORMS for stage in d.stages)
 
 
 def is_paper(d: reference.Dialect) -> bool:
     """Whether its epsilon is the paper's."""
-    return _FORMS[of(d)]
+    return form_of(d).paper
 
 
 def with_direction(
-    words: str, d: reference.Dialect, *, also: dict[Stage, Any] | None = None, **changed: Any
+    words: str, d: reference.Dialect, *, also: dict[Stage, Into] | None = None, **changed: Any
 ) -> Variant:
     """The dialect with a changed direction."""
-    stage, rule = direction(is_paper(d), **changed)
-    if of(d) in s.RECTIFYING:
-        stage, rule = rectified(stage, rule, whole=of(d), numerator=changed.get("numerator", _m))
-    made = swapped(d, {of(d): stage, **(also or {})})
-    made["rules"][stage] = rule
-    return Variant(words=words, **made)
+    return Variant(words=words, **swapped(d, also or {}), direction=changed)
 
 
 def candidates(d: reference.Dialect) -> Iterator[Variant]:
-    """All of them, the simplest first; none where the dialect's own is not varied here."""
+    """All of them, the simplest first; none where the dialect's own is of no form that is known."""
     if not varies(d):
         return
     yield from _epsilons(d)
@@ -161,6 +53,12 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
     yield from _numerators(d)
     yield from _denominators(d)
     yield from _sizes(d)
+    if form_of(d).root:
+        yield from _roots(d)
+    if s.nesterov in d.stages:
+        yield from _nesterovs(d)
+    if s.nesterov_schedule in d.stages:
+        yield from _schedules(d)
     if of(d) in s.RECTIFYING:
         yield from _rectifications(d)
 
@@ -187,6 +85,8 @@ def _epsilons(d: reference.Dialect) -> Iterator[Variant]:
     )
     yield with_direction("epsilon squared beside the root", d, added=lambda e, c, root: e * e)
     yield with_direction("the square root of epsilon beside the root", d, added=lambda e, c, root: e**0.5)
+    text = "epsilon is multiplied by the learning rate"
+    yield with_direction(text, d, added=none, outside=lambda p, h: h.learning_rate * p.epsilon)
     for times in (2, 0.5):
         yield with_direction(f"epsilon x {times}", d, added=lambda e, c, root, k=times: k * e)
     if is_paper(d):
@@ -216,7 +116,7 @@ def _corrections(d: reference.Dialect) -> Iterator[Variant]:
 
 
 def _numerators(d: reference.Dialect) -> Iterator[Variant]:
-    def nesterov(p: Working, h: Hyperparameters) -> Any:
+    def averaged_again(p: Working, h: Hyperparameters) -> Any:
         return h.beta_1 * p.m + (1 - h.beta_1) * p.g
 
     def corrected(p: Working, h: Hyperparameters) -> Any:
@@ -226,15 +126,18 @@ def _numerators(d: reference.Dialect) -> Iterator[Variant]:
     def unscaled(p: Working, h: Hyperparameters) -> Any:
         return p.g * (1 - h.power_beta_1**p.t)
 
-    yield with_direction("the sign of the step is turned: theta grows along m", d, numerator=lambda p, h: -p.m)
+    yield with_direction("the sign of the step is turned: theta grows along m", d, size=lambda p, h: -1.0)
     yield with_direction("no momentum: the step uses g instead of m", d, numerator=unscaled)
     yield with_direction(
         "no momentum: the step uses g, divided by 1 - beta_1^t, instead of m", d, numerator=lambda p, h: p.g
     )
-    yield with_direction(
-        "Nesterov momentum: the step uses beta_1 m + (1 - beta_1) g instead of m", d, numerator=nesterov
-    )
-    yield with_direction("Nesterov momentum as NAdam corrects it, instead of m", d, numerator=corrected)
+    if form_of(d).shares is m_alone:
+        yield with_direction(
+            "Nesterov momentum: the step uses beta_1 m + (1 - beta_1) g instead of m", d, numerator=averaged_again
+        )
+        yield with_direction("Nesterov momentum as NAdam corrects it, instead of m", d, numerator=corrected)
+    else:
+        yield with_direction("no Nesterov momentum: the step uses m alone, as Adam's", d, shares=m_alone)
     yield with_direction("the step uses abs(m)", d, numerator=lambda p, h: abs(p.m))
     for words, what in (("g", lambda p: p.g), ("m", lambda p: p.m)):
         stage, rule = _signed(what)
@@ -269,17 +172,18 @@ def _late(d: reference.Dialect) -> Iterator[Variant]:
 
 def _denominators(d: reference.Dialect) -> Iterator[Variant]:
     yield with_direction("amsgrad is ignored: its maximum is kept, and the step uses v", d, second=lambda p, h: p.v)
-    unkept: dict[Stage, Any] = {s.amsgrad_maximum: None}
-    text = "the maximum of AMSGrad is used and not stored"
-    yield with_direction(text, d, also=unkept, second=_larger)
-    text = "amsgrad is ignored: no maximum is formed, and the step uses v"
-    yield with_direction(text, d, also=unkept, second=lambda p, h: p.v)
+    if s.amsgrad_maximum in d.stages:
+        unkept: dict[Stage, Into] = {s.amsgrad_maximum: None}
+        text = "the maximum of AMSGrad is used and not stored"
+        yield with_direction(text, d, also=unkept, second=_larger)
+        text = "amsgrad is ignored: no maximum is formed, and the step uses v"
+        yield with_direction(text, d, also=unkept, second=lambda p, h: p.v)
     yield with_direction("no square root of v", d, power=1.0)
     yield with_direction("m is divided by abs(g) instead of the root of v", d, second=lambda p, h: p.g**2)
     yield with_direction("the step uses m^2 instead of v", d, second=lambda p, h: p.m**2)
     text = "v is centred by m^2: sqrt(v - m^2) (as RMSprop's centered)"
-    yield with_direction(text, d, second=lambda p, h: np.maximum(_second(p, h) - p.m**2, 0))
-    yield with_direction("v is averaged over each parameter", d, second=lambda p, h: _mean(_second(p, h)))
+    yield with_direction(text, d, second=lambda p, h: np.maximum(second_of(p, h) - p.m**2, 0))
+    yield with_direction("v is averaged over each parameter", d, second=lambda p, h: _mean(second_of(p, h)))
 
 
 def _larger(p: Working, h: Hyperparameters) -> Any:
@@ -301,13 +205,90 @@ def _sizes(d: reference.Dialect) -> Iterator[Variant]:
         yield with_direction(words, d, size=size)
 
 
+def _roots(d: reference.Dialect) -> Iterator[Variant]:
+    """Of epsilon_root."""
+
+    def root(p: Working, h: Hyperparameters) -> Any:
+        return h.epsilon_root
+
+    text = "epsilon_root is added outside the root, beside epsilon"
+    yield with_direction(text, d, rooted=False, outside=root)
+    yield with_direction("epsilon_root is not used at all", d, rooted=False)
+    text = "the root of epsilon_root is added beside epsilon, not epsilon_root below the root"
+    yield with_direction(text, d, rooted=False, outside=lambda p, h: h.epsilon_root**0.5)
+
+
+def _nesterovs(d: reference.Dialect) -> Iterator[Variant]:
+    """Of optax's momentum: which power corrects what."""
+    for words, of_m, of_g in (
+        ("m is corrected by 1 - beta_1^t instead of 1 - beta_1^(t+1)", 0, 0),
+        ("g is corrected by 1 - beta_1^(t+1) instead of 1 - beta_1^t", 1, 1),
+        ("m is corrected by 1 - beta_1^t and g by 1 - beta_1^(t+1), the other way round", 0, 1),
+    ):
+        yield with_direction(f"Nesterov momentum: {words}", d, shares=_shares(of_m, of_g))
+    text = "Nesterov momentum: g is not corrected for bias"
+    yield with_direction(text, d, shares=lambda p, h, c: (h.beta_1 / c(bias_1(p, h, 1)), 1 - h.beta_1))
+    text = "Nesterov momentum: the gradient's share is missing"
+    yield with_direction(text, d, shares=lambda p, h, c: (h.beta_1 / c(bias_1(p, h, 1)), 0.0))
+
+
+def _shares(of_m: int, of_g: int) -> Any:
+    return lambda p, h, c: (h.beta_1 / c(bias_1(p, h, of_m)), (1 - h.beta_1) / c(bias_1(p, h, of_g)))
+
+
+def _schedules(d: reference.Dialect) -> Iterator[Variant]:
+    """Of torch NAdam's momentum mu_t and of the product P_t of all so far."""
+
+    def shares(mu: int, product: int) -> Any:
+        """Of m with mu of so much later a step, and the product likewise."""
+
+        def two(p: Working, h: Hyperparameters, c: Correct) -> tuple[Any, Any]:
+            now = scheduled(h, p.t)
+            return scheduled(h, p.t + mu).mu / c(scheduled(h, p.t + product).rest), now.share / c(now.rest)
+
+        return two
+
+    text = "NAdam's momentum: m has mu_t instead of mu_(t+1)"
+    yield with_direction(text, d, shares=shares(0, 1))
+    text = "NAdam's momentum: m is corrected by mu_1 ... mu_t instead of mu_1 ... mu_(t+1)"
+    yield with_direction(text, d, shares=shares(1, 0))
+    text = "NAdam's momentum: m has mu_t and its product instead of mu_(t+1) and its product"
+    yield with_direction(text, d, shares=shares(0, 0))
+
+    def forgotten(p: Working, h: Hyperparameters, c: Correct) -> tuple[Any, Any]:
+        now, later = scheduled(h, p.t), scheduled(h, p.t + 1)
+        return later.mu / c(later.share), now.share / c(now.share)
+
+    yield with_direction("NAdam's momentum: the product of the momenta is not kept: P_t = mu_t", d, shares=forgotten)
+
+    def of_m_alone(p: Working, h: Hyperparameters, c: Correct) -> tuple[Any, Any]:
+        later = scheduled(h, p.t + 1)
+        return later.mu / c(later.rest), 0.0
+
+    yield with_direction("NAdam's momentum: the gradient's share is missing", d, shares=of_m_alone)
+    yield with_direction("NAdam's momentum has no schedule: mu_t = beta_1", d, shares=nesterov)
+
+
 def _rectifications(d: reference.Dialect) -> Iterator[Variant]:
-    whole = of(d)
-    usual = direction(is_paper(d))
+    plain = plain_direction(d)
+
+    def never(p: Working, h: Hyperparameters, x: Namespace) -> None:
+        p.direction = plain(p, h)
+
+    def never_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+        rate = h.learning_rate / bias_1(before, h)
+        relative = correction_errors(before.t, h, a)[0] + 2 * C * a.u
+        e.direction = rate * e.m + abs(after.direction) * relative + C * a.tiny
+
+    made = swapped(d, {of(d): never})
+    made["rules"][never] = never_rule
+    yield Variant(words="no step rectifies: theta moves by learning_rate m / (1 - beta_1^t)", **made)
+    usual = direction(form_of(d))
+    how: dict[str, Any] = {"whole": of(d), "plain": plain}
     for words, (stage, rule) in (
         ("no rectification: the plain step in every step", usual),
-        ("the factor r_t of the rectification is missing", rectified(*usual, whole=whole, factor=False)),
-        ("no step at all while it does not rectify", rectified(*usual, whole=whole, otherwise=0.0)),
+        ("the factor r_t of the rectification is missing", rectified(*usual, **how, factor=False)),
+        ("no step at all while it does not rectify", rectified(*usual, **how, otherwise=0.0)),
     ):
         made = swapped(d, {of(d): stage})
         made["rules"][stage] = rule

@@ -64,7 +64,8 @@ def _steps(wrong: Sequence[Trail]) -> str:
     if all(len(numbers) == 1 for numbers in steps) and len(set(first)) == 1 and any(len(t.claimed) > 1 for t in wrong):
         return f"in step {first[0]} alone"
     share = float(np.mean([len(n) / len(t.claimed) for n, t in zip(steps, wrong, strict=True)]))
-    return f"first in step {first[0]} to {first[-1]}, in {share:.0%} of the steps of a failing problem"
+    begins = f"first in step {first[0]}" if first[0] == first[-1] else f"first in step {first[0]} to {first[-1]}"
+    return f"{begins}, in {share:.0%} of the steps of a failing problem"
 
 
 def _places(trails: Sequence[Trail]) -> Iterator[str]:
@@ -73,8 +74,9 @@ def _places(trails: Sequence[Trail]) -> Iterator[str]:
 
 
 def _ratios(wrong: Sequence[Trail]) -> Iterator[str]:
-    """Obtained over expected movement, by step and by the gradient's size."""
+    """Obtained over expected movement, by step, by the gradient's size, and by the parameter's."""
     by_step: dict[int, list[float]] = {}
+    by_number: dict[int, list[float]] = {}
     by_size: dict[int, list[float]] = {}
     for trail in wrong:
         for k, step in enumerate(trail.claimed):
@@ -87,6 +89,7 @@ def _ratios(wrong: Sequence[Trail]) -> Iterator[str]:
                     size = np.floor(np.log10(np.abs(np.asarray(g, np.float64))))
                 told = step.wrong[i, "parameters"] & np.isfinite(ratio) & np.isfinite(size)
                 by_step.setdefault(k + 1, []).extend(ratio[told].tolist())
+                by_number.setdefault(before.size, []).extend(ratio[told].tolist())
                 for exponent, one in zip(size[told].tolist(), ratio[told].tolist(), strict=True):
                     by_size.setdefault(int(exponent), []).append(one)
     if not any(by_step.values()):
@@ -100,6 +103,10 @@ def _ratios(wrong: Sequence[Trail]) -> Iterator[str]:
         ends = (sizes[0], sizes[-1])
         text = ", ".join(f"{np.median(by_size[e]):.4g} where abs(g) is about 1e{e}" for e in ends)
         yield f"and by size: {text}"
+    numbers = sorted(n for n, values in by_number.items() if len(values) >= 5)
+    if len(numbers) > 1:
+        text = ", ".join(f"{np.median(by_number[n]):.4g} of {n}" for n in (numbers[0], numbers[-1]))
+        yield f"and by the parameter's number of elements: {text}"
 
 
 def _list(names: Sequence[str]) -> str:

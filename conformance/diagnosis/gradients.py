@@ -158,6 +158,9 @@ def _decoupled(d: reference.Dialect) -> Iterator[Variant]:
     bare = theta_is(lambda p, h: p.theta - h.weight_decay * p.theta if h.weight_decay else p.theta)
     text = "weight_decay is not multiplied by the learning rate, and decays the updated parameter"
     yield _with(text, d, {own: None, s.subtract: (s.subtract, bare)}, {bare: _theta_rule})
+    grows = theta_is(lambda p, h: p.theta + h.learning_rate * h.weight_decay * p.theta if h.weight_decay else p.theta)
+    text = "weight_decay has the wrong sign, and the updated parameter grows, not the one before"
+    yield _with(text, d, {own: None, s.subtract: (s.subtract, grows)}, {grows: _theta_rule})
     only = theta_is(lambda p, h: p.theta - h.learning_rate * h.weight_decay * p.theta if p.theta.ndim > 1 else p.theta)
     text = "weight_decay spares parameters of less than two axes"
     yield _with(text, d, {own: None, s.subtract: (only, s.subtract)}, {only: _theta_rule})

@@ -10,6 +10,7 @@ import numpy as np
 import reference
 from conformance.diagnosis import directions
 from conformance.diagnosis.candidate import Variant, swapped
+from conformance.diagnosis.forms import of, varies
 from reference import stages as s
 from reference.bias_correction import one_minus_power
 from reference.bound import RULES, C, Errors
@@ -114,6 +115,10 @@ def _second(d: reference.Dialect) -> Iterator[Variant]:
         ("beta_1 in the place of beta_2 in v", lambda p, h: h.beta_1 * p.v + (1 - h.beta_1) * p.g**2),
         ("v is formed of g, not of g^2", lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * p.g),
         ("v is formed of abs(g), not of g^2", lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * abs(p.g)),
+        (
+            "v is formed of g^2 + epsilon, not of g^2",
+            lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * (p.g**2 + h.epsilon),
+        ),
         ("v is formed of m^2, not of g^2", lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * p.m**2),
         ("v is formed of (g - m)^2 (as AdaBelief's)", lambda p, h: h.beta_2 * p.v + (1 - h.beta_2) * (p.g - p.m) ** 2),
         ("v is the maximum of beta_2 v and abs(g) (as Adamax's)", lambda p, h: np.maximum(h.beta_2 * p.v, abs(p.g))),
@@ -146,25 +151,15 @@ def _squared_factor(p: Working, h: Hyperparameters) -> Any:
 
 
 def _maximum(d: reference.Dialect) -> Iterator[Variant]:
-    if s.amsgrad_maximum not in d.stages:
+    if s.amsgrad_maximum not in d.stages or not varies(d):
         return
-
-    def corrected(p: Working, h: Hyperparameters) -> Any:
-        return np.maximum(p.v_max, p.v / one_minus_power(h.power_beta_2, p.t, FLOAT64))
-
-    def corrected_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-        if h.amsgrad:
-            b_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
-            e.v_max = np.maximum(e.v_max, e.v / b_2) + C * (a.u + before.t * a.u_powers) * after.v_max
 
     def back(p: Working, h: Hyperparameters) -> Any:
         b_2 = one_minus_power(h.power_beta_2, p.t, FLOAT64)
         return p.v if p.v_max is None else p.v_max * b_2
 
-    stage = v_max_is(corrected)
     text = "AMSGrad's maximum is of v / (1 - beta_2^t), not of v"
-    found = directions.with_direction(text, d, also={s.amsgrad_maximum: stage}, second=back)
-    yield _ruled(found, stage, corrected_rule)
+    yield directions.with_direction(text, d, also={s.amsgrad_maximum: s.corrected_maximum}, second=back)
 
     def rooted_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
         if h.amsgrad:
@@ -188,7 +183,7 @@ def _maximum(d: reference.Dialect) -> Iterator[Variant]:
         ("AMSGrad's maximum is of g^2, not of v", lambda p, h: np.maximum(p.v_max, p.g**2)),
     ):
         yield Variant(words=words, **swapped(d, {s.amsgrad_maximum: v_max_is(formula)}))
-    own = directions.of(d)
+    own = of(d)
     late = swapped(d, {s.amsgrad_maximum: None, own: (own, s.amsgrad_maximum)})
     yield Variant(words="the step uses AMSGrad's maximum of the step before", **late)
 

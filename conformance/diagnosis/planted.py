@@ -88,7 +88,8 @@ def _bound(trail: Trail, k: int, slots: list[Slot], before: reference.State) -> 
             # Where the claim moves nothing, the roundings of one step by themselves.
             alone = 4 * C * trail.rounding.u * (moved + np.abs(found[key]))
             bound = np.where(claimed == start[key], alone, np.fmax(wider, step.bound[key]))
-            wide[key] = np.where(np.isfinite(found[key]), bound, np.inf)
+            # What is infinite here may be rounded otherwise there; what is not a number here is none there.
+            wide[key] = np.where(np.isnan(found[key]), 0.0, np.where(np.isfinite(found[key]), bound, np.inf))
 
     def group(name: str) -> Any:
         return None if getattr(before, FIELDS[name]) is None else tuple(wide[i, name] for i in range(len(slots)))

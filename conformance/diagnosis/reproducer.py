@@ -77,7 +77,7 @@ _run = None
 
 def start(parameters):
     global _run
-    _run = {name}().start([p.copy() for p in parameters], {hyperparameters})
+    _run = {name}({arguments}).start([p.copy() for p in parameters], {hyperparameters})
 
 
 def step(gradients):
@@ -130,12 +130,12 @@ def _text(implementation: Implementation, trail: Trail, found: tuple[int, int, s
         description=describe(problem),
         source=source_of(implementation, problem.hyperparameters).strip(),
         dtype=problem.dtype,
-        parameters="\n".join(f"    {_array(theta)}," for theta in problem.parameters),
-        gradients="\n".join(f"    [{', '.join(map(_gradient, step))}]," for step in problem.gradients[:steps]),
+        parameters="\n".join(f"    {array_text(theta)}," for theta in problem.parameters),
+        gradients="\n".join(f"    [{', '.join(map(gradient_text, step))}]," for step in problem.gradients[:steps]),
         quantity=quantity,
         parameter=parameter,
-        expected=_array(value, "float64"),
-        bound=_array(bound, "float64"),
+        expected=array_text(value, "float64"),
+        bound=array_text(bound, "float64"),
     )
 
 
@@ -148,26 +148,34 @@ def source_of(implementation: Implementation, hyperparameters: Any) -> str:
     own = getattr(implementation, "reproduction", None)
     if own is not None:
         return str(own(hyperparameters))
+    return _ADAPTER.format(**imported(implementation), hyperparameters=hyperparameters)
+
+
+def imported(implementation: Implementation) -> dict[str, str]:
+    """How an adapter is made: `path`, what makes its file importable; `module`; `name`; `arguments`."""
     cls = type(implementation)
     file = Path(inspect.getfile(cls)).resolve()
     path = "" if cls.__module__.startswith("adapters.") else f"sys.path.append({str(file.parent)!r})\n"
     module = cls.__module__ if cls.__module__.startswith(("adapters.", "conformance.")) else file.stem
-    return _ADAPTER.format(path=path, module=module, name=cls.__qualname__, hyperparameters=hyperparameters)
+    arguments = str(getattr(implementation, "constructed_with", ""))
+    return {"path": path, "module": module, "name": cls.__qualname__, "arguments": arguments}
 
 
-def _gradient(g: Gradient) -> str:
+def gradient_text(g: Gradient) -> str:
+    """A gradient as Python."""
     if g is None:
         return "None"
-    return f"({g.indices.tolist()}, {_array(g.values)})" if isinstance(g, Rows) else _array(g)
+    return f"({g.indices.tolist()}, {array_text(g.values)})" if isinstance(g, Rows) else array_text(g)
 
 
-def _array(array: Array, dtype: str = "") -> str:
-    numbers = " ".join(_hex(float(x)) for x in np.asarray(array, np.float64).ravel())
+def array_text(array: Array, dtype: str = "") -> str:
+    """An array as Python."""
+    numbers = " ".join(hex_text(float(x)) for x in np.asarray(array, np.float64).ravel())
     more = f", {dtype!r}" if dtype else ""
     return f"array({array.shape}, {numbers!r}{more})"
 
 
-def _hex(x: float) -> str:
+def hex_text(x: float) -> str:
     """C99's notation without the zeros at its end."""
     text = x.hex()
     head, p, exponent = text.partition("p")

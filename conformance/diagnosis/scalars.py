@@ -11,7 +11,7 @@ import numpy as np
 
 import reference
 from conformance.diagnosis.candidate import Hyper, Variant
-from conformance.diagnosis.directions import varies, with_direction
+from conformance.diagnosis.directions import with_direction
 from conformance.diagnosis.trail import Trail
 from reference.hyperparameters import Hyperparameters
 
@@ -24,6 +24,8 @@ CONSTANTS: dict[str, tuple[float, ...]] = {
     "l2": (0.01, 1e-4),
     "weight_decay": (0.01, 1e-4),
     "sma_threshold": (4.0, 5.0, 6.0),
+    "momentum_decay": (0.004, 0.0),
+    "epsilon_root": (0.0, 1e-8),
     "slow_step_size": (0.5, 0.8),
 }
 """Defaults that are in use somewhere."""
@@ -42,8 +44,7 @@ def set_to(name: str, value: Callable[[H], float]) -> Hyper:
 
 def candidates(d: reference.Dialect) -> Iterator[Variant]:
     """All of them, the simplest first."""
-    have = [f.name for f in fields(H) if f.name in d.hyperparameters]
-    numbers = [name for name in have if name not in ("adaptive_epsilon", "amsgrad", "clip_gradient", "sync_period")]
+    numbers = _numbers(d)
     make = partial(Variant, dialect=d)
     yield make(words="beta_1 and beta_2 are exchanged", h=_exchanged)
     for name in numbers:
@@ -62,19 +63,30 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
     )
     yield make(words="the learning rate is squared", h=set_to("learning_rate", lambda h: h.learning_rate**2))
     yield make(words="the square root of the learning rate", h=set_to("learning_rate", lambda h: h.learning_rate**0.5))
-    if "sma_threshold" in have:
+    if d.rectifies:
         for more in (1, -1):
             words = f"rectifies from sma_threshold {'+' if more > 0 else '-'} 1 on"
             yield make(words=words, h=set_to("sma_threshold", _threshold(more)))
-    if "adaptive_epsilon" in have:
+    if "adaptive_epsilon" in d.hyperparameters:
         yield make(words="adaptive_epsilon does nothing", h=lambda h: replace(h, adaptive_epsilon=False))
         yield make(words="adaptive epsilon, whatever was asked", h=lambda h: replace(h, adaptive_epsilon=True))
-    for name in numbers:
+
+
+def roundings(d: reference.Dialect) -> Iterator[Variant]:
+    """Hyper-parameters that arrive with fewer digits."""
+    make = partial(Variant, dialect=d)
+    for name in _numbers(d):
         for rounds in ("float32", "bfloat16", "float16"):
             yield make(words=f"{name} is rounded to {rounds}", h=set_to(name, partial(_rounded, name=name, to=rounds)))
         for digits in (6, 10, 4, 8):
             words = f"{name} passes through a text of {digits} digits"
             yield make(words=words, h=set_to(name, _text(name, digits)))
+
+
+def _numbers(d: reference.Dialect) -> list[str]:
+    """Hyper-parameters that are numbers; of a rectified dialect its threshold too, where it is fixed."""
+    have = [f.name for f in fields(H) if f.name in d.hyperparameters or (f.name == "sma_threshold" and d.rectifies)]
+    return [name for name in have if name not in ("adaptive_epsilon", "amsgrad", "clip_gradient", "sync_period")]
 
 
 def _constant(value: float) -> Callable[[H], float]:
@@ -153,8 +165,7 @@ def fitted(d: reference.Dialect, trails: Sequence[Trail]) -> Iterator[Variant]:
     """Factors and constants that the observed steps show, as the shortest decimals that they allow."""
     for k in filter(None, _near(*_update_ratios(trails))):
         yield Variant(words=f"learning rate x {k:g}", dialect=d, h=set_to("learning_rate", _times("learning_rate", k)))
-        if varies(d):
-            yield with_direction(f"learning rate x {k:g}, in the step and not in the decay", d, size=_factor(k))
+        yield with_direction(f"learning rate x {k:g}, in the step and not in the decay", d, size=_factor(k))
     for name, quantity, of in (("beta_1", "m", lambda g: g), ("beta_2", "v", lambda g: g * g)):
         for value in _near(*_betas(trails, name, quantity, of)):
             if 0 <= value < 1:

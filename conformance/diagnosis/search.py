@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 import reference
-from conformance.diagnosis import ahead, company, counts, directions, gradients, kept, moments, planted, scalars
+from conformance.diagnosis import ahead, company, counts, directions, gradients, kept, moments, pairs, planted, scalars
 from conformance.diagnosis.candidate import Candidate, Prediction, Variant
 from conformance.diagnosis.places import Place, holding
 from conformance.diagnosis.trail import Trail, fraction, values
@@ -47,6 +47,20 @@ class OutOfTime(Exception):
     """The search has taken as long as it may."""
 
 
+@dataclass(kw_only=True)
+class Searched:
+    """What a search has come to."""
+
+    matches: list[Match] = field(default_factory=list)
+    """The explanations that hold on all trails, the simplest first."""
+    tried: int = 0
+    """Explanations, each place apart."""
+    pairs: int = 0
+    """Pairs of explanations that were tried besides."""
+    whole: bool = True
+    """Whether all of them were tried in time."""
+
+
 def known(d: reference.Dialect) -> Iterator[Candidate]:
     """All explanations of a dialect that need no fitting, the simplest first."""
     yield from directions.candidates(d)
@@ -61,42 +75,57 @@ def known(d: reference.Dialect) -> Iterator[Candidate]:
         if not other.computes_as(d) and (d.looks_ahead or not other.looks_ahead):
             yield Variant(words=f"{_COMPUTES}{other.name}", dialect=other)
     yield from scalars.candidates(d)
+    yield from scalars.roundings(d)
     yield from planted.candidates(d.name)
     yield from scalars.arithmetics(d)
 
 
-def search(trails: Sequence[Trail], tick: Tick = lambda _: None) -> tuple[list[Match], bool]:
-    """The explanations that hold on all trails, the simplest first, and whether all of them were tried in time.
+def paired(d: reference.Dialect) -> Iterator[Variant]:
+    """Those of them that pairs are made of: changes of the formula."""
+    yield from directions.candidates(d)
+    yield from moments.candidates(d)
+    yield from gradients.candidates(d)
+    yield from counts.candidates(d)
+    yield from scalars.candidates(d)
 
-    None where the claim explains all itself. Places are tried only where nothing holds everywhere: an explanation
-    there, and the claim elsewhere.
+
+def search(trails: Sequence[Trail], tick: Tick = lambda _: None, tick_pairs: Tick = lambda _: None) -> Searched:
+    """What holds on all trails; nothing where the claim explains all itself.
+
+    Places are tried only where nothing holds everywhere: an explanation there, and the claim elsewhere; and pairs only
+    where nothing holds in a place either. The ticks may end either search.
     """
     wrong = [trail for trail in trails if trail.wrong]
+    searched = Searched()
     if not wrong:
-        return [], True
+        return searched
     # The unexplained first, the shortest of them first: most candidates end there.
     ordered = sorted(wrong, key=_length) + sorted((t for t in trails if not t.wrong), key=_length)
     d = trails[0].dialect
-    every = [*scalars.fitted(d, wrong), *known(d)]
-    found: list[Match] = []
+    fits = [*scalars.fitted(d, wrong)]
+    every = [*fits, *known(d)]
+    hard = _hard(ordered)
     try:
         for place in itertools.chain([None], itertools.islice(holding(ordered), MOST_PLACES)):
-            for match in _matches(every, ordered, place, tick):
-                found.append(match)
-            if found:
+            for candidate in every:
+                tick(candidate.words)
+                searched.tried += 1
+                match = _tried(candidate, ordered, place, hard)
+                if match is not None:
+                    searched.matches.append(match)
+            if searched.matches:
                 break
+        else:
+            for pair in pairs.pairs([*fits, *paired(d)], hard, tick_pairs):
+                tick_pairs(pair.words)
+                searched.pairs += 1
+                match = _tried(pair, ordered, None, hard)
+                if match is not None:
+                    searched.matches.append(match)
     except OutOfTime:
-        return _distinct(found), False
-    return _distinct(found), True
-
-
-def _matches(every: Iterable[Candidate], trails: Sequence[Trail], place: Place | None, tick: Tick) -> Iterator[Match]:
-    hard = _hard(trails)
-    for candidate in every:
-        tick(candidate.words)
-        match = _tried(candidate, trails, place, hard)
-        if match is not None:
-            yield match
+        searched.whole = False
+    searched.matches = _distinct(searched.matches)
+    return searched
 
 
 def _distinct(found: Sequence[Match]) -> list[Match]:

@@ -12,7 +12,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "identity": "another code path ran than the one that is claimed",
         "informative": "the declared arithmetic is too coarse for any problem to tell something",
         "law-determinism": "the same problem gives other bits when it is run again: something is random, summed in any"
-        " order, or left behind by the optimizer before",
+        " order, left behind by the optimizer before, or shared with another one",
         "law-sign": "mirrored parameters and gradients do not give the mirrored trajectory: it rounds to one side,"
         " or treats signs differently",
         "law-scale": "gradients and epsilon scaled by a power of two do not give the scaled trajectory: something is"
@@ -57,6 +57,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-strided": "an array with gaps does not give what a plain one gives: strides are not followed",
         "law-channels-last": "a channels-last array does not give what a plain one gives",
         "law-expanded": "an expanded gradient does not give what a plain one gives: strides of 0 are not followed",
+        "law-mixed-dtypes": "parameters of two dtypes in one list do not move as those of each by themselves",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",

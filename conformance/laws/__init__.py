@@ -113,6 +113,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-save-load", problems=FEW, judge=saved.load_continues, applies=claims("save")),
     Check(name="law-load-into-other", problems=FEW, judge=saved.load_keeps_its_word, applies=claims("save")),
     Check(name="law-absent", problems=FEW, judge=company.absent, applies=lambda claim: "none" in claim.gradients),
+    Check(name="law-mixed-dtypes", problems=FEW, judge=company.mixed_dtypes, applies=claims("mixed dtypes")),
     Check(
         name="law-late-parameter",
         problems=FEW,

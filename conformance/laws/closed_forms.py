@@ -149,9 +149,10 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
     of = reference.dialect(implementation.claim.dialect).stages
     decays, rectified = bool({stages.decay_theta, stages.decay_direction} & {*of}), stages.rectified in of
     gradients = [np.zeros(theta.shape) for theta in problem.parameters]
+    counts = oracle.step_counts(implementation.claim.dialect, problem)
     slow = Slow(h, back=1)
     for s in bounds(implementation, problem, observed) if observed else ():
-        for i, t in enumerate(oracle.step_counts(implementation.claim.dialect, problem)[s.number - 1]):
+        for i, t in enumerate(counts[s.number - 1]):
             g = problem.gradients[s.number - 1][i]
             gradients[i] = np.maximum(gradients[i], np.abs(_dense(g, problem.parameters[i])))
             if g is None:
@@ -161,7 +162,8 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
                 largest = np.maximum(gradients[i], largest) if s.bound.branch else gradients[i]
             before = s.observed_before.theta[i]
             decay = h.learning_rate * h.weight_decay * np.abs(before) if decays and h.weight_decay else 0.0
-            limit = slow.update(i, t, h.learning_rate * largest * (1 + (20 + 3 * t) * U) + decay * (1 + 4 * U))
+            own = h.learning_rate * largest * (1 + (20 + 3 * t) * U) if np.all(np.isfinite(largest)) else np.inf
+            limit = slow.update(i, t, own + decay * (1 + 4 * U))
             if np.all(np.isinf(limit)):
                 continue
             # A weighted mean of what has been stored exceeds the gradients by what storing them has rounded, and slow

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
+from adapters.contract import Array, Gradient, Implementation, Precision, Problem, Rows, State
 from conformance import oracle
-from conformance.findings import Outcome
-from conformance.laws.procedures import of_length
+from conformance.describe import describe
+from conformance.findings import Finding, Outcome
+from conformance.laws.procedures import Steps, ask, copies, of_length, other, started
 from conformance.laws.related import Comparison, each, on_values, quantities, related, states
+from conformance.observe import ContractBreach, checked
 
 
 def determinism(implementation: Implementation, problem: Problem) -> Outcome:
-    """The same problem run again gives the same bits.
+    """The same problem run again gives the same bits, beside another optimizer that steps in turn.
 
     Nothing in any formula is random, and a new optimizer has no history: not the last one's state, and no
-    sum whose order the threads decide.
+    sum whose order the threads decide. What the other one was given and has seen, all of it other numbers, is its own.
     """
-    first = states(implementation, problem)
-    return Comparison(problem).same_runs(related(implementation, problem), first)
+    found, expected = Steps(implementation, problem), states(implementation, problem)
+    h = other(problem.hyperparameters, implementation.claim.hyperparameters - {"amsgrad"})
+    beside = replace(problem, hyperparameters=h)
+    run, neighbour = started(implementation, problem), started(implementation, beside)
+    for k, gradients in enumerate(problem.gradients[: len(expected)]):
+        found.take_of(beside, neighbour, k, (gradients,))
+        found.same_runs(found.take(run, k, (gradients,)), expected[k : k + 1], first=k)
+    return found.outcome
 
 
 def independence(implementation: Implementation, problem: Problem) -> Outcome:
@@ -60,7 +69,7 @@ def equal_parameters(implementation: Implementation, problem: Problem) -> Outcom
 def absent(implementation: Implementation, problem: Problem) -> Outcome:
     """A parameter without gradient in a step stays as it is, and the others move as if it had had one.
 
-    A step reads of a parameter its own gradient alone. So theta, m, v and v_max of a parameter with None are
+    A step reads of a parameter its own gradient alone. So theta, m, v, v_max and slow weights of one with None are
     bit-unchanged, t counts the step where it is the optimizer's, and every other parameter has the bits of a run
     without None. Where t is the parameter's own, the steps of None are none to it: it has the bits of a run by itself
     that leaves them out. The first and the last parameter lack every third gradient in turn, wherever another has one.
@@ -85,6 +94,33 @@ def absent(implementation: Implementation, problem: Problem) -> Outcome:
         if not oracle.one_count(implementation.claim.dialect):
             _as_without(found, implementation, lacking, i, run)
     return found.outcome
+
+
+def mixed_dtypes(implementation: Implementation, problem: Problem) -> Outcome:
+    """Parameters of float32 and of float64 in one list move as those of each format do by themselves. Bit for bit.
+
+    Every operation is of one parameter, its gradient and its state, so in its format. What groups a list by dtype, or
+    reads the dtype of the first alone, is seen here and nowhere else: a problem has one dtype.
+    """
+    alone = [_in_format(of_length(problem, 3), dtype) for dtype in ("float32", "float64")]
+    wanted = [related(implementation, part) for part in alone]
+    if not all(wanted):
+        return Outcome()
+    mixed = copies(_side_by_side(*(part.parameters for part in alone)))
+    run = ask(implementation, "start", mixed, replace(problem.hyperparameters))
+    found = [Comparison(part) for part in alone]
+    for k, step in enumerate(zip(*(part.gradients for part in alone), strict=True)):
+        state = ask(run, "step", deepcopy(_side_by_side(*step)))
+        for i, part in enumerate(alone):
+            try:
+                of_part = checked(_every_second(state, i), part, k)
+            except ContractBreach as breach:
+                message = f"float32 and float64 in one list: {breach}"
+                return Outcome([Finding(message=message, description=describe(part))])
+            found[i].same_runs([of_part], wanted[i][k : k + 1], first=k)
+    outcome = found[0].outcome
+    outcome.add(found[1].outcome)
+    return outcome
 
 
 def nonfinite(implementation: Implementation, problem: Problem) -> Outcome:
@@ -157,6 +193,29 @@ def _company(problem: Problem, i: int) -> Problem:
 def _other(g: Array) -> Array:
     """Finite, of the other sign, and not 0."""
     return np.asarray(-g / 3 - g.dtype.type(0.25))
+
+
+def _in_format(problem: Problem, dtype: Precision) -> Problem:
+    """The problem's numbers, those that float32 holds, in another format."""
+
+    def cast(x: Array) -> Array:
+        return np.asarray(np.clip(x, -1e15, 1e15).astype(np.float32).astype(dtype))
+
+    gradients = each(problem.gradients, lambda step: each(step, on_values(cast)))
+    return replace(problem, dtype=dtype, parameters=each(problem.parameters, cast), gradients=gradients)
+
+
+def _side_by_side(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(value for pair in zip(first, second, strict=True) for value in pair)
+
+
+def _every_second(state: Any, first: int) -> Any:
+    """The state of the parameters of one format; what is no state of lists is returned as it is."""
+    if not isinstance(state, State):
+        return state
+    lists = {name: value for name, value in vars(state).items() if isinstance(value, tuple | list)}
+    parts: dict[str, Any] = {name: value[first::2] for name, value in lists.items()}
+    return replace(state, **parts)
 
 
 def _at(group: tuple[Any, ...], i: int, value: Any) -> tuple[Any, ...]:

@@ -54,7 +54,7 @@ def large_count(implementation: Implementation, problem: Problem) -> Outcome:
 
 
 def far_state(problem: Problem, *, together: bool) -> State:
-    """A state that `FAR` steps may have left: m of the size of theta, and v of its square and above 0."""
+    """A state that `FAR` steps may have left: m and slow weights of the size of theta, v of its square and above 0."""
 
     def numbers(change: Callable[[Array], Array]) -> tuple[Array, ...]:
         return each(problem.parameters, lambda theta: rounded(change(theta.astype(np.float64)), problem.dtype))

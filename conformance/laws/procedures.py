@@ -21,9 +21,9 @@ LONGEST = 10
 OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None}
 """Hyper-parameters that one value switches off."""
 _OTHERS: dict[str, tuple[Any, Any]] = {
-    "learning_rate": (0.01, 0.1),
+    "learning_rate": (float(np.float32(0.01234567)), float(np.float32(0.1234567))),
     "beta_1": (0.8, 0.5),
-    "beta_2": (0.99, 0.9),
+    "beta_2": (float(np.float32(0.9876543)), float(np.float32(0.9123456))),
     "epsilon": (1e-3, 1e-2),
     "adaptive_epsilon": (True, False),
     "l2": (0.1, 1e-4),
@@ -36,7 +36,7 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
     "sync_period": (3, 2),
     "slow_step_size": (0.8, 0.1),
 }
-"""Out of those that problems are drawn from, as they arrive exactly everywhere."""
+"""As those that problems are drawn from; two of many digits, which a configuration must not round."""
 
 
 def claims(procedure: str) -> Any:
@@ -173,7 +173,7 @@ class Steps(Comparison):
     ) -> Outcome:
         """As `as_reference`, of a problem with as many gradients as there are states. start: as in `oracle.walk`."""
         dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(problem.dtype)
-        for s in oracle.walk(dialect, a, problem, observed, hyperparameters, start=start):
+        for s in oracle.walk(dialect, a, problem, observed, hyperparameters, start=start, both=True):
             for i in range(len(problem.parameters)):
                 for quantities in (s.from_observed(i), s.free_running(i)):
                     for name, obtained, expected, bound in quantities:

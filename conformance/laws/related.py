@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,12 @@ def related(implementation: Implementation, problem: Problem) -> tuple[State, ..
     return states(implementation, problem, again=True)
 
 
-def bounds(implementation: Implementation, problem: Problem, run: Sequence[State]) -> Iterator[oracle.Step]:
-    """The reference beside a run, with the bound of a free-running trajectory."""
+def bounds(
+    implementation: Implementation, problem: Problem, run: Sequence[State], *, both: bool = False
+) -> Iterator[oracle.Step]:
+    """The reference beside a run, with the bound of a free-running trajectory; both: as `oracle.walk` says."""
     arithmetic = implementation.arithmetic(problem.dtype)
-    return oracle.walk(implementation.claim.dialect, arithmetic, problem, run)
+    return oracle.walk(implementation.claim.dialect, arithmetic, problem, run, both=both)
 
 
 def not_held(implementation: Implementation, problem: Problem) -> Outcome | None:
@@ -58,7 +61,7 @@ def agree(implementation: Implementation, problem: Problem, run: Sequence[State]
     if refused is not None:
         return refused
     counts = oracle.step_counts(implementation.claim.dialect, problem)
-    for s in bounds(implementation, problem, run):
+    for s in bounds(implementation, problem, run, both=True):
         for i, t in enumerate(counts[s.number - 1]):
             found.equal(s.number, i, "t", np.asarray(run[s.number - 1].t[i]), t)
             for quantities_of in (s.from_observed, s.free_running):
@@ -105,6 +108,34 @@ def quantities(state: State, i: int) -> Iterator[tuple[str, Array]]:
             yield name, arrays[i]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """One comparison of a law."""
+
+    step: int
+    parameter: int
+    name: str
+    obtained: Array
+    expected: Any
+    bound: Array
+    wrong: Array
+    when: int
+
+
+_listening: list[tuple[list[Compared], Callable[[], int]]] = []
+
+
+@contextmanager
+def comparisons(when: Callable[[], int] = lambda: 0) -> Iterator[list[Compared]]:
+    """All comparisons that laws make meanwhile: what a diagnosis makes a reproducer of. when: asked at each."""
+    heard: list[Compared] = []
+    _listening.append((heard, when))
+    try:
+        yield heard
+    finally:
+        _listening.pop()
+
+
 class Comparison:
     """Collects what a law finds on one problem: `outcome`, with the first finding."""
 
@@ -120,8 +151,8 @@ class Comparison:
 
     def within(self, step: int, i: int, name: str, obtained: Array, expected: Any, bound: Any) -> None:
         """|obtained - expected| <= bound, which is infinite where either result is accepted."""
-        bound = np.broadcast_to(bound, obtained.shape)
-        ambiguous = np.isposinf(bound)
+        bound = np.broadcast_to(bound, obtained.shape) if np.shape(bound) != obtained.shape else np.asarray(bound)
+        ambiguous = bound == np.inf
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             error = np.abs(obtained.astype(np.float64) - expected)
             fraction = np.where((error > 0) & ~ambiguous, error / bound, 0.0)
@@ -140,6 +171,8 @@ class Comparison:
         return self.outcome
 
     def _judge(self, step: int, i: int, name: str, obtained: Array, expected: Any, bound: Array, wrong: Array) -> None:
+        for heard, when in _listening:
+            heard.append(Compared(step, i, name, obtained, expected, bound, wrong, when()))
         if self.outcome.findings or not np.any(wrong):
             return
         expected = np.broadcast_to(expected, obtained.shape)

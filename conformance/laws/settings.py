@@ -27,6 +27,11 @@ from conformance.laws.procedures import (
 )
 from conformance.laws.related import on_values, related, with_gradients
 
+_OF_A_PRODUCT = (
+    "nothing where the betas stay as they are: whoever carries beta^t as a product from step to step"
+    """ declares it, by --arithmetic '{"power_form": "product"}'"""
+)
+
 
 def configuration(implementation: Implementation, problem: Problem) -> Outcome:
     """An optimizer made from another's configuration alone has every one of its hyper-parameters.
@@ -56,13 +61,26 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
     beta: the trajectory is the reference's with the changed ones in the middle third and the first ones again in the
     last. The bound follows step by step, each with the hyper-parameters that hold in it. Arithmetic that carries
     beta^t as a product is given the same betas throughout. Where a constructor takes epsilon 0 for its default, which
-    an assignment need not, epsilon is not 0.
+    an assignment need not, epsilon is not 0. Where no decay is on, so again with each: it may keep another rate.
     """
     problem = of_length(after_default(implementation, problem), 6)
     h = problem.hyperparameters
-    new = other(h, changeable(implementation, problem))
     n = len(problem.gradients)
-    return _with_changes(implementation, problem, {0: h, n // 3: new, 2 * n // 3: h})
+    names = changeable(implementation, problem)
+    decays = [] if h.l2 or h.weight_decay else sorted(names & {"l2", "weight_decay"})
+
+    def beside(first: Hyperparameters, new: Hyperparameters) -> Outcome:
+        given = replace(problem, hyperparameters=first)
+        return _with_changes(implementation, given, {0: first, n // 3: new, 2 * n // 3: first})
+
+    outcome = Outcome()
+    for first in (h, *(replace(h, **{name: value(name, 0.0)}) for name in decays)):
+        new = other(first, names)
+        found, same_betas = beside(first, new), replace(new, beta_1=first.beta_1, beta_2=first.beta_2)
+        if found.findings and new != same_betas and not beside(first, same_betas).findings:
+            found.findings = [replace(found.findings[0], message=f"{found.findings[0].message}; {_OF_A_PRODUCT}")]
+        outcome.add(found)
+    return outcome
 
 
 def switched_on(implementation: Implementation, problem: Problem) -> Outcome:

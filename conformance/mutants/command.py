@@ -97,10 +97,11 @@ def _command(options: argparse.Namespace) -> int:
             out.print(escape(str(mutant)), soft_wrap=True)
         out.print(f"{sum(map(len, chosen.values()))} changes")
         return ExitCode.CAUGHT
-    if options.json:
-        if options.json.is_dir():
-            raise UsageError(f"--json is {str(options.json)!r}, a folder; accepted: a file")
-        options.json.parent.mkdir(parents=True, exist_ok=True)  # what cannot be made is refused before the work
+    for name, file in (("--json", options.json), ("--markdown", options.markdown)):
+        if file and file.is_dir():
+            raise UsageError(f"{name} is {str(file)!r}, a folder; accepted: a file")
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)  # what cannot be made is refused before the work
     began = time.monotonic()
     verdicts, outdated, missing = {}, [], []
     partly = Partly(options.json)
@@ -116,12 +117,16 @@ def _command(options: argparse.Namespace) -> int:
     survivors = [v for v in together if v.cls is Class.SURVIVED]
     for target, group in verdicts.items():
         out.print(report.table(_TITLES[target], group))
-    for table in (report.killers(verdicts), report.numbers(verdicts)):
+    totals = (report.numbers(verdicts), report.killers(verdicts))
+    for table in totals[::-1]:
         out.print(table)
     lines = (*map(escape, missing), *(f"[red]survived:[/] {escape(str(v.mutant))}" for v in survivors))
     for line in (*lines, *map(escape, outdated)):
         out.print(line, soft_wrap=True)
     out.print(f"{report.summary(together)}; {time.monotonic() - began:.0f} s")
+    if options.markdown:
+        options.markdown.write_text(report.markdown(totals))
+        out.print(f"wrote {options.markdown}")
     if options.json:
         partly.write(survived=len(survivors), outdated=outdated)
         out.print(escape(f"wrote {options.json}"))
@@ -242,7 +247,8 @@ def _parser(prog: str, targets: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", default="", metavar="REGEX", help="changes whose line in --list matches")
     parser.add_argument("--list", action="store_true", help="show the changes and try none")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result for programs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result for programs, also while it grows")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the numbers by class, and what kills")
     adapters = [name for aim in AIMS.values() for name in aim.adapters]
     parser.add_argument(
         "--adapter",

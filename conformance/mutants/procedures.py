@@ -269,6 +269,19 @@ class ChangedRateIgnored(TfKerasTwin):
         return replace(new, learning_rate=h.learning_rate)
 
 
+class DecayKeepsFirstRate(TfKerasTwin):
+    """Decoupled decay goes on with the learning rate of the construction.
+
+    AdamW under a schedule, with lr * weight_decay computed once. Exposed by a changed rate where there is decay.
+    """
+
+    name = "mutant-decay-keeps-first-rate"
+
+    def after_change(self, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+        share = h.learning_rate / new.learning_rate if new.learning_rate else 1.0
+        return replace(new, weight_decay=new.weight_decay * share)
+
+
 class DecayStaysOff(RectifiedTwin):
     """Whether there is weight decay is decided at construction.
 

@@ -40,6 +40,32 @@ class CountSticks(TorchTwin):
         return w.scalar(1) - beta ** w.scalar(min(w.t, 256))
 
 
+class DecayStops(TorchTwin):
+    """From step 51 on nothing decays.
+
+    A warm-up or a schedule of somebody's, left in. Exposed by a long run alone.
+    """
+
+    name = "mutant-decay-stops"
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        TorchTwin.update(self, slot, gradient, h if slot.t <= 50 else replace(h, l2=0.0, weight_decay=0.0))
+
+
+class FirstDtypeForAll(TorchTwin):
+    """First moments of all parameters are rounded to the dtype of the first one.
+
+    A list of tensors for one kernel that asks its first element what it is. Exposed by two dtypes in one list.
+    """
+
+    name = "mutant-first-dtype-for-all"
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        TorchTwin.count(self, slots, gradients)
+        for slot in slots:
+            slot.m = slot.m.astype(slots[0].m.dtype).astype(slot.m.dtype)
+
+
 class CountsPerParameter(KerasV2Twin):
     """t per parameter, where the dialect has one for the optimizer.
 

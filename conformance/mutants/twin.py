@@ -397,6 +397,7 @@ def twin_claim(
         "late groups": Procedure(how="TwinRun.add_group"),
         "saved groups": Procedure(how="pickle of the slots of all groups"),
         "state": Procedure(how="TwinRun.put"),
+        "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
     }
     return Claim(dialect=dialect, hyperparameters=hyperparameters, gradients=gradients, procedures=how)
 

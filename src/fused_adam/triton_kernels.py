@@ -52,7 +52,12 @@ def formula_bits(variant: Variant) -> int:
     return sum(int(bit.value) for bit, present in bits.items() if present)
 
 
-@triton.jit
+def _inlined(function):
+    """A function that kernels call. Triton's interpreter takes longer to enter another kernel than to run this one."""
+    return function if triton.knobs.runtime.interpret else triton.jit(function)
+
+
+@_inlined
 def _divided(update, second, epsilon):
     """update / (sqrt(second) + epsilon), rounded to nearest; in float32 Triton's plain operators are approximations."""
     if second.dtype == tl.float32:
@@ -60,14 +65,14 @@ def _divided(update, second, epsilon):
     return update / (tl.sqrt(second) + epsilon)
 
 
-@triton.jit
+@_inlined
 def _clipped(g, bound):
     """Comparisons let NaN through."""
     g = tl.where(g > bound, bound, g)
     return tl.where(g < -bound, -bound, g)
 
 
-@triton.jit
+@_inlined
 def _update(p, g, m, v, v_max, row, mask):
     """The element formula of docs/engine.md, at these pointers.
 

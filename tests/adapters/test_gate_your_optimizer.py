@@ -155,6 +155,13 @@ def test_the_workflow_to_copy_is_green_and_turns_red(
     file.write_text(example)
 
 
+def test_the_workflow_to_copy_needs_nothing_that_a_fork_is_not_given() -> None:
+    code = "\n".join(line.partition(" #")[0] for line in WORKFLOW.splitlines() if not line.startswith("#"))
+    assert "${{" not in code
+    assert "repository: OWNER/adam-conformance\n" in code
+    assert runs(WORKFLOW)[0].startswith('python -m pip install "pip>=25.1"')
+
+
 def test_the_workflow_of_this_repository_runs_the_commands_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     gate, everything, longer, full = runs(OWN)

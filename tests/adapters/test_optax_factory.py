@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optax
 import pytest
 import wrong_optax
-from judging import command
+from judging import ROOT, command
 from judging import judged as judged_by_option
 
 from adapters.contract import Hyperparameters
@@ -123,6 +128,15 @@ def test_the_command_exits_with_what_happened(words: tuple[str, ...], code: int,
     assert (ended.returncode, text in ended.stderr) == (code, True), ended.stderr
 
 
+def test_parameters_come_in_trees_of_more_than_one_kind() -> None:
+    """A dict of tuples where there are two: a list is not all that optax is given."""
+    arrays = [np.full(n, n, np.float32) for n in (2, 3)]
+    run = OptaxFactory("optax:adam").start(arrays, Hyperparameters())
+    assert [*run.parameters] == ["00000", "00001"]
+    assert [theta.shape for theta in run.step(arrays).parameters] == [(2,), (3,)]
+    assert judged("wrong_optax:lists_alone", only=("one-step",)).verdict is Verdict.DOES_NOT_CONFORM
+
+
 def test_arrays_of_the_caller_stay_the_callers() -> None:
     theta = np.ones(2, np.float32)
     run = OptaxFactory("optax:adam").start([theta], Hyperparameters())
@@ -149,3 +163,15 @@ def test_the_state_of_a_factory_that_is_given_has_no_hyperparameters() -> None:
 def test_a_state_of_more_than_moments_and_a_count_cannot_be_put() -> None:
     assert "state" in OptaxFactory("wrong_optax:plain").claim.procedures
     assert "state" not in OptaxFactory("wrong_optax:with_products").claim.procedures
+
+
+def test_the_reproducer_makes_the_factory_again(tmp_path: Path) -> None:
+    told = judged("wrong_optax:epsilon_hat", problems=4, only=("one-step",)).diagnosis
+    assert told is not None
+    (tmp_path / "again.py").write_text(told["reproducer"])
+    shutil.copy(wrong_optax.__file__, tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    made = [sys.executable, "again.py"]
+    done = subprocess.run(made, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert ": obtained " in done.stdout

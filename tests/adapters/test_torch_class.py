@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +13,14 @@ from judging import command
 from judging import judged as judged_by_option
 
 import fused_adam
-from adapters.contract import ContractError, Hyperparameters
+from adapters.contract import ContractError, Hyperparameters, Problem
 from adapters.torch_class import TorchClass
-from conformance import checks
+from conformance import checks, promote
 from conformance.given import Given
 from conformance.load import CannotTest, load
+from conformance.subjects import subjects
 from conformance.verdict import Verdict
+from golden import Case
 
 judged = partial(judged_by_option, "torch-optimizer")
 
@@ -36,6 +40,13 @@ judged = partial(judged_by_option, "torch-optimizer")
         ("wrong_torch:PassesOn", {}),
         ("wrong_torch:FewArguments", {}),
         ("wrong_torch:EpsilonHat", {"dialect": "tf-keras-adam"}),
+        ("torch.optim:RAdam", {}),
+        ("torch.optim:RAdam", {"dialect": "torch-radam", "kwargs": {"decoupled_weight_decay": True}}),
+        ("torch.optim:NAdam", {}),
+        ("torch.optim:NAdam", {"dialect": "torch-nadam", "kwargs": {"foreach": True}}),
+        ("fused_adam:RAdam", {"dialect": "torch-radam"}),
+        ("wrong_variants:PlainRAdam", {}),
+        ("wrong_variants:PlainNAdam", {}),
     ],
     ids=str,
 )
@@ -61,6 +72,8 @@ def test_the_report_says_what_was_tested_and_what_was_not() -> None:
     reason = "(the argument weight_decay is decoupled: W at the end of the class's name; --decay says otherwise)"
     assert f"l2 {reason}" in adamw.not_claimed
     assert "foreach (left at its default)" in adamw.not_claimed
+    own = "lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False"
+    assert f"its own defaults {own} (every problem gives them)" in adamw.not_claimed
     few = judged("wrong_torch:FewArguments", problems=1)
     assert {"amsgrad", "l2", "weight_decay"} <= set(few.not_claimed)
     assert few.identity is not None
@@ -91,6 +104,11 @@ def test_a_state_of_more_than_moments_and_a_count_cannot_be_put() -> None:
         ("wrong_torch:FewArguments", {}, ""),
         ("wrong_torch:CoupledDespiteItsNameW", {}, "weight_decay"),
         ("wrong_torch:CoupledDespiteItsNameW", {"decay": "l2"}, "l2"),
+        ("torch.optim:RAdam", {}, "l2 weight_decay"),
+        ("torch.optim:NAdam", {}, "l2 weight_decay momentum_decay"),
+        ("torch.optim:NAdam", {"kwargs": {"momentum_decay": 0.004}}, "l2 weight_decay"),
+        ("torch.optim:NAdam", {"dialect": "torch-adam"}, "l2 weight_decay"),
+        ("wrong_torch:FewArguments", {"dialect": "torch-nadam"}, ""),
         ("fused_adam:Adam", {"dialect": "mxnet2-adam"}, None),
     ],
     ids=str,
@@ -102,6 +120,27 @@ def test_what_the_signature_has_is_claimed(path: str, about: dict[str, Any], cla
         return
     adam = {"learning_rate", "beta_1", "beta_2", "epsilon"}
     assert TorchClass(path, **about).claim.hyperparameters == adam | set(claimed.split())
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [
+        ("torch.optim:Adam", "torch-adam"),
+        ("torch.optim:AdamW", "torch-adam"),
+        ("torch.optim:RAdam", "torch-radam"),
+        ("fused_adam:RAdam", "torch-radam"),
+        ("torch.optim:NAdam", "torch-nadam"),
+        ("wrong_variants:PlainNAdam", "torch-nadam"),
+    ],
+)
+def test_the_dialect_is_what_name_and_signature_promise(path: str, dialect: str) -> None:
+    assert TorchClass(path).claim.dialect == dialect
+
+
+def test_the_foreach_radam_divides_by_zero() -> None:
+    """The declared deviation of torch-radam-foreach, found without being told."""
+    result = judged("torch.optim:RAdam", kwargs={"foreach": True})
+    assert {check["check"] for check in result.checks if check["failing"]} == {"epsilon-zero"}
 
 
 # What does not
@@ -119,6 +158,15 @@ def test_another_class_behind_the_name_is_seen() -> None:
     (finding,) = identity["outcome"]["findings"]
     assert "operation 'step of wrong_torch:AnotherOne' did not run" in finding["message"]
     assert "step of torch.optim.adam:Adam" in finding["message"]
+
+
+@pytest.mark.parametrize(("name", "what"), [("LeavesGradModeOff", "grad mode"), ("SeedsEveryStep", "random generator")])
+def test_a_step_leaves_the_process_as_it_was(name: str, what: str) -> None:
+    adapter = TorchClass(f"wrong_torch:{name}")
+    (finding,) = checks.identity(adapter.identity()).findings
+    assert finding.message.startswith(f'operation "a change of torch\'s {what}" ran')
+    assert torch.is_grad_enabled()
+    assert not checks.identity(TorchClass("wrong_torch:Plain").identity()).findings
 
 
 def test_a_step_that_raises_is_a_crash() -> None:
@@ -155,9 +203,19 @@ def test_the_declared_arithmetic_is_what_the_bound_follows_from() -> None:
         ("wrong_torch:Adam", {}, "torch-optimizer is 'wrong_torch:Adam'; accepted: one of wrong_torch's: AnotherOne,"),
         ("wrong_torch:factory", {}, "accepted: a class; factory is a function"),
         ("torch.nn:Linear", {}, "accepted: a subclass of torch.optim.optimizer.Optimizer"),
+        ("torch.optim:SparseAdam", {}, "a class that takes dense gradients; torch's SparseAdam is --adapter torch-spa"),
         ("torch.optim:SGD", {}, "accepted: a class whose constructor takes betas; it takes params, lr, momentum"),
         ("wrong_torch:OtherState", {}, "exp_avg, exp_avg_sq, step (it holds step, exp_avg_sq, mine)"),
-        ("torch.optim:Adam", {"dialect": "tfa-rectified-adam"}, "dialect is 'tfa-rectified-adam'; accepted: "),
+        (
+            "torch.optim:Adam",
+            {"dialect": "tfa-rectified-adam"},
+            "dialect is 'tfa-rectified-adam'; accepted: what a torch optimizer can speak: torch-adam, torch-radam",
+        ),
+        (
+            "torch.optim:NAdam",
+            {"kwargs": {"momentum_decay": 1.0}},
+            "no momentum_decay, which the suite varies, or",
+        ),
         ("torch.optim:Adam", {"kwargs": {"lr": 1}}, "kwargs is {'lr': 1}; accepted: no lr, which the suite varies"),
         ("torch.optim:Adam", {"kwargs": {"amsgrad": True}}, "accepted: no amsgrad, which the suite varies, or False"),
         ("torch.optim:Adam", {"kwargs": {"fuzed": True}}, "accepted: arguments of torch.optim:Adam: foreach, maximize"),
@@ -184,9 +242,27 @@ def test_the_command_exits_with_what_the_gravest_says() -> None:
     wrong = command("--torch-optimizer", "wrong_torch:EpsilonHat", "--problems", "5")
     assert wrong.returncode == 1
     assert "again: python -m conformance run --torch-optimizer wrong_torch:EpsilonHat --check" in wrong.stderr
-    missing = command("--torch-optimizer", "nowhere:Adam", "--problems", "3")
-    assert missing.returncode == 2
-    assert "torch-optimizer is 'nowhere:Adam'" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("nowhere:Adam",), "torch-optimizer is 'nowhere:Adam'; accepted: one whose module imports here"),
+        (("torch.nn:Linear",), "torch-optimizer is 'torch.nn:Linear'; accepted: a subclass of torch.optim"),
+        (("torch.optim:RAdam", "--kwargs", '{"amsgrad": true}'), "kwargs is {'amsgrad': True}; accepted: "),
+        (
+            ("torch.optim:RAdam", "--kwargs", '{"nesterov": true}'),
+            "kwargs is {'nesterov': True}; accepted: arg",
+        ),
+        (("torch.optim:RAdam", "--dialect", "torch-ladam"), "invalid choice: 'torch-ladam' (choose from"),
+        (("torch.optim:RAdam", "--dialect", "optax-radam"), "dialect is 'optax-radam'; accepted: what a torch"),
+    ],
+    ids=str,
+)
+def test_the_command_refuses_what_it_cannot_test(words: tuple[str, ...], why: str) -> None:
+    done = command("--torch-optimizer", *words, "--problems", "3")
+    assert done.returncode == 2
+    assert why in " ".join(done.stderr.split())
 
 
 def test_the_printed_command_repeats_all_that_was_given() -> None:
@@ -194,6 +270,22 @@ def test_the_printed_command_repeats_all_that_was_given() -> None:
     assert given.words() == """--torch-optimizer a:B --dialect torch-adam --kwargs '{"x": "y z"}' --decay l2"""
     assert given.name == "a:B(x='y z')"
     assert Given(**given.order()) == given
+
+
+def test_the_words_that_repeat_a_finding_promote_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Which case it is; that it is stored and replayed, tests/golden shows."""
+    about = {"dialect": "tf-keras-adam", "kwargs": {"amsgrad": False}, "arithmetic": {"powers": "float32"}}
+    given = Given(option="torch-optimizer", path="wrong_torch:EpsilonHat", **about)
+    kept: list[Case] = []
+    monkeypatch.setattr(promote, "add", lambda case, folder: (kept.append(case), folder)[1])
+    words = f"{given.words()} --check one-step --problem 3 --problems 40 --seed 0 --id x --folder {tmp_path}"
+    assert promote.main(shlex.split(words)) == 0
+    (case,) = kept
+    (problem,) = subjects(load(given.path, given), "general", 40, 0)[3:4]
+    assert isinstance(problem, Problem)
+    assert (case.id, case.steps) == ("tf-keras-adam/promoted/x", len(problem.gradients))
+    assert [theta.shape for theta in case.parameters] == [theta.shape for theta in problem.parameters]
+    assert case.description.startswith("met by one-step on wrong_torch:EpsilonHat")
 
 
 def test_arrays_of_the_caller_stay_the_callers() -> None:

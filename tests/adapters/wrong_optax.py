@@ -56,6 +56,21 @@ def plain(
     return _transformation(learning_rate, b1, b2, eps, weight_decay, _paper)
 
 
+def lists_alone(
+    learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+) -> optax.GradientTransformation:
+    """Of any tree but a list the first leaf alone is updated."""
+    whole = plain(learning_rate, b1, b2, eps)
+
+    def update(updates: Any, state: State, params: Any = None) -> tuple[Any, State]:
+        moved, new = whole.update(updates, state, params)
+        leaves, tree = jax.tree.flatten(moved)
+        first = [leaves[0], *map(jnp.zeros_like, leaves[1:])]
+        return moved if isinstance(moved, list) else jax.tree.unflatten(tree, first), new
+
+    return optax.GradientTransformation(whole.init, update)
+
+
 def epsilon_hat(
     learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:

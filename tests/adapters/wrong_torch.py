@@ -96,6 +96,21 @@ class DecayInProduct(Plain):
         return g * (1 + decay * p)
 
 
+class LeavesGradModeOff(Plain):
+    """Whatever the program does after the first step has no gradients."""
+
+    def step(self, closure: Any = None) -> None:
+        super().step(closure)
+        torch.set_grad_enabled(False)
+
+
+class SeedsEveryStep(Plain):
+    """Whatever the program draws after a step it draws again after the next."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        torch.manual_seed(0)
+
+
 class DecayAfterwards(Plain):
     """The decay is applied to the updated weight (transformers AdamW)."""
 

@@ -235,6 +235,14 @@ def test_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "none above its bound" in capsys.readouterr().out
 
 
+def test_a_failure_of_the_command_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(p: Working, h: Hyperparameters, x: Namespace) -> None:
+        raise ZeroDivisionError
+
+    name = plant(monkeypatch, s.l2, broken)
+    assert certify("--dialect", name, "--stage", "l2") == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

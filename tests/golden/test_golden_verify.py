@@ -29,14 +29,16 @@ Change = Callable[[dict[str, Any]], None]
 def test_the_files_of_this_project_are_right() -> None:
     report = verify()
     assert [c.message for c in report.complaints] == []
-    assert (report.files, report.cases) == (90, 163)
+    assert (report.files, report.cases) == (100, 188)
     assert 0 < report.worst_fraction < 0.5
 
 
 def test_every_dialect_has_every_topic() -> None:
     topics = {"first-steps", "large-epsilon", "sign-alternation", "spike", "zeros-from-the-start", "thousand-steps"}
     paths, strays = entries(CASES)
-    assert {(p.parent.name, p.stem) for p in paths} == {(d, topic) for d in DIALECTS for topic in topics}
+    wanted = {(d, topic) for d in DIALECTS for topic in topics}
+    wanted -= {(name, "thousand-steps") for name, d in DIALECTS.items() if d.looks_ahead}
+    assert {(p.parent.name, p.stem) for p in paths} == wanted
     assert strays == []
     for d in DIALECTS.values():
         amsgrad = [case.id for case in cases_of(d.name) if case.hyperparameters.amsgrad]

@@ -87,3 +87,33 @@ def test_what_cannot_be_promoted_is_refused(folder: Path, problem: int, name: st
     assert done.returncode == 2
     assert why in done.stderr
     assert not (folder / "keras-v2-adam" / "promoted.json").exists()
+
+
+ASKED = ("--problem", 0, "--id", "x")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (ASKED, "0 implementations are named; accepted: one"),
+        (("--adapter", MUTANT, "--torch-optimizer", "torch.optim:Adam", *ASKED), "2 implementations are named"),
+        (("--torch-optimizer", "torch.optim:Adam", *ASKED), "torch.optim:Adam needs what is not here: ModuleNotFound"),
+        (("--adapter", MUTANT, "--dialect", "torch-adam", *ASKED), "--dialect is given for no class or factory"),
+        (("--adapter", MUTANT, *ASKED, "--description", " "), "argument --description: ' '; accepted: some words"),
+        (("--adapter", MUTANT, *ASKED, "--folder", ""), "argument --folder: ''; accepted: a folder"),
+    ],
+    ids=["nobody", "two", "no torch here", "no class", "no words", "no folder"],
+)
+def test_a_wrong_command_line_is_refused(words: tuple[object, ...], why: str) -> None:
+    done = command("conformance.promote", *words)
+    assert done.returncode == 2
+    assert why in " ".join(done.stderr.split())
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    done = promote(file, 0, NAME)
+    assert done.returncode == 2
+    assert f"argument --folder: '{file}/report.md' cannot be written" in " ".join(done.stderr.split())
+    assert file.read_text() == "in the way"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -47,6 +48,11 @@ class Ended:
             for r in self.records
             if r["record"] == "check" and r["implementation"] == adapter and r["failing"]
         }
+
+
+def named(implementation: type) -> str:
+    """FILE.py:NAME."""
+    return f"{Path(inspect.getfile(implementation)).relative_to(ROOT)}:{implementation.__name__}"
 
 
 def conformance(

@@ -142,6 +142,18 @@ def test_what_belongs_to_a_class_is_refused_without_one(words: tuple[str, str]) 
     assert f"{words[0]} is given for no class or factory; accepted: together with --torch-optimizer" in ended.text
 
 
+def test_force_forces_nothing_by_itself() -> None:
+    ended = conformance("run", "--adapter", TWIN, "--force")
+    assert ended.code == 2
+    assert "--force is given; accepted: together with --write-deviations" in ended.text
+
+
+def test_a_counterpart_that_is_not_there_is_named_so() -> None:
+    ended = run(TWIN, options=("--problems", 1, "--check", "direct", "--counterpart", "nobody"))
+    assert ended.code == 2
+    assert "counterpart is 'nobody'; accepted: keras-v2-fused" in ended.text
+
+
 # Nothing tested is no pass
 
 
@@ -232,7 +244,8 @@ def test_output_survives_a_terminal_without_unicode(encoding: str) -> None:
 
 
 def test_an_adapter_that_is_named_twice_runs_once() -> None:
-    assert len([r for r in run(TWIN, TWIN).records if r["record"] == "implementation"]) == 1
+    ended = run(TWIN, f"./{TWIN}", options=("--problems", 1))
+    assert len([r for r in ended.records if r["record"] == "implementation"]) == 1
 
 
 # Again

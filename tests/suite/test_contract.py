@@ -70,6 +70,16 @@ def test_a_switch_that_is_no_bool_is_refused(name: str, value: object) -> None:
     assert repr(value) in refused(name, "True or False", Hyperparameters, **{name: value})
 
 
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, "6", math.nan], ids=repr)
+def test_a_sync_period_that_does_not_count_is_refused(value: object) -> None:
+    assert repr(value) in refused("sync_period", "None or a whole number >= 1", Hyperparameters, sync_period=value)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, *NOT_NUMBERS], ids=repr)
+def test_a_slow_step_size_that_is_no_share_is_refused(value: object) -> None:
+    assert repr(value) in refused("slow_step_size", "a number in [0, 1]", Hyperparameters, slow_step_size=value)
+
+
 @pytest.mark.parametrize("name", [name for name in NOT_NEGATIVE if name != "clip_gradient"] + ["beta_1", "beta_2"])
 def test_only_clip_gradient_may_be_none(name: str) -> None:
     accepted = "a number in [0, 1)" if name.startswith("beta") else "a finite number >= 0"

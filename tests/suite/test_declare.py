@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from suite_cli import TWIN, run
 
-from conformance.declare import toml
+from conformance import deviations
+from conformance.declare import entries, toml
 from conformance.deviations import Deviation, read
+from conformance.verdict import Result, Verdict
 
 MUTANT = "conformance/mutants/formula.py:EpsilonInsideRoot"
 SMOKE = ("--profile", "smoke")
@@ -79,6 +82,72 @@ def test_nothing_is_overwritten_unasked_and_nothing_has_run_then(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"], "no temporary file is left"
 
 
+# Nothing that was declared is lost
+
+MINE = Deviation(
+    id="mine",
+    implementation="mine.py:Mine",
+    distribution="numpy",
+    versions=">=1",
+    checks=("one-step", "golden"),
+    reason="as I found",
+    link="https://example.org",
+    effect="much",
+)
+
+
+def result(**failing: bool) -> Result:
+    """Of the implementation `mine.py:Mine`, with these checks."""
+    checks = [{"check": name.replace("_", "-"), "failing": int(fails)} for name, fails in failing.items()]
+    verdict = Verdict.DOES_NOT_CONFORM if any(failing.values()) else Verdict.CONFORMS
+    return Result(adapter="mine.py:Mine", verdict=verdict, checks=checks)
+
+
+@pytest.mark.parametrize(
+    ("judged", "whole", "left"),
+    [
+        ([], {}, ("one-step", "golden")),
+        ([result(contract=False)], {"all_checks": False}, ("one-step", "golden")),
+        ([result(one_step=False)], {"all_checks": False}, ("golden",)),
+        ([result(one_step=False, golden=False)], {"all_problems": False}, ("one-step", "golden")),
+        ([result(one_step=True, golden=False)], {}, ("one-step",)),
+        ([result(one_step=False, golden=False)], {}, ()),
+    ],
+    ids=["another's", "not asked for", "asked for and healed", "one problem", "partly healed", "healed"],
+)
+def test_what_is_declared_stays_with_its_reason_unless_it_has_healed(
+    judged: list[Result], whole: dict[str, bool], left: tuple[str, ...]
+) -> None:
+    for one in judged:
+        deviations.apply(one, [MINE], lambda _: "1.5", **whole)
+    found, refused = entries(judged, [MINE], {}, lambda _: "1.5", **whole)
+    assert (found, refused) == ([replace(MINE, checks=left)] if left else [], [])
+
+
+def test_another_version_s_entry_stays_and_does_not_excuse_this_one() -> None:
+    old = replace(MINE, versions="<1")
+    judged = result(one_step=False, golden=False)
+    assert deviations.apply(judged, [old], lambda _: "1.5") == []
+    assert entries([judged], [old], {}, lambda _: "1.5") == ([old], [])
+
+
+def test_a_file_that_declares_something_is_not_overwritten_by_a_run_without_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(toml([MINE]), encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
+    ended = run(TWIN, options=("--problems", 2, "--write-deviations", file, "--force"))
+    assert ended.code == 2
+    assert f"which declares something; accepted: another file, or with --deviations {file}" in ended.text
+    assert file.read_text(encoding="utf-8") == text
+    same = ("--deviations", file, "--write-deviations", file, "--force")
+    assert run(TWIN, options=("--problems", 2, *same)).code == 0
+    assert read(file) == (MINE,)
+    crashed = run("conformance/mutants/harness.py:Raises", options=("--problems", 2, *same))
+    assert crashed.code == 1
+    assert f"wrote no deviations to {file}: conformance/mutants/harness.py:Raises crashed" in crashed.text
+    assert file.read_text(encoding="utf-8") == toml([MINE]) == text
+
+
 def test_a_crash_cannot_be_declared(tmp_path: Path) -> None:
     file = tmp_path / "adapter.py"
     file.write_text(
@@ -88,9 +157,9 @@ def test_a_crash_cannot_be_declared(tmp_path: Path) -> None:
     out = tmp_path / "deviations.toml"
     ended = run(f"{file}:Adam", options=("--problems", 2, "--write-deviations", out))
     assert ended.code == 1
-    assert "cannot be declared: " in ended.text
+    assert f"wrote no deviations to {out}: " in ended.text
     assert "crashed, which is no deviation" in ended.text
-    assert read(out) == ()
+    assert not out.exists()
 
 
 def test_without_the_check_identity_nobody_ships_it(tmp_path: Path) -> None:

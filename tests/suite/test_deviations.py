@@ -101,7 +101,38 @@ def test_a_check_that_has_nothing_to_run_on_fails_the_run(tmp_path: Path) -> Non
     assert f"deviation zero-clip: {TWIN} has nothing to run clip-gradient-zero on: remove it" in ended.text
 
 
+@pytest.mark.parametrize("whole", [{"all_problems": False}, {"all_checks": False}], ids=str)
+def test_one_problem_or_one_check_is_excused_by_an_entry_that_names_more(whole: dict[str, bool]) -> None:
+    """equal-shapes has no problem of that number, or was not asked for."""
+    entry = Deviation(**{**ENTRY, "checks": ("one-step", "equal-shapes")})
+    result = Result(adapter=MUTANT, verdict=Verdict.DOES_NOT_CONFORM, checks=[{"check": "one-step", "failing": 1}])
+    assert deviations.apply(result, [entry], lambda _: "1.5", **whole) == []
+    assert (result.verdict, result.deviations) == (Verdict.DEVIATES, ["zero-clip"])
+    other = Result(adapter=MUTANT, verdict=Verdict.DOES_NOT_CONFORM, checks=[{"check": "golden", "failing": 1}])
+    deviations.apply(other, [entry], lambda _: "1.5", **whole)
+    assert other.verdict is Verdict.DOES_NOT_CONFORM
+
+
 # Not judged
+
+
+def test_one_file_serves_several_runs(tmp_path: Path) -> None:
+    others = ["my_package.optim:MyAdam(foreach=True)", "./elsewhere/mine.py:Mine", "torch-loop"]
+    mine = [
+        {**ENTRY, "id": f"other-{n}", "implementation": name, "distribution": "torch", "checks": ["one-step"]}
+        for n, name in enumerate(others)
+    ]
+    ended = judged(tmp_path, ENTRY, *mine)
+    assert (ended.code, ended.implementation(MUTANT)["verdict"]) == (0, "deviates as declared")
+    for n, name in enumerate(others):
+        assert f"not in this run: {name}, of which {tmp_path / 'deviations.toml'} has other-{n}" in ended.text
+
+
+def test_our_own_file_names_none_but_ours(tmp_path: Path) -> None:
+    entry = Deviation(**{**ENTRY, "checks": ("contract",), "implementation": "mine.py:Mine"})
+    deviations.check_implementations(tmp_path, [entry], tuple(ADAPTERS), lambda _: None)
+    with pytest.raises(deviations.DeviationsError, match=r"implementation is 'mine.py:Mine'; accepted: "):
+        deviations.check_implementations(deviations.DEFAULT_FILE, [entry], tuple(ADAPTERS), lambda _: None)
 
 
 def test_another_version_is_not_judged(tmp_path: Path) -> None:

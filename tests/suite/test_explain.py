@@ -72,6 +72,12 @@ def test_duplicates_are_where_keras_3_differs_from_tf_keras() -> None:
     assert seen(*two) == {"two rows of six in a step, one of them twice, s = 1"}
 
 
+def test_lookahead_shows_in_the_first_step_that_synchronises() -> None:
+    found = explain.explain(DIALECTS["keras-v2-adam"], DIALECTS["tfa-lookahead-keras-v2-adam"])
+    assert [(d.kind, d.b and d.b.stage) for d in found.differences] == [("only in B", "lookahead")]
+    assert {effect.step for effect in found.effects} == {explain.SYNC_PERIOD}
+
+
 def test_one_count_for_all_shows_where_a_gradient_is_missing() -> None:
     """A planted difference: everything but the count is the same."""
     assert seen(KERAS, replace(KERAS, step_count="parameter")) == {"no gradient in every third step, s = 1"}

@@ -14,6 +14,7 @@ from conformance import checks
 from conformance.direct import Pair
 from conformance.mutants.twin import Slot
 from conformance.mutants.twins import KerasV2Twin
+from conformance.mutants.twins_lookahead import LookaheadKerasV2Twin
 from conformance.observe import ContractBreach, ImplementationFailed, guarded, observe
 
 
@@ -111,14 +112,14 @@ def test_overwritten_initial_parameters_are_seen() -> None:
     assert observe(Keeps(), problem()).overwritten == ("parameters[1]",)
 
 
-@pytest.mark.parametrize("name", ["parameters", "m", "v", "v_max"])
+@pytest.mark.parametrize("name", ["parameters", "m", "v", "v_max", "slow"])
 def test_a_state_that_changes_later_is_seen(name: str) -> None:
-    class Live(KerasV2Twin):
+    class Live(LookaheadKerasV2Twin):
         def state(self, slots: Sequence[Slot], h: Hyperparameters) -> State:
             live = tuple(getattr(slot, "theta" if name == "parameters" else name) for slot in slots)
-            return replace(KerasV2Twin.state(self, slots, h), **{name: live})
+            return replace(LookaheadKerasV2Twin.state(self, slots, h), **{name: live})
 
-    observation = observe(Live(), problem(amsgrad=True))
+    observation = observe(Live(), problem(amsgrad=True, sync_period=2))
     assert observation.overwritten == ()
     assert observation.changed_later
     assert all(text.split(": ")[1].startswith(name) for text in observation.changed_later)
@@ -151,6 +152,7 @@ def test_a_count_that_changes_later_is_seen_or_refused() -> None:
         (lambda s: replace(s, v=(s.v[0], s.v[1].ravel())), "v[1].shape is (4,); accepted: (2, 2)"),
         (lambda s: replace(s, m=(s.m[0].astype(float), s.m[1])), "m[0].dtype is 'float64'; accepted: float32"),
         (lambda s: replace(s, v_max=s.v), "v_max is 'given'; accepted: arrays with amsgrad, None without"),
+        (lambda s: replace(s, slow=s.v), "slow is 'given'; accepted: arrays with sync_period, None without"),
         (lambda s: replace(s, t=(1,)), "t is (1,); accepted: "),
         (lambda s: replace(s, t=1), "t is 1; accepted: "),
         (lambda s: replace(s, t=(1.0, 1)), "t[0] is 1.0; accepted: an int >= 0"),
@@ -177,6 +179,11 @@ def test_a_breach_is_a_finding_of_the_contract_check_and_of_no_other(check: chec
 def test_v_max_that_is_missing_is_a_breach() -> None:
     with pytest.raises(ContractBreach, match=r"v_max is None; accepted: arrays with amsgrad"):
         observe(Returning(lambda state: replace(state, v_max=None)), problem(amsgrad=True))
+
+
+def test_slow_weights_that_are_missing_are_a_breach() -> None:
+    with pytest.raises(ContractBreach, match=r"slow is None; accepted: arrays with sync_period"):
+        observe(Returning(lambda state: replace(state, slow=None)), problem(sync_period=2))
 
 
 # Failures

@@ -11,7 +11,7 @@ import pytest
 
 import reference
 from adapters.contract import Arithmetic, Gradient, Hyperparameters, Problem, State
-from conformance import checks, oracle
+from conformance import checks, oracle, problems
 from conformance.mutants import TWINS
 from conformance.mutants.twin import Slot, Work
 from conformance.mutants.twins import KerasV2Twin, RectifiedTwin, TorchTwin
@@ -138,6 +138,28 @@ def test_a_nan_is_never_within_its_bound() -> None:
         outcome = check(NotANumber(), alternating(2))
         assert outcome.worst_fraction == np.inf
         assert outcome.findings[0].quantity == "m"
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
+def test_the_two_comparisons_made_together_are_those_made_one_by_one(twin: type[Any]) -> None:
+    """Bit for bit. A stage that knew more of an array than elements, and rows along the first axis, would show."""
+    implementation = twin()
+    for given in problems.draw(problems.general(twin.claim), 12, 0):
+        arithmetic, states = implementation.arithmetic(given.dtype), observe(implementation, given).states
+        walks = (oracle.walk(twin.claim.dialect, arithmetic, given, states, both=both) for both in (True, False))
+        for together, alone in zip(*walks, strict=True):
+            for i in range(len(given.parameters)):
+                pairs = [(together.from_observed, alone.from_observed), (together.free_running, alone.free_running)]
+                for a, b in pairs:
+                    for (name, *found), (same, *wanted) in zip(a(i), b(i), strict=True):
+                        assert name == same
+                        assert [x.tobytes() for x in found] == [x.tobytes() for x in wanted]
+            assert together.one()[2] == alone.one()[2]
+
+
+def test_a_bound_that_is_not_a_number_accepts_nothing() -> None:
+    one, nan = np.ones(1), np.full(1, np.nan)
+    assert checks._fraction(one, 2 * one, nan) == np.inf
 
 
 # Ambiguity

@@ -8,7 +8,8 @@ import pytest
 from suite_cli import ROOT
 
 from conformance.mutants import published
-from conformance.mutants.twins import TWINS, RectifiedTwin, TorchTwin
+from conformance.mutants.twin import Twin
+from conformance.mutants.twins import Mxnet2LazyTwin, RectifiedTwin, TorchTwin
 
 
 def test_what_published_checks_let_pass_is_rejected_here_and_the_page_says_so() -> None:
@@ -22,8 +23,10 @@ def test_what_published_checks_let_pass_is_rejected_here_and_the_page_says_so() 
     assert page == published.markdown(found), "python -m conformance.mutants.published --markdown"
 
 
-def test_nothing_of_the_suite_rejects_what_is_right() -> None:
-    assert {twin.name: published.rejected_by(twin()) for twin in TWINS} == {twin.name: None for twin in TWINS}
+@pytest.mark.parametrize("twin", [TorchTwin, Mxnet2LazyTwin])
+def test_nothing_of_the_suite_rejects_what_is_right(twin: type[Twin]) -> None:
+    """All of them, on more problems: test_mutants.py."""
+    assert published.rejected_by(twin()) is None
 
 
 def test_a_mutant_that_nothing_rejects_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

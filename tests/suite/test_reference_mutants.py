@@ -224,9 +224,10 @@ FEW = ("--target", "reference", "--profile", "smoke", "--adapter", "torch-adam")
 
 def test_changes_are_rejected_by_checks_and_one_is_no_mistake(tmp_path: Path) -> None:
     wrong = (r"second_moment: .*\(1 \+ h.beta_2", r'torch-adam.*="optimizer')
-    only = "|".join((*wrong, r"paper_epsilon: p.step_size = h.learning_rate / bias_1 p.denom"))
-    code, said = command(*FEW, "--only", only, "--json", tmp_path / "found.json")
+    only = "|".join((*wrong, r"torch-adam: s.decay_theta, s.l2", r"torch-adam: \*_MOMENTS, s.epsilon"))
+    code, said = command(*FEW, "--only", only, "--json", tmp_path / "found.json", "--markdown", tmp_path / "found.md")
     assert code == 0, said
+    assert "| target | mutants | killed | equivalent |" in (tmp_path / "found.md").read_text()
     found = {(c["class"], c["killed"]) for c in changes_in(tmp_path / "found.json")}
     assert found == {("killed", "one-step"), ("killed", "step-count"), ("equivalent", "")}
 

@@ -47,6 +47,10 @@ class Float32(Float64):
         return math.sqrt(value) if value >= 0 else math.nan
 
 
+FLOAT32 = Float32()
+"""One for all runs, as `reference.FLOAT64` is: what is cached by it is seen by every one of them."""
+
+
 class InFloat32:
     """A dialect of whichever `reference` this process imports, in float32, behind the contract.
 
@@ -89,7 +93,7 @@ class Float32Run:
     """One optimizer over one list of parameters."""
 
     def __init__(self, of: InFloat32, parameters: Sequence[Array], h: Hyperparameters) -> None:
-        self.of, self.watch, self.x = of, of.watch, Float32()
+        self.of, self.watch, self.x = of, of.watch, FLOAT32
         self.h = self.of.runs.Hyperparameters(**{name: getattr(h, name) for name in HYPERPARAMETERS})
         self.shapes = [theta.shape for theta in parameters]
         with np.errstate(all="ignore"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from inspect import unwrap
 from types import CodeType, FunctionType
 
 import reference
@@ -89,10 +90,14 @@ SCALARS = Target(
         "sma",
         "rectification",
         "squared_rectification",
+        "_square",
         "_sma",
         "momentum",
         "one_minus_momentum",
         "one_minus_momentum_product",
+        "_mu",
+        "_rest_of_mu",
+        "_rest_of_product",
         "_schedule",
         "_next",
         "_schedules",
@@ -185,8 +190,8 @@ def _functions(dialect: str) -> frozenset[str]:
         if function.__name__ not in found:
             found[function.__name__] = function
             called = (function.__globals__.get(name) for name in _names(function.__code__))
-            uncached = (getattr(f, "__wrapped__", f) for f in called)
-            waiting += [f for f in uncached if isinstance(f, FunctionType)]
+            unwrapped = (unwrap(f) for f in called if callable(f))  # of a cache, what it keeps the results of
+            waiting += [f for f in unwrapped if isinstance(f, FunctionType)]
     return frozenset(found)
 
 

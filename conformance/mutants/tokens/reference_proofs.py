@@ -45,6 +45,7 @@ _V_MAX = "p.v_max = None if p.v_max is None else p.v_max[p.rows]"
 _MOVE = "p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direction[p.rows])"
 _BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)"
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
+_MEETS = "if h.sync_period is not None and p.t % h.sync_period == 0:"
 _INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _NO_SPARSE = "if p.rows is None: return"
@@ -69,6 +70,12 @@ PROOFS: tuple[Proof, ...] = (
         "gather_rows",
         [*_dropped(_V_MAX), *_all(_V_MAX, ("else p.v_max[", "else p.g["))],
     ),
+    _of(
+        "every problem of the dialects that look ahead has a sync_period",
+        _STAGES,
+        "lookahead",
+        _all(_MEETS, ("if h.sync_period", "if h.slow_step_size")),
+    ),
     _of("the last stage, and nothing reads it afterwards", _STAGES, "restore_rows", _dropped("p.whole = None")),
     _of(
         "both are of theta's shape", _STAGES, "named_rows_move", _all(_MOVE, ("like(p.direction", "like(p.denominator"))
@@ -90,7 +97,14 @@ PROOFS: tuple[Proof, ...] = (
         "at equality the branch is ambiguous, and either is accepted",
         _STAGES,
         "_rectify",
-        _all(_BRANCH, (">=", ">"), ("p.rho_t > h", "p.rho_t >= h")),
+        _all(_BRANCH, (">=", ">"), ("p.rho_t > h", "p.rho_t >= h"), ("if inclusive", "if not (inclusive)")),
+    ),
+    Proof(
+        "below the bound",
+        "at equality the branch is ambiguous, and either is accepted",
+        _STAGES,
+        "rectified_hat",
+        _all("_rectify(p, h, x, epsilon_hat, inclusive=False)", ("False", "True")),
     ),
     _of("as many zeros as numbers", _WALK, "initial_state", _all(_INITIAL, ("len(numbers)", "len(zeros)"))),
     _of(
@@ -112,8 +126,18 @@ PROOFS: tuple[Proof, ...] = (
         "_split",
         _all(_SPLIT, ("if rows.size", "if not (rows.size)")),
     ),
-    *_in_rows("the one writes g, the other theta", "tf-keras-adam", "s.scatter_rows", "s.decay_theta"),
+    *_in_rows("the one reads the shape of theta alone", "tf-keras-adam keras3-adam", "s.scatter_rows", "s.decay_theta"),
     *_in_rows("0 is clipped to 0", "mxnet2-adam", "s.clip", "s.scatter_rows"),
     *_in_rows("0 is rescaled to 0", "mxnet1-adam", "s.rescale", "s.scatter_rows"),
+    *(
+        Proof(
+            "below the bound",
+            "theta less both, one after the other or together: the same sum, rounded otherwise",
+            _DIALECTS,
+            f"_TABLE.{row}",
+            [("s.decay_direction,", "s.decay_theta,")],
+        )
+        for row in ("optax-adam", "optax-nadam")
+    ),
 )
 """Of the reference."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -59,6 +59,17 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     """Numbers per class."""
     counts = Counter(v.cls for v in verdicts)
     return f"{len(verdicts)} changes: " + ", ".join(f"{counts[c]} {c}" for c in Class if counts[c])
+
+
+def markdown(tables: Iterable[Table]) -> str:
+    """The same tables, for docs/mutants.md."""
+    lines: list[str] = []
+    for t in tables:
+        rows = zip(*(column.cells for column in t.columns), strict=True)
+        headings = [str(column.header) for column in t.columns]
+        shown = [headings, ["---"] * len(headings), *([str(cell) for cell in row] for row in rows)]
+        lines += [f"{t.title}:", "", *(f"| {' | '.join(row)} |" for row in shown), ""]
+    return "\n".join(lines)
 
 
 def records(target: str, verdicts: Sequence[Verdict]) -> Iterator[dict[str, Any]]:
