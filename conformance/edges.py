@@ -20,7 +20,7 @@ SMALL: Shapes = tuple((n,) for n in (*range(1, 34), 63, 64, 65, 255, 256, 257))
 LARGE: Shapes = tuple((n,) for n in (1023, 1024, 1025, 4097, 16383, 16384, 32769, 16385, 24575))
 SEVERAL_THREADS: Shapes = ((131071,), (131073,))
 ALONE: Shapes = ((2**20 + 1,),)
-MANY: Shapes = tuple(
+MANY: Shapes = tuple((n,) for n in range(1, 131))  # a kernel that takes a list takes up to 110 tensors (torch, apex)
     (n % 3 + 1,) for n in range(130)
 )  # a kernel that takes a list takes up to 110 tensors (torch, apex)
 # In the second dtype, whose vectors are half as long or twice.
