@@ -38,6 +38,8 @@ NOT_BY_GOLDEN = {
     directions.ThresholdIgnored: "no case has another threshold and a branch that it changes",
     state.SharedMoments: "equal shapes are a declared deviation of Keras, with a check of its own",
     state.CountNotReported: "t is the check step-count's",
+    state.DecayStops: "no case with decay has fifty steps; the check long-run is for that",
+    state.FirstDtypeForAll: "a case has one dtype",
     state.GradientsOverwritten: "computes rightly",
     state.InitialParametersOverwritten: "computes rightly",
     state.LiveViews: "computes rightly",
