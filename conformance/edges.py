@@ -52,6 +52,8 @@ def sizes(claim: Claim, number: int) -> list[Draft]:
     if "dense" not in claim.gradients:
         return [_draft(dtype, ROW_WIDTHS, adam, 2, rows="rows") for dtype in dtypes]
     found = [_draft(dtypes[0], SMALL, adam, 2), *(_draft(dtypes[0], LARGE[-2:], h, 2) for h in decaying)]
+    if "rows" in claim.gradients:  # and dense ones between them, which a drawn problem seldom has
+        found.append(_draft(dtypes[0], ROW_WIDTHS[:2], adam, 6, rows="rows", mixed=True))
     if number >= FEW:
         found += [_draft(dtype, FEWER, decaying[0], 2) for dtype in dtypes[1:]]
         found += [_draft(dtypes[0], shapes, adam, 2) for shapes in (LARGE[:-2], SEVERAL_THREADS)]
@@ -137,8 +139,8 @@ def large_count(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
-LONG = 300
-"""Steps: more than a byte can count, and than any warm-up of a few steps."""
+LONG = 200
+"""Steps: eight times those of the longest problem that is drawn."""
 
 
 def long_run(claim: Claim, number: int) -> list[Draft]:
@@ -171,9 +173,10 @@ def _one(claim: Claim, **wanted: Any) -> Hyperparameters:
 
 
 def _decaying(claim: Claim) -> tuple[Hyperparameters, ...]:
-    """With each decay that the claim takes, and AMSGrad."""
-    one_by_one = ({"l2": 0.1}, {"weight_decay": 0.1})
-    found = tuple(_one(claim, amsgrad=True, **decay) for decay in one_by_one if claim.hyperparameters.issuperset(decay))
+    """With each decay that the claim takes, or with both where it takes them together, and AMSGrad."""
+    both = {"l2": 0.1, "weight_decay": 0.1}
+    decays = (both,) if claim.both_decays else ({"l2": 0.1}, {"weight_decay": 0.1})
+    found = tuple(_one(claim, amsgrad=True, **decay) for decay in decays if claim.hyperparameters.issuperset(decay))
     return found or (_one(claim, amsgrad=True),)
 
 

@@ -15,7 +15,7 @@ from conformance.describe import describe
 from conformance.findings import Finding, Outcome
 from conformance.laws.procedures import Steps, ask, copies, of_length, other, started
 from conformance.laws.related import Comparison, each, on_values, quantities, related, states
-from conformance.observe import ContractBreach, checked
+from conformance.observe import ContractBreach, ImplementationFailed, checked
 
 
 def determinism(implementation: Implementation, problem: Problem) -> Outcome:
@@ -107,17 +107,16 @@ def mixed_dtypes(implementation: Implementation, problem: Problem) -> Outcome:
     if not all(wanted):
         return Outcome()
     mixed = copies(_side_by_side(*(part.parameters for part in alone)))
-    run = ask(implementation, "start", mixed, replace(problem.hyperparameters))
     found = [Comparison(part) for part in alone]
-    for k, step in enumerate(zip(*(part.gradients for part in alone), strict=True)):
-        state = ask(run, "step", deepcopy(_side_by_side(*step)))
-        for i, part in enumerate(alone):
-            try:
-                of_part = checked(_every_second(state, i), part, k)
-            except ContractBreach as breach:
-                message = f"float32 and float64 in one list: {breach}"
-                return Outcome([Finding(message=message, description=describe(part))])
-            found[i].same_runs([of_part], wanted[i][k : k + 1], first=k)
+    try:
+        run = ask(implementation, "start", mixed, replace(problem.hyperparameters))
+        for k, step in enumerate(zip(*(part.gradients for part in alone), strict=True)):
+            state = ask(run, "step", deepcopy(_side_by_side(*step)))
+            for i, part in enumerate(alone):
+                found[i].same_runs([checked(_every_second(state, i), part, k)], wanted[i][k : k + 1], first=k)
+    except (ContractBreach, ImplementationFailed) as failure:
+        message = f"float32 and float64 in one list: {failure}"
+        return Outcome([Finding(message=message, description=describe(alone[0]))])
     outcome = found[0].outcome
     outcome.add(found[1].outcome)
     return outcome

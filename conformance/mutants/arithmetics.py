@@ -276,8 +276,9 @@ class RectifiedInDouble(RectifiedTwin):
         length, longest = self.lengths(w)
         if not self.rectifies(w, length):
             return size
-        above = np.sqrt((length - 4.0) * (length - 2.0) * longest)
-        return size * (above / np.sqrt((longest - 4.0) * (longest - 2.0) * length))
+        # Where 2 or 4 lies between them r_t is no number, and no problem is; elsewhere both products have one sign.
+        above = np.sqrt(abs((length - 4.0) * (length - 2.0)) * longest)
+        return size * (above / np.sqrt(abs((longest - 4.0) * (longest - 2.0)) * length))
 
 
 class FlushesSubnormals(Mxnet2Twin):

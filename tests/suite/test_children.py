@@ -197,9 +197,9 @@ def test_names_that_read_as_markup_are_printed_as_they_are(tmp_path: Path) -> No
     options = (*OPTIONS, "--check", "identity", "--report", tmp_path)
     ended = run(adapter, options=options, variables={"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'suite'}"})
     assert ended.code == 0
-    for text in (ended.err, (tmp_path / "report.md").read_text(encoding="utf-8")):
-        for name in ("[/bold]", "1[/x]", "a[/]b/adam.py:Adam"):
-            assert name in text
+    assert "a[/]b/adam.py:Adam: conforms" in ended.err
+    report = (tmp_path / "report.md").read_text(encoding="utf-8")  # the terminal's table may break lines
+    assert "a[/]b/adam.py:Adam | num [/bold] py 1[/x]" in report
 
 
 # Cannot be had

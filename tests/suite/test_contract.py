@@ -235,6 +235,7 @@ def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_
         "procedure late groups",
         "procedure saved groups",
         "procedure state",
+        "procedure mixed dtypes",
         "l2 brought back by save",
         "l2 changed between steps",
     )

@@ -49,9 +49,7 @@ NAMED: dict[type[Twin], str] = {
     formula.SignSgd: "only the sign of g is used (sign-SGD)",
     formula.NoMomentum: "no momentum: the step uses g instead of m",
     formula.Nesterov: "Nesterov momentum: the step uses beta_1 m + (1 - beta_1) g instead of m",
-    formula.TailDecaysByItself: (
-        "m = beta_1 m m + (1 - beta_1) g, in the elements behind the last full vector of 8 only"
-    ),
+    rows.DuplicatesSquaredOneByOne: "it computes keras3-adam",
     formula.AmsgradIgnored: "amsgrad is ignored: its maximum is kept, and the step uses v",
     formula.RectifiesTooLate: "rectifies from sma_threshold + 1 on",
     formula.ClipsAfterDecay: (
@@ -95,7 +93,7 @@ AS_ITSELF: tuple[type[Twin], ...] = (
     directions.EmptyGradientNotCounted,
     directions.MaximumOfRawMoment,
     rows.DuplicatesSummedBeforeTheSquare,
-    rows.DuplicatesSquaredOneByOne,
+    formula.TailDecaysByItself,
     rows.LastDuplicateWins,
     rows.OnlyNeighboursSummed,
     rows.RowsTakenForSorted,
@@ -165,7 +163,8 @@ def test_a_mutant_is_named(mutant: type[Twin]) -> None:
 
 @pytest.mark.parametrize("mutant", AS_ITSELF, ids=name_of)
 def test_a_mutant_is_named_as_itself(mutant: type[Twin]) -> None:
-    says = told(mutant, ("long-run",) if mutant is state.DecayStops else NUMERIC)["says"]
+    seldom = {state.DecayStops: ("long-run",), rows.RowsStick: ("law-sizes",)}
+    says = told(mutant, seldom.get(mutant, NUMERIC))["says"]
     assert says == f"{(inspect.getdoc(mutant) or '').splitlines()[0].rstrip('.')} ({mutant.__name__})"
 
 
@@ -173,7 +172,7 @@ def test_a_mutant_is_named_as_itself(mutant: type[Twin]) -> None:
 def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin]) -> None:
     check = SENTENCED[mutant]
     found = told(mutant, (check,))
-    assert found["matches"] == []
+    assert all(mutant.__name__ in match["words"] for match in found["matches"])
     assert f"{check}: {SENTENCES[check]}" in found["notes"]
 
 
@@ -264,7 +263,7 @@ def test_where_nothing_is_known_the_facts_say_what_was_measured() -> None:
     assert found.says == "matches nothing known"
     assert any("parameters came out wrong; m, v and v_max right" in fact for fact in found.facts)
     assert any("where amsgrad is on" in fact for fact in found.facts)
-    assert any("update obtained / expected, median: 0.5 at t = 1" in fact for fact in found.facts)
+    assert any("update obtained / expected, median: 0.5 at t = " in fact for fact in found.facts)
 
 
 # Reports and the reproducer

@@ -66,6 +66,8 @@ NOT_BY_THIS = {
     formula.AdaptiveEpsilonDenseOnly: "rows",
     formula.ZeroClipIgnored: "clip_gradient = 0 has problems of its own",
     state.CountSticks: "256 steps",
+    state.DecayStops: "more steps",
+    state.FirstDtypeForAll: "two dtypes in one list",
     state.SharedMoments: "equal shapes have problems of their own",
     state.RowsShareMoments: "rows",
     state.GradientsOverwritten: "what it computes is right",

@@ -20,7 +20,6 @@ from conformance.mutants.twin import Twin
 
 SHOWN: dict[str, type[Twin]] = {
     "law-sign": unlawful.RoundsDown,
-    "law-independence": unlawful.ScaledTogether,
     "law-nonfinite": unlawful.NanBecomesZero,
     "law-permutation": unlawful.TailInDouble,
     "law-transposed": memory.GradientTakenForRowMajor,

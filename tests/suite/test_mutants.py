@@ -43,6 +43,7 @@ FOUND_ONLY_BY: dict[str, type[Twin]] = {
     "step-count": state.CountNotReported,
     "caller-arrays": state.LiveViews,
     "equal-shapes": state.RowsShareMoments,
+    "long-run": state.DecayStops,
     "clip-gradient-zero": formula.ZeroClipIgnored,
     "epsilon-zero": directions.RadamDividesAlways,
     "golden": state.CountSticks,
