@@ -366,6 +366,7 @@ def decay_arguments(h: Hyperparameters) -> dict[str, Any]:
 def _tensor(torch: Any, array: Array, device: Any, *, shared: bool = False) -> Any:
     """A tensor that lies as `array` does, of its own memory or, where torch can have it, of the array's."""
     backwards = any(stride < 0 for stride in array.strides)  # which torch has not
+    shared = shared and array.flags.writeable  # torch would write into what NumPy says nobody does
     own = np.array(array, order="C") if backwards else array if shared else copied(array)
     tensor = torch.from_numpy(own)
     if tensor.device == torch.device(device):

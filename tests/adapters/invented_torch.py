@@ -210,7 +210,7 @@ SAID: dict[type, str | None] = {
     RateOverRoot: "bias correction of m by sqrt(1 - beta_1^t)",
     MaximumOfCorrected: "AMSGrad's maximum is of v / (1 - beta_2^t), not of v",
     ClippedAtOne: "the gradient is clipped to [-1, 1]",
-    GainMissing: "1 - beta_1 is missing: m = beta_1 m + g",
+    GainMissing: None,  # an explanation says it; next to beta_1 = 1 its bound is too narrow for what was not scaled
     OneStateForAShape: "parameters of equal shape share their moments",
     DecayedInV: "l2 enters v and not m",
     EpsilonInAverage: "v is formed of g^2 + epsilon, not of g^2",

@@ -128,7 +128,7 @@ class UpdateClipped(Plain):
 
 
 NAMED: dict[type, str] = {
-    RateTooLarge: "learning rate x 1.25, in the step and not in the decay",
+    RateTooLarge: "learning rate x 1.25",
     BetaFixed: "beta_1 is 0.85 in the moments",
     Belief: "(g - m)^2",
     LastLeftOut: "no step is taken, while the moments go on, in the last of several parameters only",

@@ -198,7 +198,7 @@ class DecayWithoutRate(Plain):
 
 WRONG: dict[type, str] = {
     MinusEpsilon: "epsilon is subtracted: sqrt(v) - epsilon",
-    TailSquared: "m = beta_1 m m + (1 - beta_1) g, in the elements behind the last full vector of 8 only",
+    TailSquared: "m <- m m beta_1 in the elements behind the last full vector (TailDecaysByItself)",
     DecayInProduct: "l2 multiplies the gradient: g (1 + l2 theta) instead of g + l2 theta",
     DecayAfterwards: "decay after the step: the updated parameter decays, not the one before",
     NoBiasCorrection: "no bias correction",
