@@ -140,3 +140,5 @@ class TorchRadam(_Cuda, fused_adam_numpy.TorchRadam):
 
     name = "fused-adam-cuda-torch-radam"
     face = "RAdam"
+    probe = Hyperparameters(l2=0.1)  # torch's face takes one decay at a time
+    variant = "_l2_undivided"
