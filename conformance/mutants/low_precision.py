@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from adapters.contract import Gradient
 from conformance.mutants.twin import Scalar, Slot, Work
 from conformance.mutants.twins import TorchTwin
@@ -19,7 +21,8 @@ class CountInStorageFormat(TorchTwin):
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         for slot, gradient in zip(slots, gradients, strict=True):
-            slot.t = int(slot.theta.dtype.type(slot.t + (gradient is not None)))
+            dtype = slot.theta.dtype
+            slot.t = int(dtype.type(min(slot.t + (gradient is not None), int(np.finfo(dtype).max))))
 
 
 class CountReportedRightly(TorchTwin):

@@ -83,7 +83,7 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     unlawful.StepSkippedForInfinity: {"law-nonfinite"},
     unlawful.TailInDouble: {"law-permutation", "law-split"},
     unlawful.RoundsDown: {"law-sign"},
-    low_precision.CountInStorageFormat: {"law-many-steps"},
+    low_precision.CountInStorageFormat: {"law-many-steps", "law-large-count"},
     low_precision.CountReportedRightly: {"law-many-steps", "law-large-count"},
     low_precision.EpsilonInStorageFormat: {"law-epsilon-survives"},
     memory.FullVectorsNotStored: {"law-low-precision", "law-large-count"},
