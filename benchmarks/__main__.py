@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 # NumPy reads its number of threads when it is imported: modules that import it are imported below.
 from benchmarks import machine
 from benchmarks.workloads import CONDITIONS, CPU, GPU, Case, select
+from conformance.ending import EndedBySignal, ended_by_signals
 
 if TYPE_CHECKING:
     from benchmarks.measure import Plan
@@ -44,10 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options))
-    except KeyboardInterrupt:
-        _say("interrupted; nothing was written")
-        return 130
+        with ended_by_signals():
+            return int(options.command(options))
+    except EndedBySignal as ended:
+        _say(f"{ended}; nothing was written")
+        return ended.exit_code
     except BrokenPipeError:
         raise
     except Exception:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import reference
 from adapters.registry import ADAPTERS, of_environment
 from conformance import checks, declare, deviations, explain, matrix, provenance, run, table
 from conformance.deviations import DeviationsError
+from conformance.ending import EndedBySignal, ended_by_signals
 from conformance.findings import to_json
 from conformance.ndjson import lines, write
 from conformance.options import UsageError, classes, parser
@@ -28,16 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     commands = {"run": _run, "adapters": _adapters, "matrix": _matrix, "explain": _explain_dialects}
     options = parser(commands).parse_args(arguments)
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))  # an exit kills the children
     try:
-        return int(options.command(options))
+        with ended_by_signals():
+            return int(options.command(options))
     except (DeviationsError, UsageError, OSError) as error:
         table.console(stderr=True).print(f"[red]error:[/] {escape(str(error))}")
         return ExitCode.COULD_NOT_TEST
-    except KeyboardInterrupt:
-        table.console(stderr=True).print("interrupted; nothing was written")
-        return 130
+    except EndedBySignal as ended:
+        table.console(stderr=True).print(f"{ended}; nothing was written")
+        return ended.exit_code
     except Exception:
         table.console(stderr=True).print_exception()
         return ExitCode.SUITE_FAILED

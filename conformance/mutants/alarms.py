@@ -21,6 +21,7 @@ from rich.markup import escape
 
 from adapters.registry import ENVIRONMENTS, of_environment
 from conformance import provenance, run, table
+from conformance.ending import EndedBySignal, ended_by_signals
 from conformance.findings import to_json
 from conformance.mutants import ARITHMETICS, TWINS
 from conformance.options import positive, seed, writable_folder
@@ -112,8 +113,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         time_limit=120,
     )
     console = table.console(stderr=options.json)
-    with progress(console) as reporter:
-        done = run.run(plan, reporter)
+    try:
+        with ended_by_signals(), progress(console) as reporter:
+            done = run.run(plan, reporter)
+    except EndedBySignal as ended:
+        console.print(f"{ended}; nothing was written")
+        return ended.exit_code
     console.print(table.terminal(done.results, run.title(done.header)))
     for result in done.results:
         for text in table.explain(result):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance.checks import RUN_CHECKS
+from conformance.ending import EndedBySignal, ended_by_signals
 from conformance.load import CannotTest
 from conformance.mutants import planted
 from conformance.mutants.partly import Partly
@@ -70,18 +69,17 @@ def main(
     """Run the command; its exit code. targets: what is changed unless --target says otherwise."""
     options = _parser(prog, targets).parse_args(arguments)
     options.target = options.target or targets
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     errors = console(stderr=True)
     try:
-        return _command(options)
+        with ended_by_signals():
+            return _command(options)
     except (CannotTest, ImportError, Unsound, UsageError, OSError) as error:
         errors.print(f"[red]error:[/] {escape(str(error))}")
         return ExitCode.COULD_NOT_RUN
-    except KeyboardInterrupt:
-        errors.print(
-            "interrupted; " + (f"{options.json} holds what was found" if options.json else "nothing was written")
-        )
-        return 130
+    except EndedBySignal as ended:
+        kept = f"{options.json} holds what was found" if options.json else "nothing was written"
+        errors.print(f"{ended}; {escape(kept)}")
+        return ended.exit_code
     except Exception:
         errors.print_exception()
         return ExitCode.FAILED

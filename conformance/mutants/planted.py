@@ -53,20 +53,22 @@ def run(
         return every(_without_float64(implementation), shown[twin], telling[twin])
 
     listener.stage("twins, every check", len(twins))
-    for at, answer in pool.in_children(judge, twins, jobs=jobs, seconds=10 * seconds):
-        outcome = outcome_of(answer)
-        if outcome.killed == "informative":  # a share of both wide formats, which float32 alone may not reach
-            telling[twins[at]] = [name for name in wanted if name != "informative"]
-        elif outcome.killed:
-            raise Unsound(f"{twins[at].name} as it is fails: {outcome.killed}, {outcome.where}")
-        listener.step(len(chosen))
+    with pool.in_children(judge, twins, jobs=jobs, seconds=10 * seconds) as answers:
+        for at, answer in answers:
+            outcome = outcome_of(answer)
+            if outcome.killed == "informative":  # a share of both wide formats, which float32 alone may not reach
+                telling[twins[at]] = [name for name in wanted if name != "informative"]
+            elif outcome.killed:
+                raise Unsound(f"{twins[at].name} as it is fails: {outcome.killed}, {outcome.where}")
+            listener.step(len(chosen))
     outcomes = [Outcome() for _ in planted]
     listener.stage("classes", left := len(planted))
-    for at, answer in pool.in_children(judge, planted, jobs=jobs, seconds=10 * seconds):
-        outcomes[at] = outcome_of(answer)
-        listener.found(at, outcomes[at])
-        left -= bool(outcomes[at].killed)
-        listener.step(left)
+    with pool.in_children(judge, planted, jobs=jobs, seconds=10 * seconds) as answers:
+        for at, answer in answers:
+            outcomes[at] = outcome_of(answer)
+            listener.found(at, outcomes[at])
+            left -= bool(outcomes[at].killed)
+            listener.step(left)
     return outcomes
 
 

@@ -165,7 +165,8 @@ def test_a_module_that_its_package_imports_by_itself_is_replaced_too(tmp_path: P
         overlay.lay("reference.bias_correction", source.replace("(1 + beta_2)", "(3 + beta_2)"), tmp_path)
         return float(float32.implementation("torch-adam").runs.bound.sma_inf(0.5))
 
-    assert [answer for _, answer in pool.in_children(changed, [None], jobs=1, seconds=60)] == [7.0]
+    with pool.in_children(changed, [None], jobs=1, seconds=60) as answers:
+        assert [answer for _, answer in answers] == [7.0]
 
 
 def test_every_reason_belongs_to_a_change() -> None:
@@ -189,7 +190,8 @@ def _effect_of(dialect: str, module: str, old: str, new: str, folder: Path) -> s
         overlay.lay(module, source.replace(old, new), folder)
         return aim.effect((dialect,), 0)
 
-    ((_, answer),) = pool.in_children(changed, [None], jobs=1, seconds=120)
+    with pool.in_children(changed, [None], jobs=1, seconds=120) as answers:
+        ((_, answer),) = answers
     assert isinstance(answer, search.Effect), answer
     return answer
 

@@ -144,7 +144,8 @@ def accident(kind: str) -> Any:
 
 def test_a_child_may_answer_raise_die_leave_or_hang() -> None:
     kinds = ["hangs", "answers", "raises", "dies", "leaves", "answers"]
-    ended = dict(pool.in_children(accident, kinds, jobs=2, seconds=2))
+    with pool.in_children(accident, kinds, jobs=2, seconds=2) as answers:
+        ended = dict(answers)
     assert ended[1] == ended[5] == 42
     assert isinstance(ended[2], pool.Broken)
     assert "ArithmeticError: here" in ended[2].traceback

@@ -12,8 +12,8 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -45,8 +45,17 @@ class _Running:
 
 def in_children(
     function: Callable[[Task], Any], tasks: Sequence[Task], *, jobs: int, seconds: float
-) -> Iterator[tuple[int, Any]]:
-    """Number of each task and its answer, `Ended` or `Broken`, as they come. Answers must be picklable."""
+) -> AbstractContextManager[Iterator[tuple[int, Any]]]:
+    """Number of each task and its answer, `Ended` or `Broken`, as they come. Answers must be picklable.
+
+    No child outlives the context, whatever ends it.
+    """
+    return closing(_in_children(function, tasks, jobs, seconds))
+
+
+def _in_children(
+    function: Callable[[Task], Any], tasks: Sequence[Task], jobs: int, seconds: float
+) -> Generator[tuple[int, Any], None, None]:
     context = multiprocessing.get_context("fork")
     waiting = list(enumerate(tasks))[::-1]
     running: dict[Connection, _Running] = {}
@@ -60,18 +69,22 @@ def in_children(
                 process = context.Process(target=_child, args=(function, task, theirs), daemon=True)
                 with _undisturbed():
                     process.start()
-                theirs.close()
-                running[ours] = _Running(number, process, time.monotonic() + seconds)
+                    theirs.close()
+                    running[ours] = _Running(number, process, time.monotonic() + seconds)
             soonest = min(child.deadline for child in running.values())
             ready = wait(list(running), max(0.0, soonest - time.monotonic()))
             late = [c for c, child in running.items() if child.deadline <= time.monotonic() and c not in ready]
             for connection in [*ready, *late]:
                 assert isinstance(connection, Connection)
-                child = running.pop(connection)
-                yield child.number, _answer(connection, child.process, late=connection in late, seconds=seconds)
+                child = running[connection]
+                answer = _answer(connection, child.process, late=connection in late, seconds=seconds)
+                del running[connection]
+                yield child.number, answer
     finally:
         for child in running.values():
             child.process.kill()
+        for child in running.values():
+            child.process.join()
 
 
 def _answer(connection: Connection, process: BaseProcess, *, late: bool, seconds: float) -> Any:
@@ -96,7 +109,7 @@ _ENDING = {signal.SIGINT, signal.SIGTERM}
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Signals that end this process wait: what they raise inside a fork's own callbacks would be lost."""
+    """Signals that end this process wait until it knows its child, and in the child until they end that alone."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield
@@ -105,6 +118,8 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _child(function: Callable[[Task], Any], task: Task, connection: Connection) -> None:
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

@@ -96,10 +96,11 @@ def _control(plan: Plan, gate: Gate, listener: Listener) -> None:
     """Every implementation as it is, under every check on every problem."""
     names = list(gate.implementations)
     listener.stage("unchanged, every check", len(names))
-    for at, answer in pool.in_children(gate.unchanged, names, jobs=plan.jobs, seconds=CONTROL_SECONDS):
-        if (outcome := outcome_of(answer)).killed:
-            raise Unsound(f"{names[at]} as it is fails: {outcome.killed}, {outcome.where}")
-        listener.step(len(names))
+    with pool.in_children(gate.unchanged, names, jobs=plan.jobs, seconds=CONTROL_SECONDS) as answers:
+        for at, answer in answers:
+            if (outcome := outcome_of(answer)).killed:
+                raise Unsound(f"{names[at]} as it is fails: {outcome.killed}, {outcome.where}")
+            listener.step(len(names))
 
 
 def _search(
@@ -147,27 +148,29 @@ def _stage(
         return judge(mutant)
 
     # A child in which nothing was changed: from here on, whatever goes wrong in a child is its mutant's doing.
-    ((_, answer),) = pool.in_children(trial, [None], jobs=1, seconds=plan.seconds)
+    with pool.in_children(trial, [None], jobs=1, seconds=plan.seconds) as answers:
+        ((_, answer),) = answers
     unchanged = outcome_of(answer)
     if unchanged.killed or unchanged.differs:
         raise Unsound(f"the package as it is does not pass: {unchanged.killed or 'another result'} {unchanged.where}")
     living = [k for k, outcome in enumerate(outcomes) if not outcome.killed]
     left = len(living)
     listener.stage(name, left)
-    for at, answer in pool.in_children(trial, living, jobs=plan.jobs, seconds=plan.seconds):
-        outcome = outcome_of(answer)
-        confirm(outcome)
-        before = outcomes[living[at]]
-        outcomes[living[at]] = replace(
-            outcome,
-            problems=before.problems + outcome.problems,
-            differs=before.differs or outcome.differs,
-            effect=max(before.effect, outcome.effect),
-            ambiguous=before.ambiguous or outcome.ambiguous,
-        )
-        listener.found(living[at], outcomes[living[at]])
-        left -= bool(outcome.killed)
-        listener.step(left)
+    with pool.in_children(trial, living, jobs=plan.jobs, seconds=plan.seconds) as answers:
+        for at, answer in answers:
+            outcome = outcome_of(answer)
+            confirm(outcome)
+            before = outcomes[living[at]]
+            outcomes[living[at]] = replace(
+                outcome,
+                problems=before.problems + outcome.problems,
+                differs=before.differs or outcome.differs,
+                effect=max(before.effect, outcome.effect),
+                ambiguous=before.ambiguous or outcome.ambiguous,
+            )
+            listener.found(living[at], outcomes[living[at]])
+            left -= bool(outcome.killed)
+            listener.step(left)
 
 
 def outcome_of(answer: object) -> Outcome:
