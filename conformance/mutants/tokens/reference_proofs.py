@@ -121,6 +121,12 @@ PROOFS: tuple[Proof, ...] = (
         [_swapped("if gradient is None: return p", "p.rows, values = _split(gradient)")],
     ),
     _of(
+        "only a watch reads what was before a stage, and no implementation has one; tests/reference rejects it",
+        _WALK,
+        "_one",
+        [_swapped("before = p.snapshot()", "stage(p, h, x)")],
+    ),
+    _of(
         "the contract's row numbers are int64, none as well",
         _WALK,
         "_split",
