@@ -18,6 +18,9 @@ _FORMATS = MappingProxyType(
 )
 _REFERENCE_UNIT = 2.0**-53
 
+C = 4
+"""Roundings granted to a quantity of a few operations."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rounding:

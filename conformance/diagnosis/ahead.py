@@ -12,10 +12,10 @@ import reference
 from conformance.diagnosis.candidate import Candidate, Prediction, Variant, swapped
 from conformance.diagnosis.trail import Trail
 from reference import stages as s
-from reference.bound import C, Errors
+from reference.bound_rules import Errors
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import Namespace
-from reference.rounding import Rounding
+from reference.rounding import C, Rounding
 from reference.stages import Stage, Working
 
 Meets = Callable[[int, int], bool]

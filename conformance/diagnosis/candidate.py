@@ -11,7 +11,8 @@ import reference
 from conformance import oracle
 from conformance.diagnosis.forms import changed_direction, of
 from conformance.diagnosis.trail import Trail
-from reference.bound import RULES, Rule, bounded_step
+from reference.bound import bounded_step
+from reference.bound_rules import RULES, Rule
 from reference.stages import Stage
 
 Prediction = tuple[reference.State, reference.Bound]

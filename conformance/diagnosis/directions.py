@@ -25,10 +25,11 @@ from conformance.diagnosis.forms import (
     varies,
 )
 from reference import stages as s
-from reference.bound import C, Errors, Rule, correction_errors
+from reference.bound_rules import Errors, Rule
+from reference.bound_scalars import correction_errors
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import Namespace
-from reference.rounding import Rounding
+from reference.rounding import C, Rounding
 from reference.stages import Stage, Working
 
 

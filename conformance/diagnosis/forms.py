@@ -23,10 +23,11 @@ from reference.bias_correction import (
     rectification,
     sma,
 )
-from reference.bound import RULES, C, Errors, Rule, branch_is_ambiguous, correction_errors
+from reference.bound_rules import RULES, Errors, Rule
+from reference.bound_scalars import branch_is_ambiguous, correction_errors
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64, Namespace, quotient
-from reference.rounding import Rounding
+from reference.rounding import C, Rounding
 from reference.stages import Stage, Working
 
 Of = Callable[[Working, Hyperparameters], Any]

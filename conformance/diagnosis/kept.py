@@ -12,8 +12,8 @@ import reference
 from conformance.diagnosis.candidate import Prediction
 from conformance.diagnosis.trail import FIELDS, Trail
 from reference.bias_correction import one_minus_power
-from reference.bound import C
 from reference.namespace import FLOAT64
+from reference.rounding import C
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,10 +13,10 @@ from conformance.diagnosis.candidate import Variant, swapped
 from conformance.diagnosis.forms import of, varies
 from reference import stages as s
 from reference.bias_correction import one_minus_power
-from reference.bound import RULES, C, Errors
+from reference.bound_rules import RULES, Errors
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64, Namespace
-from reference.rounding import Rounding
+from reference.rounding import C, Rounding
 from reference.stages import Stage, Working
 
 Formula = Callable[[Working, Hyperparameters], Any]

@@ -16,7 +16,7 @@ from conformance.diagnosis.candidate import Prediction
 from conformance.diagnosis.trail import FIELDS, Trail, values
 from conformance.mutants import MUTANTS, breaches
 from conformance.mutants.twin import Slot, Twin
-from reference.bound import C
+from reference.rounding import C
 
 
 @dataclass(frozen=True, eq=False)

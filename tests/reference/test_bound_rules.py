@@ -15,7 +15,7 @@ from random_problems import LAW, Problem, problems
 
 from reference import DIALECTS, Bound, Hyperparameters, Rounding, State, bounded_step, dialect, initial_bound, step
 from reference.bias_correction import sma
-from reference.bound import RULES
+from reference.bound_rules import RULES
 from reference.namespace import FLOAT64
 
 SINGLE = Rounding(compute="float32", powers="float32", step_size="float32")

@@ -163,7 +163,7 @@ def test_a_module_that_its_package_imports_by_itself_is_replaced_too(tmp_path: P
 
     def changed(_: None) -> float:
         overlay.lay("reference.bias_correction", source.replace("(1 + beta_2)", "(3 + beta_2)"), tmp_path)
-        return float(float32.implementation("torch-adam").runs.bound.sma_inf(0.5))
+        return float(float32.implementation("torch-adam").runs.bound_scalars.sma_inf(0.5))
 
     with pool.in_children(changed, [None], jobs=1, seconds=60) as answers:
         assert [answer for _, answer in answers] == [7.0]
