@@ -99,14 +99,19 @@ class Hyperparameters:
     """Lookahead synchronises in every step whose t it divides (TF-Addons); None is no Lookahead."""
     slow_step_size: float = 0.5
     """Share of the way to theta that the slow weights of Lookahead go then."""
+    decay: float = 0.0
+    """The learning rate is divided by 1 + decay (t - 1) (Keras' inverse time decay)."""
+    clipvalue: float | None = None
+    """Bound on abs(g), before anything else (Keras); None is off, 0 what the dialect says."""
 
     def __post_init__(self) -> None:
         for name in _NOT_NEGATIVE:
             _number(name, getattr(self, name), "a finite number >= 0", lambda x: x >= 0)
         for name in ("beta_1", "beta_2"):
             _number(name, getattr(self, name), "a number in [0, 1)", lambda x: 0 <= x < 1)
-        if self.clip_gradient is not None:
-            _number("clip_gradient", self.clip_gradient, "None or a finite number >= 0", lambda x: x >= 0)
+        for name in _CLIPS:
+            if getattr(self, name) is not None:
+                _number(name, getattr(self, name), "None or a finite number >= 0", lambda x: x >= 0)
         period = self.sync_period
         if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
             raise ContractError("sync_period", period, "None or a whole number >= 1")
@@ -125,7 +130,9 @@ _NOT_NEGATIVE = (
     "sma_threshold",
     "epsilon_root",
     "momentum_decay",
+    "decay",
 )
+_CLIPS = ("clip_gradient", "clipvalue")
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))
 
 
@@ -218,10 +225,14 @@ class Arithmetic:
     """Received."""
     decay: Precision = "float64"
     """l2 and weight_decay, received."""
+    rate_decay: Precision = "float64"
+    """The hyper-parameter decay, received."""
     rescale_grad: Precision = "float64"
     """Received."""
     clip_gradient: Precision = "float64"
     """Received."""
+    clips: Precision = "float64"
+    """clipvalue, received."""
     sma_threshold: Precision = "float64"
     """Received."""
     slow_step_size: Precision = "float64"

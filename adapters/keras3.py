@@ -17,9 +17,11 @@ from typing import Any
 
 from adapters.contract import Arithmetic, Array, Claim, Gradient, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
+    CLIPS,
     Bench,
     KerasAdapter,
     OptimizerRun,
+    clips,
     import_tensorflow,
     installed,
     observe,
@@ -66,12 +68,11 @@ class Adam(KerasAdapter):
     """In ``keras.optimizers``."""
     claim = Claim(
         dialect="keras3-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}),
+        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}) | CLIPS,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
             "clipnorm",
-            "clipvalue",
             "global_clipnorm",
             "use_ema",
             "ema_momentum",
@@ -89,7 +90,7 @@ class Adam(KerasAdapter):
             "tf.train.Checkpoint of an optimizer of Keras 3",
         ),
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}),
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
             save="save_own_variables and load_own_variables of the optimizer; the variables by value",
@@ -149,6 +150,7 @@ class Adam(KerasAdapter):
             "epsilon": h.epsilon,
             "amsgrad": h.amsgrad,
             "weight_decay": self._weight_decay(h),
+            **clips(h),
         }
 
     def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> _Run:

@@ -18,9 +18,11 @@ import numpy as np
 
 from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
+    CLIPS,
     Bench,
     KerasAdapter,
     OptimizerRun,
+    clips,
     import_tensorflow,
     installed,
     new_variables,
@@ -31,13 +33,11 @@ from adapters.tensorflow_support import (
 
 _CLAIM = Claim(
     dialect="keras-v2-adam",
-    hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad"}),
+    hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "decay"}) | CLIPS,
     dtypes=("float32", "float64"),
     gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
     not_claimed=(
-        "decay",
         "clipnorm",
-        "clipvalue",
         "global_clipnorm",
         "gradient_aggregator",
         "gradient_transformers",
@@ -49,8 +49,8 @@ _CLAIM = Claim(
         "float16 and bfloat16 variables",
     ),
     procedures=procedures(
-        frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"}),
-        # epsilon is an attribute, and no variable.
+        frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"}) | CLIPS,
+        # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.
         saved=frozenset({"learning_rate", "beta_1", "beta_2"}),
     ),
 )
@@ -178,6 +178,12 @@ class Reusable:
         for name in ("learning_rate", "beta_1", "beta_2"):
             setattr(self.optimizer, name, getattr(h, name))
         self.optimizer.epsilon = new.epsilon  # what the constructor made of it: 0 becomes 1e-7
+        self.optimizer.decay, self.optimizer._initial_decay = (
+            h.decay,
+            h.decay,
+        )  # get_config has the one, a step the other
+        for name, value in clips(h).items():
+            setattr(self.optimizer, name, value)
         self.optimizer.iterations.assign(0)
 
     def variable(self, tensorflow: Any, theta: Array) -> Any:
@@ -218,13 +224,15 @@ def _arguments(h: Hyperparameters) -> dict[str, Any]:
         "beta_2": h.beta_2,
         "epsilon": h.epsilon,
         "amsgrad": h.amsgrad,
+        "decay": h.decay,
+        **clips(h),
     }
 
 
 def arithmetic(dtype: Precision) -> Arithmetic:
     """OptimizerV2._create_hypers makes a float32 variable of every hyper-parameter, whatever the model's
     dtype; Adam._prepare_local casts them to that dtype and computes the rest in it. epsilon is none of
-    them and arrives in the model's dtype.
+    them and arrives in the model's dtype, and so do clipvalue and its like; tf.cast makes float32 of decay first.
 
     Dense gradients: m + (g - m) (1 - beta_1); sparse ones: beta_1 m, then the rows add (1 - beta_1) g.
     """
@@ -238,6 +246,8 @@ def arithmetic(dtype: Precision) -> Arithmetic:
         power_form="pow",
         step_size=dtype,
         epsilon=dtype,
+        rate_decay="float32",
+        clips=dtype,
         first_moment="lerp",
         second_moment="lerp",
     )

@@ -215,8 +215,22 @@ class KerasAdapter:
         return OptimizerRun(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
 
     def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
-        """What can be assigned between steps: all but amsgrad, which decides what slots there are."""
-        return {name: value for name, value in self.arguments(hyperparameters).items() if name != "amsgrad"}
+        """What can be assigned between steps: not amsgrad, which decides what slots there are, nor decay.
+
+        Assigned to an OptimizerV2, decay is taken without a word, and the one of the constructor goes on.
+        """
+        fixed = ("amsgrad", "decay")
+        return {name: value for name, value in self.arguments(hyperparameters).items() if name not in fixed}
+
+
+CLIPS = frozenset({"clipvalue"})
+"""Hyper-parameters by which Keras clips gradients; None is off in every class."""
+
+
+def clips(h: Hyperparameters) -> dict[str, float | None]:
+    """The arguments of these names. float(): RectifiedAdam's own are refused as a Python int."""
+    given = {name: getattr(h, name) for name in sorted(CLIPS)}
+    return {name: None if value is None else float(value) for name, value in given.items()}
 
 
 AFTER_LOAD = "hyper-parameters changed between a load and the next step"

@@ -12,7 +12,15 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.contract import Arithmetic, Claim, Hyperparameters, Identity, Precision
-from adapters.tensorflow_support import KerasAdapter, import_tensorflow, installed, observe, procedures
+from adapters.tensorflow_support import (
+    CLIPS,
+    KerasAdapter,
+    clips,
+    import_tensorflow,
+    installed,
+    observe,
+    procedures,
+)
 
 
 def slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
@@ -30,12 +38,11 @@ class TfKeras(KerasAdapter):
     distribution = "keras"
     claim = Claim(
         dialect="tf-keras-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}),
+        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}) | CLIPS,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
             "clipnorm",
-            "clipvalue",
             "global_clipnorm",
             "use_ema",
             "ema_momentum",
@@ -51,7 +58,7 @@ class TfKeras(KerasAdapter):
             "float16 and bfloat16 variables",
         ),
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}),
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
         ),
@@ -101,6 +108,7 @@ class TfKeras(KerasAdapter):
             "epsilon": h.epsilon,
             "amsgrad": h.amsgrad,
             "weight_decay": h.weight_decay or None,  # None is this framework's "absent"
+            **clips(h),
         }
 
 
@@ -144,6 +152,7 @@ def arithmetic(dtype: Precision) -> Arithmetic:
         step_size=dtype,
         epsilon=dtype,
         decay="float32",
+        clips=dtype,
         first_moment="lerp",
         second_moment="lerp",
     )

@@ -15,9 +15,11 @@ from typing import Any
 from adapters.contract import Arithmetic, Claim, ContractError, Hyperparameters, Identity, Precision, State
 from adapters.keras_v2 import Fused
 from adapters.tensorflow_support import (
+    CLIPS,
     Bench,
     KerasAdapter,
     OptimizerRun,
+    clips,
     import_tensorflow_addons,
     installed,
     observe,
@@ -27,8 +29,8 @@ from adapters.tensorflow_support import (
 )
 from adapters.tfa_rectified import Rectified
 
-_OWN = frozenset({"sync_period", "slow_step_size"})
-"""Hyper-parameters of the wrapper; the others are the inner optimizer's."""
+_OWN = frozenset({"sync_period", "slow_step_size"}) | CLIPS
+"""Hyper-parameters of the wrapper; the others are the inner optimizer's. The inner one's clips do nothing."""
 
 
 def _slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
@@ -90,23 +92,27 @@ class _Lookahead(KerasAdapter):
 
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of the wrapper's constructor, the inner optimizer being one of them."""
-        inner = self.inner.optimizer(**self.inner.arguments(hyperparameters))
+        inner = self.inner.optimizer(**self._inner(self.inner.arguments(hyperparameters)))
         return {"optimizer": inner, **self._own(hyperparameters)}
 
     def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """The inner optimizer's attributes, and the wrapper's."""
-        return {**self.inner.settings(hyperparameters), **self._own(hyperparameters)}
+        return {**self._inner(self.inner.settings(hyperparameters)), **self._own(hyperparameters)}
 
     def run(self, bench: Bench) -> OptimizerRun:
         """A run of what is there."""
         amsgrad = bool(bench.optimizer._optimizer.amsgrad)
         return LookaheadRun(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
 
+    @staticmethod
+    def _inner(given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if name not in _OWN}
+
     def _own(self, h: Hyperparameters) -> dict[str, Any]:
         if h.sync_period is None:
             raise ContractError("sync_period", None, "a whole number >= 1: Lookahead cannot be switched off")
         # float(): its argument check refuses a Python int.
-        return {"sync_period": h.sync_period, "slow_step_size": float(h.slow_step_size)}
+        return {"sync_period": h.sync_period, "slow_step_size": float(h.slow_step_size), **clips(h)}
 
 
 def _claim(dialect: str, around: Claim, not_claimed: Sequence[str]) -> Claim:
@@ -128,7 +134,8 @@ def _claim(dialect: str, around: Claim, not_claimed: Sequence[str]) -> Claim:
 
 
 _NOT_CLAIMED = (
-    "clipnorm, clipvalue and global_clipnorm of Lookahead; those of the inner optimizer do nothing there",
+    "clipnorm and global_clipnorm of Lookahead",
+    "clipping of the inner optimizer, which does nothing",
     "lr and decay of Lookahead, which do nothing there",
     "sync_period and slow_step_size as tensor",
     "sync_period below 1",

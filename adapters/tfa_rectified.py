@@ -11,7 +11,9 @@ from typing import Any
 
 from adapters.contract import Arithmetic, Claim, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
+    CLIPS,
     KerasAdapter,
+    clips,
     import_tensorflow,
     import_tensorflow_addons,
     installed,
@@ -29,17 +31,16 @@ class Rectified(KerasAdapter):
     claim = Claim(
         dialect="tfa-rectified-adam",
         hyperparameters=frozenset(
-            {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "sma_threshold"}
-        ),
+            {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "sma_threshold", "decay"}
+        )
+        | CLIPS,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
             "total_steps",
             "warmup_proportion",
             "min_lr",
-            "decay",
             "clipnorm",
-            "clipvalue",
             "global_clipnorm",
             "gradient_aggregator",
             "gradient_transformers",
@@ -51,8 +52,8 @@ class Rectified(KerasAdapter):
             "float16 and bfloat16 variables",
         ),
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold"}),
-            # epsilon is an attribute, and no variable.
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold"}) | CLIPS,
+            # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.
             saved=frozenset({"learning_rate", "beta_1", "beta_2", "weight_decay", "sma_threshold"}),
         ),
     )
@@ -79,7 +80,8 @@ class Rectified(KerasAdapter):
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """OptimizerV2._create_hypers makes a float32 variable of every hyper-parameter, sma_threshold too,
         whatever the model's dtype; RectifiedAdam._prepare_local casts them to that dtype and computes the
-        rest in it. epsilon is none of them and arrives in the model's dtype.
+        rest in it. epsilon is none of them and arrives in the model's dtype, as what clips does; tf.cast makes
+        float32 of decay first.
         """
         return Arithmetic(
             storage=dtype,
@@ -93,6 +95,8 @@ class Rectified(KerasAdapter):
             epsilon=dtype,
             decay="float32",
             sma_threshold="float32",
+            rate_decay="float32",
+            clips=dtype,
             first_moment="sum",
             second_moment="sum",
         )
@@ -109,4 +113,6 @@ class Rectified(KerasAdapter):
             "weight_decay": float(h.weight_decay),
             "amsgrad": h.amsgrad,
             "sma_threshold": float(h.sma_threshold),
+            "decay": float(h.decay),
+            **clips(h),
         }

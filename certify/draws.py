@@ -42,6 +42,8 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "momentum_decay": decades(-5, 3, 0.0, 0.004),
     "sync_period": choice(1, 2, 3, None),
     "slow_step_size": decades(-6, 0, 0.0, 0.5, 1.0),
+    "decay": decades(-6, 2, 0.0),
+    "clipvalue": decades(-8, 8, None, None, 0.0),
 }
 """How each is drawn; a dialect with another one cannot be certified."""
 

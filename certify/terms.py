@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reference import clipping
 from reference import stages as s
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import Namespace
@@ -45,7 +46,7 @@ def on_magnitudes(stage: Stage, *names: str) -> Terms:
 
 
 def _decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
-    return {"theta": abs(p.theta) + h.learning_rate * h.weight_decay * abs(p.theta)}
+    return {"theta": abs(p.theta) + p.learning_rate * h.weight_decay * abs(p.theta)}
 
 
 def _subtract(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
@@ -64,6 +65,8 @@ _DIRECTION = ("step_size", "denominator", "direction")
 TERMS: dict[Stage, Terms] = {
     s.rescale: on_magnitudes(s.rescale, "g"),
     s.clip: moved,
+    clipping.clip_values: moved,
+    clipping.clip_in_one_way: moved,
     s.l2: on_magnitudes(s.l2, "g"),
     s.square_rows: on_magnitudes(s.square_rows, "square"),
     s.sum_duplicate_rows: on_magnitudes(s.sum_duplicate_rows, "g", "square"),
@@ -71,6 +74,7 @@ TERMS: dict[Stage, Terms] = {
     s.gather_rows: moved,
     s.restore_rows: moved,
     s.named_rows_move: moved,
+    s.inverse_time_decay: on_magnitudes(s.inverse_time_decay, "learning_rate"),
     s.decay_theta: _decay_theta,
     s.decay_direction: on_magnitudes(s.decay_direction, "direction"),
     s.first_moment: on_magnitudes(s.first_moment, "m"),

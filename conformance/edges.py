@@ -159,6 +159,19 @@ def momenta(claim: Claim, number: int) -> list[Draft]:
     return [_draft(dtype, ((5,), (3, 2)), settings, 8) for dtype in wide(claim)]
 
 
+def clips(claim: Claim, number: int) -> list[Draft]:
+    """Keras' clipping, each way of it that is claimed, of gradients that it reaches and that it does not; decay."""
+    kinds = [kind for kind in ("dense", "duplicate rows") if kind in claim.gradients]
+    settings = [{"decay": 0.3, "weight_decay": 0.125, "clipvalue": clip} for clip in (1 / 3, 0.0)]
+    varied = {"mixed": True, "unsorted": "unsorted rows" in claim.gradients, "absent": "none" in claim.gradients}
+    return [
+        _draft(dtype, ((9, 31), (33,)), _one(claim, **wanted), 6, rows=kind, **varied)
+        for dtype in wide(claim)
+        for wanted in settings
+        for kind in kinds
+    ]
+
+
 def _low(claim: Claim) -> tuple[Precision, ...]:
     return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
@@ -196,5 +209,6 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "large-count": large_count,
     "momenta": momenta,
     "long-run": long_run,
+    "clips": clips,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

@@ -64,6 +64,8 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         momentum_decay=h.momentum_decay,
         sync_period=h.sync_period,
         slow_step_size=rounded(h.slow_step_size, a.slow_step_size),
+        decay=rounded(h.decay, a.rate_decay),
+        clipvalue=None if h.clipvalue is None else rounded(h.clipvalue, a.clips),
     )
 
 

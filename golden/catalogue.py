@@ -113,6 +113,16 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "clip(rescale g + l2 theta) against clip(rescale g) + l2 theta: MXNet 1 and 2",
             "effect": "with theta 10, g 1, l2 1 and clip 0.5 the gradient is 0.5 in the one and 10.5 in the other",
         },
+        "clipvalue": {
+            "bug": "formula",
+            "catches": "clipping after duplicate rows are summed, of m, or by a value that the dialect takes for none",
+            "effect": "m and v are of another gradient",
+        },
+        "rate-decay": {
+            "bug": "step count",
+            "catches": "a decay that counts from 1, that counts epochs, or that is not there",
+            "effect": "the learning rate is that of another step: half as large in step 1 if it counts from 1, decay 1",
+        },
         "decoupled-decay": {
             "bug": "decay",
             "catches": "decay after the step (transformers), not times the learning rate (TF-Addons' AdamW), or in m",
@@ -296,6 +306,36 @@ def thousand_steps(d: Dialect, topic: str) -> Made:
     yield _case(d, topic, "dense", text, flags, theta, gradients, h, at=LONG, generator=generator)
 
 
+def clipping(d: Dialect, topic: str) -> Made:
+    """Gradients that Keras' arguments clip."""
+    if "clipvalue" not in d.hyperparameters:
+        return
+    theta = _wave((3,), 1.0), _wave((11,), 0.25)
+    dense = [(_wave((3,), 0.5, k), _wave((11,), 2.0**-k, 2 * k)) for k in range(STEPS)]
+    text, h = "dense gradients, some of them above 1/4", {"clipvalue": 0.25}
+    yield _case(d, topic, "value", text, ("clipvalue",), theta, dense, h)
+    text, h = "clipvalue 0, which is either a bound or none", {"clipvalue": 0.0}
+    yield _case(d, topic, "value-zero", text, ("clipvalue", "zero-gradient"), theta, dense, h, at=(1, 3))
+    text, h = "rows that are named several times, each value clipped before they are summed", {"clipvalue": 0.25}
+    several = [(_rows(([0, 0, 2], [1, 2, 2], [0, 3, 3], [2, 2, 2])[k % 4], k),) for k in range(STEPS)]
+    flags = ("clipvalue", "rows", "duplicate-rows")
+    yield _case(d, topic, "value-rows", text, flags, (_wave((4, 2), 1.0),), several, h)
+
+
+def rate_decay(d: Dialect, topic: str) -> Made:
+    """A learning rate that decays with time."""
+    if "decay" not in d.hyperparameters:
+        return
+    theta = (_wave((3,), 1.0),)
+    dense = [(_wave((3,), 0.5, k),) for k in range(STEPS)]
+    text, h = "the learning rate is 1, 1/2, 1/3, ... of the first", {"decay": 1.0}
+    yield _case(d, topic, "inverse-time", text, ("rate-decay",), theta, dense, h)
+    late = [(g if k != 1 else None, _wave((2,), 0.25, k)) for k, (g,) in enumerate(dense)]
+    text = "one parameter is without gradient in step 2, which counts all the same"
+    flags = ("rate-decay", "absent-gradient")
+    yield _case(d, topic, "absent", text, flags, (*theta, _wave((2,), 0.5)), late, {"decay": 0.25})
+
+
 TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
     {
         "first-steps": first_steps,
@@ -304,6 +344,8 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "spike": spike,
         "zeros-from-the-start": zeros_from_the_start,
         "thousand-steps": thousand_steps,
+        "clipping": clipping,
+        "rate-decay": rate_decay,
     }
 )
 

@@ -24,6 +24,9 @@ VERSION = 1
 HASH = "content_hash"
 _BOOLEANS = ("adaptive_epsilon", "amsgrad")
 _COUNTS = ("sync_period",)
+_MAY_BE_NONE = ("clip_gradient", "clipvalue", *_COUNTS)
+_LATER = frozenset({"decay", "clipvalue"})
+"""Hyper-parameters that dialects were given after their first files: a case that does not use one does not name it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,15 +122,15 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str) -> Case
 
 def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyperparameters:
     accepted = DIALECTS[dialect].hyperparameters
-    if set(data) != accepted:
-        odd = ", ".join(sorted(set(data) ^ accepted))
+    if not accepted - _LATER <= set(data) <= accepted:
+        odd = ", ".join(sorted((set(data) - accepted) | (accepted - _LATER - set(data))))
         raise GoldenError(f"{where} differ from the dialect's in {odd}; accepted: {', '.join(sorted(accepted))}")
     values: dict[str, Any] = {}
     for name, value in data.items():
         at = f"{where}.{name}"
         if name in _BOOLEANS:
             values[name] = _is(value, bool, at)
-        elif name in ("clip_gradient", *_COUNTS) and value is None:
+        elif name in _MAY_BE_NONE and value is None:
             values[name] = None
         elif name in _COUNTS:
             values[name] = _is(value, int, at)
@@ -282,9 +285,10 @@ def _case_to_json(case: Case) -> dict[str, Any]:
 
 
 def _hyperparameters_to_json(case: Case) -> Iterator[tuple[str, Any]]:
-    """All that the dialect has, so that a reader needs no defaults."""
+    """All that the dialect had at first, so that a reader needs no defaults, and of the later ones those in use."""
+    written = DIALECTS[case.dialect].hyperparameters - (_LATER - case.hyperparameters.given())
     for field in fields(Hyperparameters):
-        if field.name in DIALECTS[case.dialect].hyperparameters:
+        if field.name in written:
             value = getattr(case.hyperparameters, field.name)
             plain = value is None or isinstance(value, bool) or field.name in _COUNTS
             yield field.name, value if plain else {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}

@@ -5,6 +5,8 @@ rule, which says how its errors grow; u is the unit roundoff, and `C` roundings 
 quantity that an implementation may form with up to four operations of its own choice (the conversion
 of a scalar, two products, a sum). Nothing here knows an implementation, and nothing is tuned.
 
+    clipvalue:  E_g <- E_g, and u c besides where |g| + E_g >= (1 - u) c: a contraction, c rounded on its way in
+    duplicates: E_g <- the sum of E_g, and (n - 1) u times the sum of |g|, over a row's n values
     m:          E_m <- beta_1 E_m + (1 - beta_1) E_g + C u (beta_1 |m| + (1 - beta_1) |g|) + C eta
                 with |m| for beta_1 |m| where m is formed as m + (1 - beta_1)(g - m)
     v:          E_v <- beta_2 E_v + (1 - beta_2)(2 |g| + E_g) E_g + C u (beta_2 v + (1 - beta_2) g^2) + C eta
@@ -16,6 +18,7 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     direction:  E = |d| (rho + C u) + (alpha E_m + |d| E_D + C eta) / (D - E_D)
                 with a E_m + b E_g + |a m| (e_a + C u) + |b g| (e_b + C u) for alpha E_m where it is a m + b g
     theta:      E_theta <- E_theta + E + 2 u |theta| + u |d| + eta
+                with C u |d| besides where inverse time decay forms the learning rate, which d is a multiple of
     slow:       E_slow <- (1 - a) E_slow + a E_theta + C u (|slow| + a |theta|) + C eta, and E_theta <- E_slow, where
                 Lookahead synchronises; a is slow_step_size, and both sides of <- are seen before it
 

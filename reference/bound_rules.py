@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from reference import clipping
 from reference import stages as s
 from reference.bias_correction import momentum, one_minus_momentum, one_minus_momentum_product, one_minus_power
 from reference.bound_scalars import correction_errors, rectification_error
@@ -38,6 +39,8 @@ class Errors:
     """Of theta_t - theta_(t-1)."""
     whole: Any = None
     slow: Any = None
+    rate: float = 0.0
+    """Of the learning rate, relative."""
 
 
 Rule = Callable[[Working, Working, Errors, Hyperparameters, Rounding], None]
@@ -56,6 +59,13 @@ def _clip(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rou
         e.g = e.g + a.u * h.clip_gradient
 
 
+def _clip_values(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """As `_clip`; what is within the bound, errors and its own rounding aside, stays as it is."""
+    if after.g is not before.g:
+        near = abs(before.g) + e.g >= (1 - a.u) * h.clipvalue
+        e.g = e.g + np.where(near, a.u * h.clipvalue, 0.0)
+
+
 def _l2(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if h.l2:
         term = h.l2 * abs(before.theta)
@@ -68,7 +78,7 @@ def _l2(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Round
 def _square_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     """The rounding of a square is one of those granted to v; what underflows has no share in that."""
     if before.rows is not None:
-        e.square = np.full(after.square.shape, a.tiny)
+        e.square = (2 * abs(before.g) + e.g) * e.g + np.full(after.square.shape, a.tiny)
 
 
 def _sum_duplicate_rows(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
@@ -83,7 +93,7 @@ def _sum_duplicate_rows(before: Working, after: Working, e: Errors, h: Hyperpara
         return sums
 
     additions = (count - 1).reshape(-1, *[1] * (after.g.ndim - 1)) * a.u
-    e.g = additions * total(abs(before.g))
+    e.g = total(np.broadcast_to(e.g, before.g.shape)) + additions * total(abs(before.g))
     if before.square is not None:
         e.square = total(e.square) + additions * total(before.square)
 
@@ -120,9 +130,14 @@ def _named_rows_move(before: Working, after: Working, e: Errors, h: Hyperparamet
 # Rules: decay
 
 
+def _inverse_time_decay(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if h.decay:
+        e.rate = C * a.u_step
+
+
 def _decay_theta(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if h.weight_decay:
-        rate = h.learning_rate * h.weight_decay
+        rate = before.learning_rate * h.weight_decay
         rounding = C * a.u * rate * abs(before.theta) + 2 * a.u * abs(after.theta) + a.tiny
         e.update = rate * e.theta + rounding
         e.theta = abs(1 - rate) * e.theta + rounding
@@ -130,7 +145,7 @@ def _decay_theta(before: Working, after: Working, e: Errors, h: Hyperparameters,
 
 def _decay_direction(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if h.weight_decay:
-        rate = h.learning_rate * h.weight_decay
+        rate = before.learning_rate * h.weight_decay
         magnitude = abs(before.direction) + rate * abs(before.theta)
         e.direction = e.direction + rate * e.theta + C * a.u * magnitude + C * a.tiny
 
@@ -203,7 +218,9 @@ def _root_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameters
     e_1, _ = correction_errors(before.t, h, a)
     e_denominator = _rooted_error(before, after, e, h, a)
     # The learning rate comes last, and multiplies what has been flushed before.
-    e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1, a, a.tiny * max(1, h.learning_rate))
+    e.direction = _quotient_error(
+        after, e.m, e_denominator, C * a.u_step + e_1, a, a.tiny * max(1, before.learning_rate)
+    )
 
 
 def _rectifying(adaptive: Rule) -> Rule:
@@ -246,7 +263,8 @@ def _nesterov_schedule(before: Working, after: Working, e: Errors, h: Hyperparam
 
 def _subtract(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     e.out_of_range = e.out_of_range | (_overflows(abs(before.direction) + e.direction, a) & np.isfinite(e.direction))
-    error = e.direction + 2 * a.u * abs(after.theta) + a.u * abs(before.direction) + a.tiny
+    of_rate = e.rate * abs(before.direction)  # every direction here is a multiple of the learning rate
+    error = e.direction + of_rate + 2 * a.u * abs(after.theta) + a.u * abs(before.direction) + a.tiny
     error = np.where(e.moves, error, 0.0)
     e.theta = e.theta + error
     e.update = e.update + error
@@ -268,6 +286,8 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
     {
         s.rescale: _rescale,
         s.clip: _clip,
+        clipping.clip_values: _clip_values,
+        clipping.clip_in_one_way: _clip_values,
         s.l2: _l2,
         s.square_rows: _square_rows,
         s.sum_duplicate_rows: _sum_duplicate_rows,
@@ -275,6 +295,7 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
         s.gather_rows: _gather_rows,
         s.restore_rows: _restore_rows,
         s.named_rows_move: _named_rows_move,
+        s.inverse_time_decay: _inverse_time_decay,
         s.decay_theta: _decay_theta,
         s.decay_direction: _decay_direction,
         s.first_moment: _first_moment,
@@ -335,10 +356,10 @@ def _two_terms(
     rounded = abs(a_m * p.m) * (e_a + C * a.u_step) + abs(b_g * p.g) * (e_b + C * a.u_step)
     smallest = p.denominator - e_denominator
     direction = abs(p.direction)
-    tiny = C * a.tiny * max(1, h.learning_rate)
+    tiny = C * a.tiny * max(1, p.learning_rate)
     error = (
         direction * C * a.u_step
-        + (h.learning_rate * (from_state + rounded) + direction * e_denominator + tiny) / smallest
+        + (p.learning_rate * (from_state + rounded) + direction * e_denominator + tiny) / smallest
     )
     e.direction = np.where(smallest > 0, error, np.inf)
 

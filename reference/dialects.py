@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from reference import clipping
 from reference import stages as s
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
+_CLIPS = frozenset({"clipvalue"})
+_KERAS_V2 = _ADAM | {"amsgrad", "decay"} | _CLIPS
 _LOOKAHEAD = frozenset({"sync_period", "slow_step_size"})
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
 _ROWS = (s.square_rows, s.sum_duplicate_rows, s.scatter_rows, s.gather_rows, s.restore_rows, s.named_rows_move)
@@ -58,20 +61,23 @@ _TABLE = (
         name="keras-v2-adam",
         source="keras 2.15.0, optimizers/legacy/adam.py and optimizer_v2.py",
         stages=(
+            clipping.clip_values,
             s.sum_duplicate_rows,
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            s.inverse_time_decay,
             s.epsilon_hat,
             s.subtract,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad"},
+        hyperparameters=_KERAS_V2,
     ),
     Dialect(
         name="tf-keras-adam",
         source="keras 2.15.0 and tf_keras 2.21.0 (adaptive_epsilon), optimizers/adam.py and optimizer.py",
         stages=(
+            clipping.clip_in_one_way,
             s.sum_duplicate_rows,
             s.scatter_rows,
             s.decay_theta,
@@ -81,12 +87,13 @@ _TABLE = (
             s.subtract,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"},
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"} | _CLIPS,
     ),
     Dialect(
         name="keras3-adam",
         source="keras 3.15.1, optimizers/adam.py and base_optimizer.py; backend/tensorflow/sparse.py",
         stages=(
+            clipping.clip_in_one_way,
             s.square_rows,
             s.sum_duplicate_rows,
             s.scatter_rows,
@@ -97,7 +104,7 @@ _TABLE = (
             s.subtract,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay"},
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay"} | _CLIPS,
     ),
     Dialect(
         name="mxnet2-adam",
@@ -169,41 +176,47 @@ _TABLE = (
         name="tfa-rectified-adam",
         source="tensorflow-addons 0.23.0, optimizers/rectified_adam.py",
         stages=(
+            clipping.clip_values,
             s.sum_duplicate_rows,
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            s.inverse_time_decay,
             s.rectified,
             s.decay_direction,
             s.named_rows_move,
             s.subtract,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "sma_threshold"},
+        hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"},
     ),
     Dialect(
         name="tfa-lookahead-keras-v2-adam",
         source="tensorflow-addons 0.23.0, optimizers/lookahead.py, around keras 2.15.0, optimizers/legacy/adam.py",
         stages=(
+            clipping.clip_values,
             s.sum_duplicate_rows,
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            s.inverse_time_decay,
             s.epsilon_hat,
             s.subtract,
             s.lookahead,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad"} | _LOOKAHEAD,
+        hyperparameters=_KERAS_V2 | _LOOKAHEAD,
     ),
     Dialect(
         name="tfa-lookahead-rectified-adam",
         source="tensorflow-addons 0.23.0, optimizers/lookahead.py, around optimizers/rectified_adam.py",
         stages=(
+            clipping.clip_values,
             s.sum_duplicate_rows,
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            s.inverse_time_decay,
             s.rectified,
             s.decay_direction,
             s.named_rows_move,
@@ -211,7 +224,7 @@ _TABLE = (
             s.lookahead,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "sma_threshold"} | _LOOKAHEAD,
+        hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"} | _LOOKAHEAD,
     ),
     Dialect(
         name="torch-adam",

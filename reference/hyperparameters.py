@@ -36,6 +36,8 @@ class Hyperparameters:
     momentum_decay: Any = 0.004
     sync_period: Any = None
     slow_step_size: Any = 0.5
+    decay: Any = 0.0
+    clipvalue: Any = None
     power_beta_1: Any = None
     power_beta_2: Any = None
 
@@ -50,8 +52,10 @@ class Hyperparameters:
                 object.__setattr__(self, name, getattr(self, name.removeprefix("power_")))
             elif not _within(value, 0, 1):
                 raise ValueError(f"{name} is {value!r}; accepted: a number in [0, 1)")
-        if self.clip_gradient is not None and not _within(self.clip_gradient, 0, math.inf):
-            raise ValueError(f"clip_gradient is {self.clip_gradient!r}; accepted: None or a finite number >= 0")
+        for name in _CLIPS:
+            value = getattr(self, name)
+            if value is not None and not _within(value, 0, math.inf):
+                raise ValueError(f"{name} is {value!r}; accepted: None or a finite number >= 0")
         period = self.sync_period
         if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
             raise ValueError(f"sync_period is {period!r}; accepted: None or a whole number >= 1")
@@ -99,7 +103,9 @@ _NOT_NEGATIVE = (
     "sma_threshold",
     "epsilon_root",
     "momentum_decay",
+    "decay",
 )
+_CLIPS = ("clip_gradient", "clipvalue")
 
 
 def _within(value: Any, low: float, high: float) -> bool:

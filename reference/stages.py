@@ -54,6 +54,8 @@ class Working:
     """theta, m, v, v_max of all rows, while the others are restricted to the gradient's rows."""
     slow: Any = None
     """The slow weights of Lookahead; None without."""
+    learning_rate: Any = None
+    """Of this step."""
 
     def snapshot(self) -> Working:
         """The quantities as they are now; arrays are never written into, so they are shared."""
@@ -159,6 +161,14 @@ def replace_rows(whole: Any, rows: Any, part: Any) -> Any:
     return copy
 
 
+# Decay of the learning rate
+
+
+def inverse_time_decay(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """learning_rate <- learning_rate / (1 + decay (t - 1)). (Keras, optimizers/legacy/optimizer_v2.py: _decayed_lr)"""
+    p.learning_rate = p.learning_rate / (1 + h.decay * (p.t - 1))
+
+
 # Decay beside the Adam step
 
 
@@ -168,7 +178,7 @@ def decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> None:
     (tf_keras, optimizers/optimizer.py: _apply_weight_decay; torch/optim/adam.py: decoupled_weight_decay)
     """
     if h.weight_decay:
-        p.theta = p.theta - h.learning_rate * h.weight_decay * p.theta
+        p.theta = p.theta - p.learning_rate * h.weight_decay * p.theta
 
 
 def decay_direction(p: Working, h: Hyperparameters, x: Namespace) -> None:
@@ -178,7 +188,7 @@ def decay_direction(p: Working, h: Hyperparameters, x: Namespace) -> None:
     optax, _src/transform.py: add_decayed_weights before scale_by_learning_rate)
     """
     if h.weight_decay:
-        p.direction = p.direction + h.learning_rate * h.weight_decay * p.theta
+        p.direction = p.direction + p.learning_rate * h.weight_decay * p.theta
 
 
 # Moments
@@ -235,7 +245,7 @@ def epsilon_hat(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """
     bias_1 = one_minus_power(h.power_beta_1, p.t, x)
     bias_2 = one_minus_power(h.power_beta_2, p.t, x)
-    p.step_size = h.learning_rate * x.sqrt(bias_2) / bias_1
+    p.step_size = p.learning_rate * x.sqrt(bias_2) / bias_1
     p.denominator = x.sqrt(_second(p)) + p.epsilon
     p.direction = quotient(p.step_size * p.m, p.denominator)
 
@@ -247,7 +257,7 @@ def paper_epsilon(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """
     bias_1 = one_minus_power(h.power_beta_1, p.t, x)
     bias_2 = one_minus_power(h.power_beta_2, p.t, x)
-    p.step_size = h.learning_rate / bias_1
+    p.step_size = p.learning_rate / bias_1
     p.denominator = x.sqrt(_second(p) / bias_2) + p.epsilon
     p.direction = quotient(p.step_size * p.m, p.denominator)
 
@@ -257,7 +267,7 @@ def root_epsilon(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
     With AMSGrad, v_max of `corrected_maximum` stands for v / (1 - beta_2^t). (optax, _src/transform.py: scale_by_adam)
     """
-    p.step_size = h.learning_rate / one_minus_power(h.power_beta_1, p.t, x)
+    p.step_size = p.learning_rate / one_minus_power(h.power_beta_1, p.t, x)
     p.denominator = _rooted(p, h, x)
     p.direction = quotient(p.step_size * p.m, p.denominator)
 
@@ -273,7 +283,7 @@ def nesterov(p: Working, h: Hyperparameters, x: Namespace) -> None:
     of_m = h.beta_1 / one_minus_power(h.power_beta_1, p.t + 1, x)
     of_g = (1 - h.beta_1) / one_minus_power(h.power_beta_1, p.t, x)
     p.denominator = _rooted(p, h, x)
-    p.direction = quotient(h.learning_rate * (of_m * p.m + of_g * p.g), p.denominator)
+    p.direction = quotient(p.learning_rate * (of_m * p.m + of_g * p.g), p.denominator)
 
 
 def nesterov_schedule(p: Working, h: Hyperparameters, x: Namespace) -> None:
@@ -287,7 +297,7 @@ def nesterov_schedule(p: Working, h: Hyperparameters, x: Namespace) -> None:
     of_g = one_minus_momentum(beta_1, psi, p.t, x) / one_minus_momentum_product(beta_1, psi, p.t, x)
     bias_2 = one_minus_power(h.power_beta_2, p.t, x)
     p.denominator = x.sqrt(p.v / bias_2) + p.epsilon
-    p.direction = quotient(h.learning_rate * (of_m * p.m + of_g * p.g), p.denominator)
+    p.direction = quotient(p.learning_rate * (of_m * p.m + of_g * p.g), p.denominator)
 
 
 # Direction with rectification
@@ -328,7 +338,7 @@ def _rectify(p: Working, h: Hyperparameters, x: Namespace, adaptive: Stage, *, i
         p.step_size = r_t * p.step_size
         p.direction = r_t * p.direction
     else:
-        p.step_size = h.learning_rate / one_minus_power(h.power_beta_1, p.t, x)
+        p.step_size = p.learning_rate / one_minus_power(h.power_beta_1, p.t, x)
         p.direction = p.step_size * p.m
 
 

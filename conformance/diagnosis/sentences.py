@@ -58,6 +58,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-channels-last": "a channels-last array does not give what a plain one gives",
         "law-expanded": "an expanded gradient does not give what a plain one gives: strides of 0 are not followed",
         "law-mixed-dtypes": "parameters of two dtypes in one list do not move as those of each by themselves",
+        "law-clips": "with gradients clipped by Keras' arguments, or a learning rate that decays, the steps are not the"
+        " dialect's",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",

@@ -100,6 +100,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-low-precision", problems="low-precision", judge=formats.agreement, applies=_low),
     Check(name="law-epsilon-survives", problems="low-precision", judge=formats.epsilon_survives, applies=_low),
     Check(name="law-many-steps", problems="many-steps", judge=formats.many_steps, applies=_low),
+    Check(name="law-clips", problems="clips", judge=settings.clips_and_decay, applies=settings.clips_or_decays),
     Check(name="law-sizes", problems="sizes", judge=layouts.sizes),
     *(
         Check(

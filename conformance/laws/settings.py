@@ -25,7 +25,7 @@ from conformance.laws.procedures import (
     started,
     value,
 )
-from conformance.laws.related import on_values, related, with_gradients
+from conformance.laws.related import agree, on_values, related, states, with_gradients
 
 _OF_A_PRODUCT = (
     "nothing where the betas stay as they are: whoever carries beta^t as a product from step to step"
@@ -106,6 +106,24 @@ def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
             wanted = found.take(run, k, problem.gradients[k:])
             outcome.add(found.same_runs(found.take(resumed, k, problem.gradients[k:]), wanted, first=k))
     return outcome
+
+
+CLIPS: frozenset[str] = frozenset({"clipvalue", "decay"})
+"""What the problems of `clips_and_decay` set, and no drawn problem."""
+
+
+def clips_and_decay(implementation: Implementation, problem: Problem) -> Outcome:
+    """Clipped gradients and a decaying learning rate follow the oracle, within the bound.
+
+    Clipping comes before everything that a step does with a gradient, the sum of a row's duplicates included. Decay
+    counts from 0: the learning rate of the first step is the one that was given.
+    """
+    return agree(implementation, problem, states(implementation, problem))
+
+
+def clips_or_decays(claim: Claim) -> bool:
+    """Whether the claim has any of it."""
+    return bool(CLIPS & claim.hyperparameters)
 
 
 def callers(implementation: Implementation, problem: Problem) -> Outcome:

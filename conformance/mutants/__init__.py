@@ -16,6 +16,7 @@ from types import ModuleType
 from conformance.mutants import (
     arithmetics,
     breaches,
+    clipping,
     directions,
     formula,
     harness,
@@ -49,7 +50,19 @@ def _defined_in(module: ModuleType) -> tuple[type[Twin], ...]:
 
 MUTANTS: tuple[type[Twin], ...] = tuple(
     mutant
-    for module in (formula, directions, rows, state, lookahead, breaches, unlawful, memory, low_precision, procedures)
+    for module in (
+        formula,
+        directions,
+        rows,
+        state,
+        lookahead,
+        clipping,
+        breaches,
+        unlawful,
+        memory,
+        low_precision,
+        procedures,
+    )
     for mutant in _defined_in(module)
 )
 ARITHMETICS: tuple[type[Twin], ...] = _defined_in(arithmetics)

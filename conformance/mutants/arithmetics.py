@@ -38,7 +38,7 @@ class Textbook(TorchTwin):
     def direction(self, w: Work) -> Any:
         """learning_rate (m / (1 - beta_1^t)) / D."""
         corrected = w.m / w.element(self.bias_correction(w, self.beta_1(w)))
-        return w.element(self.learning_rate(w)) * corrected / self.denominator(w)
+        return w.element(self.rate(w)) * corrected / self.denominator(w)
 
 
 class Folded(TorchTwin):
@@ -149,7 +149,7 @@ class TorchFused(TorchTwin):
 
     def move(self, w: Work, direction: Any) -> Any:
         """fma(-step_size, m / D, theta - learning_rate weight_decay theta), the decay fused too."""
-        rate = w.element(self.learning_rate(w) * w.scalar(w.h.weight_decay))
+        rate = w.element(self.rate(w) * w.scalar(w.h.weight_decay))
         return fma(-w.element(self.step_size(w)), direction, fma(-rate, w.theta, w.theta))
 
 
@@ -272,7 +272,7 @@ class RectifiedInDouble(RectifiedTwin):
 
     def step_size(self, w: Work) -> Scalar:
         """learning_rate / (1 - beta_1^t), times r_t where it rectifies."""
-        size = self.learning_rate(w) / self.bias_correction(w, self.beta_1(w))
+        size = self.rate(w) / self.bias_correction(w, self.beta_1(w))
         length, longest = self.lengths(w)
         if not self.rectifies(w, length):
             return size

@@ -221,7 +221,7 @@ class SignSgd(KerasV2Twin):
     name = "mutant-sign-sgd"
 
     def direction(self, w: Work) -> Any:
-        return w.element(self.learning_rate(w)) * np.sign(w.g)
+        return w.element(self.rate(w)) * np.sign(w.g)
 
 
 class NoMomentum(RectifiedTwin):
@@ -344,7 +344,7 @@ class DecayAfterStep(TfKerasTwin):
 
     def move(self, w: Work, direction: Any) -> Any:
         moved = w.theta - direction
-        rate = self.learning_rate(w) * w.scalar(w.h.weight_decay)
+        rate = self.rate(w) * w.scalar(w.h.weight_decay)
         return moved - w.element(rate) * moved
 
 
@@ -369,5 +369,5 @@ class L2AppliedDecoupled(TorchTwin):
     name = "mutant-l2-applied-decoupled"
 
     def add_l2(self, w: Work) -> Any:
-        w.theta = w.theta - w.element(self.learning_rate(w) * w.scalar(w.h.l2)) * w.theta
+        w.theta = w.theta - w.element(self.rate(w) * w.scalar(w.h.l2)) * w.theta
         return w.g

@@ -164,6 +164,10 @@ class Twin:
         """A parameter that comes late begins at the optimizer's t."""
         slot.t = max((other.t for other in present), default=0)
 
+    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
+        """The gradients of one group, as every parameter then sees its own."""
+        return gradients
+
     def of_group(self, h: Hyperparameters, groups: Sequence[Hyperparameters]) -> Hyperparameters:
         """What holds for a parameter whose group has `h`."""
         return h
@@ -274,6 +278,10 @@ class Twin:
     def learning_rate(self, w: Work) -> Scalar:
         return w.scalar(w.h.learning_rate)
 
+    def rate(self, w: Work) -> Scalar:
+        """The learning rate of this step."""
+        return self.learning_rate(w)
+
     def beta_1(self, w: Work) -> Scalar:
         return w.scalar(w.h.beta_1)
 
@@ -311,7 +319,7 @@ class Twin:
         """learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t)."""
         bias_1 = self.bias_correction(w, self.beta_1(w))
         bias_2 = self.bias_correction(w, self.beta_2(w))
-        return self.learning_rate(w) * np.sqrt(bias_2) / bias_1
+        return self.rate(w) * np.sqrt(bias_2) / bias_1
 
     def numerator(self, w: Work) -> Any:
         return w.m
@@ -329,7 +337,7 @@ class Twin:
 
     def decay(self, w: Work) -> Any:
         """What decoupled decay takes from theta."""
-        return w.element(self.learning_rate(w) * w.scalar(w.h.weight_decay)) * w.theta
+        return w.element(self.rate(w) * w.scalar(w.h.weight_decay)) * w.theta
 
     def move(self, w: Work, direction: Any) -> Any:
         return w.theta - direction
@@ -360,9 +368,19 @@ class TwinRun:
     def step(self, gradients: Sequence[Gradient]) -> State:
         with np.errstate(all="ignore"):
             self.twin.count(self.slots, gradients)
-            for slot, gradient, k in zip(self.slots, gradients, self.groups, strict=True):
-                self.twin.update(slot, gradient, self.twin.of_group(self.own[k], self.own))
+            held = [self.twin.of_group(h, self.own) for h in self.own]
+            for slot, gradient, k in zip(self.slots, self._clipped(gradients, held), self.groups, strict=True):
+                self.twin.update(slot, gradient, held[k])
         return self.twin.state(self.slots, self.own[0])
+
+    def _clipped(self, gradients: Sequence[Gradient], held: Sequence[Hyperparameters]) -> list[Gradient]:
+        """Group by group, each with the hyper-parameters that hold for it."""
+        clipped = list(gradients)
+        for k, h in enumerate(held):
+            mine = [i for i, group in enumerate(self.groups) if group == k]
+            for i, g in zip(mine, self.twin.clipped([gradients[i] for i in mine], h), strict=True):
+                clipped[i] = g
+        return clipped
 
     def save(self) -> bytes:
         return pickle.dumps({"slots": [self.twin.saved(slot) for slot in self.slots], "own": self.own})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from adapters.contract import (
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
+_CLIPS = frozenset({"clipvalue"})
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
 _UNIQUE_ROWS: frozenset[GradientKind] = _DENSE | {"rows", "empty rows"}
 _ANY_ROWS: frozenset[GradientKind] = _UNIQUE_ROWS | {"duplicate rows", "unsorted rows"}
@@ -48,18 +49,34 @@ class TensorFlowTwin(Twin):
             epsilon=dtype,
             decay=dtype,
             sma_threshold=dtype,
+            rate_decay=dtype,
+            clips=dtype,
         )
+
+    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
+        """Rows before they are summed."""
+        if h.clipvalue is None:
+            return gradients
+        clip = h.clipvalue
+        return [on_values(g, lambda values: self.clip_values(values, clip)) for g in gradients]
+
+    def clip_values(self, g: Array, clip: float) -> Array:
+        bound = g.dtype.type(clip)
+        return np.asarray(np.minimum(np.maximum(g, -bound), bound))
 
 
 class KerasV2Twin(TensorFlowTwin):
     """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
 
     name = "twin-keras-v2"
-    claim = twin_claim("keras-v2-adam", _ADAM | {"amsgrad"}, _ANY_ROWS, saved=_ADAM - {"epsilon"})
+    claim = twin_claim("keras-v2-adam", _ADAM | _CLIPS | {"amsgrad", "decay"}, _ANY_ROWS, saved=_ADAM - {"epsilon"})
 
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
-        """A checkpoint holds what is a variable: all but epsilon."""
-        return replace(saved, epsilon=h.epsilon)
+        """A checkpoint holds what is a variable: not epsilon, decay, nor what clips."""
+        return replace(saved, epsilon=h.epsilon, decay=h.decay, clipvalue=h.clipvalue)
+
+    def rate(self, w: Work) -> Scalar:
+        return decayed(self, w)
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         return _with_increments(TensorFlowTwin.arithmetic(self, dtype))
@@ -81,7 +98,11 @@ class TfKerasTwin(TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
-    claim = twin_claim("tf-keras-adam", _ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"}, _ANY_ROWS)
+    claim = twin_claim("tf-keras-adam", _ADAM | _CLIPS | {"amsgrad", "weight_decay", "adaptive_epsilon"}, _ANY_ROWS)
+
+    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
+        """0 is off."""
+        return TensorFlowTwin.clipped(self, gradients, h) if h.clipvalue else gradients
 
     def epsilon(self, w: Work) -> Scalar:
         """epsilon, times sqrt(1 - beta_2^t) where it is adaptive."""
@@ -97,7 +118,7 @@ class Keras3Twin(TfKerasTwin):
     """keras3-adam (keras/src/optimizers/adam.py, version 3, on TensorFlow): duplicates are squared, then summed."""
 
     name = "twin-keras3"
-    claim = twin_claim("keras3-adam", _ADAM | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+    claim = twin_claim("keras3-adam", _ADAM | _CLIPS | {"amsgrad", "weight_decay"}, _ANY_ROWS)
 
     def square(self, w: Work) -> Any:
         """The sum of the squares of a row's values."""
@@ -113,8 +134,13 @@ class RectifiedTwin(TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
     name = "twin-rectified"
-    claim = twin_claim("tfa-rectified-adam", _ADAM | {"amsgrad", "weight_decay", "sma_threshold"}, _ANY_ROWS)
+    claim = twin_claim(
+        "tfa-rectified-adam", _ADAM | _CLIPS | {"amsgrad", "decay", "weight_decay", "sma_threshold"}, _ANY_ROWS
+    )
     required = TensorFlowTwin.required | {"moving_rows"}
+
+    def rate(self, w: Work) -> Scalar:
+        return decayed(self, w)
 
     def epsilon(self, w: Work) -> Scalar:
         """``epsilon or backend.epsilon()``."""
@@ -132,7 +158,7 @@ class RectifiedTwin(TensorFlowTwin):
 
     def step_size(self, w: Work) -> Scalar:
         """learning_rate / (1 - beta_1^t), times r_t where it rectifies."""
-        size = self.learning_rate(w) / self.bias_correction(w, self.beta_1(w))
+        size = self.rate(w) / self.bias_correction(w, self.beta_1(w))
         length, longest = self.lengths(w)
         if not self.rectifies(w, length):
             return size
@@ -211,14 +237,14 @@ class TorchTwin(Twin):
 
     def step_size(self, w: Work) -> Scalar:
         """learning_rate / (1 - beta_1^t)."""
-        return self.learning_rate(w) / self.bias_correction(w, self.beta_1(w))
+        return self.rate(w) / self.bias_correction(w, self.beta_1(w))
 
     def second(self, w: Work) -> Any:
         """v / (1 - beta_2^t), which makes epsilon the paper's."""
         return Twin.second(self, w) / w.element(self.bias_correction(w, self.beta_2(w)))
 
     def move(self, w: Work, direction: Any) -> Any:
-        kept = w.element(w.scalar(1) - self.learning_rate(w) * w.scalar(w.h.weight_decay))
+        kept = w.element(w.scalar(1) - self.rate(w) * w.scalar(w.h.weight_decay))
         return kept * w.theta - direction
 
 
@@ -293,6 +319,18 @@ class Mxnet1LazyTwin(Mxnet2LazyTwin):
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
+
+
+def decayed(twin: Twin, w: Work) -> Scalar:
+    """learning_rate / (1 + decay iterations), where the first step has made no iteration."""
+    return twin.learning_rate(w) / (w.scalar(1) + w.scalar(w.h.decay) * w.scalar(w.t - 1))
+
+
+def on_values(g: Gradient, change: Callable[[Array], Array]) -> Gradient:
+    """`change` of the numbers of a gradient, whatever its kind."""
+    if isinstance(g, Rows):
+        return Rows(indices=g.indices, values=change(g.values))
+    return None if g is None else change(g)
 
 
 def _count_each(slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:

@@ -51,7 +51,7 @@ class OptaxTwin(Twin):
         update = self.numerator(w) / self.denominator(w)
         if w.h.weight_decay:
             update = update + w.element(w.h.weight_decay) * w.theta
-        return w.element(self.learning_rate(w)) * update
+        return w.element(self.rate(w)) * update
 
 
 class OptaxRadamTwin(OptaxTwin):
@@ -78,7 +78,7 @@ class OptaxRadamTwin(OptaxTwin):
         r_t = np.sqrt((length - w.element(4)) * (length - w.element(2)) * w.element(longest) / below)
         plain = self.numerator(w)
         update = np.where(length >= w.element(self.threshold(w)), r_t * plain / self.denominator(w), plain)
-        return w.element(self.learning_rate(w)) * update
+        return w.element(self.rate(w)) * update
 
 
 class OptaxNadamTwin(OptaxTwin):

@@ -44,7 +44,7 @@ class TorchRadamTwin(TorchTwin):
     def direction(self, w: Work) -> Any:
         """learning_rate m / (1 - beta_1^t), times the adaptive rate and r_t where it rectifies."""
         corrected = w.m / w.element(self.bias_correction(w, self.beta_1(w)))
-        step = corrected * w.element(self.learning_rate(w))
+        step = corrected * w.element(self.rate(w))
         if not self.rectifies(w):
             return step
         length, longest = self.lengths(w)
@@ -79,7 +79,7 @@ class TorchNadamTwin(TorchTwin):
 
     def direction(self, w: Work) -> Any:
         """Both terms are divided by themselves."""
-        of_m, of_g = (w.element(self.learning_rate(w) * share) for share in self.shares(w))
+        of_m, of_g = (w.element(self.rate(w) * share) for share in self.shares(w))
         denominator = self.denominator(w)
         return of_g * w.g / denominator + of_m * w.m / denominator
 

@@ -69,6 +69,8 @@ _OPTIONAL: dict[str, list[Any]] = {
     "momentum_decay": [0.004, 0.0, 0.5],
     "sync_period": [2, 1, 3, None],
     "slow_step_size": [0.5, 0.8, 1.0, 0.0],
+    "decay": [0.0, 0.1, 2.0],
+    "clipvalue": [None, 1.0, 1e-3, 0.0],
 }
 _BETAS = [0.9, 0.999, 0.0, 0.5, 0.8, 0.99, 0.9999, 0.999999]
 

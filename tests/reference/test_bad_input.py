@@ -44,11 +44,12 @@ def test_betas_are_not_none(name: str) -> None:
     refused(lambda: Hyperparameters(**{name: nothing}), f"{name} is None", "a number in [0, 1)")
 
 
+@pytest.mark.parametrize("name", ["clip_gradient", "clipvalue"])
 @pytest.mark.parametrize("value", [-0.5, NOT_A_NUMBER, INFINITE])
-def test_clip_gradient_is_none_or_not_negative(value: Any) -> None:
+def test_what_clips_is_none_or_not_negative(name: str, value: Any) -> None:
     refused(
-        lambda: Hyperparameters(clip_gradient=value),
-        f"clip_gradient is {value!r}",
+        lambda: Hyperparameters(**{name: value}),
+        f"{name} is {value!r}",
         "None or a finite number >= 0",
     )
 
@@ -88,6 +89,8 @@ GIVEN: dict[str, Any] = {
     "momentum_decay": 0.5,
     "sync_period": 3,
     "slow_step_size": 0.25,
+    "decay": 0.5,
+    "clipvalue": 1.0,
 }
 
 

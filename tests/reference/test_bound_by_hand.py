@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from plain_adam import F
 
-from reference import Bound, Hyperparameters, Rounding, State, bounded_step, dialect, initial_bound
+from reference import Bound, Hyperparameters, Rounding, State, bounded_step, dialect, initial_bound, step
 
 SINGLE = Rounding(compute="float32", powers="float32", step_size="float32")
 DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
@@ -53,6 +53,27 @@ def test_rescale_takes_four_roundings() -> None:
 def test_clip_rounds_its_own_bound(clip: float, g: float) -> None:
     bound = one_step("mxnet2-adam", single(1.0), [3.0], clip_gradient=clip, beta_1=0.0)
     close(bound.m, e_m(g, 4 * U * 3 + ETA + U * clip))
+
+
+@pytest.mark.parametrize("name", ["keras-v2-adam", "tf-keras-adam", "keras3-adam", "tfa-rectified-adam"])
+@pytest.mark.parametrize(("clip", "g", "e_g"), [(2.0, 2.0, U * 2), (3.0, 3.0, U * 3), (5.0, 3.0, 0.0)])
+def test_clipvalue_rounds_where_it_acts_or_nearly_does(name: str, clip: float, g: float, e_g: float) -> None:
+    close(one_step(name, single(1.0), [3.0], clipvalue=clip, beta_1=0.0).m, e_m(g, e_g))
+
+
+def test_each_of_three_duplicates_is_clipped() -> None:
+    """To 0.5, -0.5 and 0.5, each with its own u / 2."""
+    rows = np.array([0, 0, 0]), np.array([1.0, -2.0, 4.0])
+    for name in ("keras-v2-adam", "tf-keras-adam", "keras3-adam"):
+        bound = one_step(name, single(1.0), rows, clipvalue=0.5, beta_1=0.0)
+        close(bound.m, e_m(0.5, 3 * U / 2 + 2 * U * 1.5))
+
+
+def test_the_squares_of_clipped_duplicates_bring_their_errors() -> None:
+    """Keras 3: three squares of 1/4, each off by (2 + u) u / 4 + eta, and two additions; then v's own."""
+    rows = np.array([0, 0, 0]), np.array([1.0, -2.0, 4.0])
+    bound = one_step("keras3-adam", single(1.0), rows, clipvalue=0.5, beta_2=0.0)
+    close(bound.v, 3 * ((1 + U / 2) * U / 2 + ETA) + 2 * U * 0.75 + 4 * (U * 0.75 + ETA))
 
 
 @pytest.mark.parametrize(("name", "before"), [("torch-adam", 0.0), ("mxnet2-adam", 4 * U * 3 + ETA)])
@@ -99,6 +120,20 @@ def test_decay_in_the_direction() -> None:
     update = 0.25 * E_THETA + 4 * U * 2 + 2 * U * 6 + U * 2
     close(bound.update, update)
     close(bound.theta, E_THETA + update)
+
+
+@pytest.mark.parametrize("name", ["keras-v2-adam", "tfa-rectified-adam", "tfa-lookahead-keras-v2-adam"])
+def test_inverse_time_decay_rounds_the_learning_rate(name: str) -> None:
+    """By 4 u of the direction; the learning rate 1 with decay 1/3 is that of 3/4 without in the second step."""
+    own: dict[str, Any] = {"sync_period": 5} if "lookahead" in name else {}
+    state = replace(single(8.0, m=2.0, v=4.0, t=1), slow=(np.array([8.0]),) if own else None)
+    new, without = (
+        one_step(name, state, [2.0], **own, **h)
+        for h in ({"learning_rate": 1.0, "decay": 1 / 3}, {"learning_rate": 0.75})
+    )
+    after = step(dialect(name), Hyperparameters(learning_rate=0.75, **own), state, [np.array([2.0])])
+    close(new.update - without.update[0], 4 * U * abs(8.0 - after.theta[0][0]), rtol=1e-6)
+    assert new.m == without.m
 
 
 def test_rows_that_are_not_named_have_no_direction() -> None:

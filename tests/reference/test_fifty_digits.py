@@ -93,6 +93,8 @@ def acting_problem(d: Dialect, **changes: Any) -> Problem:
         "adaptive_epsilon": True,
         "sync_period": 2,
         "slow_step_size": 0.8,
+        "decay": 0.125,
+        "clipvalue": 1.25,
     }
     optional = {name: value for name, value in (values | changes).items() if name in d.hyperparameters}
     h = Hyperparameters(learning_rate=0.1, beta_1=0.8, beta_2=0.9, epsilon=0.5, **optional)
@@ -109,6 +111,7 @@ WRITES: dict[s.Stage, str] = {
     s.gather_rows: "m",
     s.restore_rows: "theta",
     s.named_rows_move: "direction",
+    s.inverse_time_decay: "learning_rate",
     s.decay_theta: "theta",
     s.decay_direction: "direction",
     s.first_moment: "m",

@@ -23,7 +23,8 @@ from adapters.contract import (
     check_gradients,
 )
 
-NOT_NEGATIVE = ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold", "clip_gradient")
+NOT_NEGATIVE = ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold", "decay")
+CLIPS = ("clip_gradient", "clipvalue")
 NOT_NUMBERS = (math.nan, math.inf, -math.inf, True, "0.1", [0.1], np.zeros(2))
 THETA = (np.zeros((3, 2), dtype=np.float32), np.zeros((), dtype=np.float32))
 
@@ -52,9 +53,9 @@ def rows(indices: Any, values: Any, *, dtype: Any = np.int64) -> Rows:
 
 
 @pytest.mark.parametrize("value", [-1e-9, -1, *NOT_NUMBERS], ids=repr)
-@pytest.mark.parametrize("name", NOT_NEGATIVE)
+@pytest.mark.parametrize("name", [*NOT_NEGATIVE, *CLIPS])
 def test_a_number_below_zero_or_no_finite_number_is_refused(name: str, value: object) -> None:
-    accepted = "None or a finite number >= 0" if name == "clip_gradient" else "a finite number >= 0"
+    accepted = "None or a finite number >= 0" if name in CLIPS else "a finite number >= 0"
     assert repr(value) in refused(name, accepted, Hyperparameters, **{name: value})
 
 
@@ -80,14 +81,14 @@ def test_a_slow_step_size_that_is_no_share_is_refused(value: object) -> None:
     assert repr(value) in refused("slow_step_size", "a number in [0, 1]", Hyperparameters, slow_step_size=value)
 
 
-@pytest.mark.parametrize("name", [name for name in NOT_NEGATIVE if name != "clip_gradient"] + ["beta_1", "beta_2"])
-def test_only_clip_gradient_may_be_none(name: str) -> None:
+@pytest.mark.parametrize("name", [*NOT_NEGATIVE, "beta_1", "beta_2"])
+def test_only_what_clips_may_be_none(name: str) -> None:
     accepted = "a number in [0, 1)" if name.startswith("beta") else "a finite number >= 0"
     refused(name, accepted, Hyperparameters, **{name: None})
-    assert Hyperparameters(clip_gradient=None).clip_gradient is None
+    assert all(getattr(Hyperparameters(**{clip: None}), clip) is None for clip in CLIPS)
 
 
-@pytest.mark.parametrize("name", [*NOT_NEGATIVE, "beta_1", "beta_2"])
+@pytest.mark.parametrize("name", [*NOT_NEGATIVE, *CLIPS, "beta_1", "beta_2"])
 def test_zero_is_a_value_like_any_other(name: str) -> None:
     zero: dict[str, Any] = {name: 0.0}
     assert getattr(Hyperparameters(**zero), name) == 0

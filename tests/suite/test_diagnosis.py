@@ -24,7 +24,18 @@ from conformance.diagnosis.candidate import together
 from conformance.diagnosis.sentences import SENTENCES
 from conformance.diagnosis.trail import trail_of
 from conformance.laws import LAWS
-from conformance.mutants import MUTANTS, TWINS, breaches, directions, formula, lookahead, rows, state, unlawful
+from conformance.mutants import (
+    MUTANTS,
+    TWINS,
+    breaches,
+    clipping,
+    directions,
+    formula,
+    lookahead,
+    rows,
+    state,
+    unlawful,
+)
 from conformance.mutants.twin import Twin, TwinRun
 from conformance.observe import observe
 from conformance.process import ChildEnd
@@ -130,6 +141,7 @@ SENTENCED: dict[type[Twin], str] = {
     unlawful.ScaledTogether: "law-independence",
     unlawful.Dithered: "law-determinism",
     lookahead.SlowNotSaved: "law-save-load",
+    **{mutant: "law-clips" for mutant in MUTANTS if mutant.__module__ == clipping.__name__},
 }
 """Their numbers are the oracle's: the check that fails says what it shows."""
 
@@ -177,7 +189,7 @@ def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
-    modules = {m.__name__ for m in (formula, directions, rows, state, lookahead, breaches, unlawful)}
+    modules = {m.__name__ for m in (formula, directions, rows, state, lookahead, clipping, breaches, unlawful)}
     assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *SENTENCED}
 
 

@@ -16,7 +16,18 @@ from conformance import direct
 from conformance.check import Check
 from conformance.laws import LAWS, PLACE
 from conformance.laws.related import Comparison
-from conformance.mutants import TWINS, formula, lookahead, low_precision, memory, procedures, rows, state, unlawful
+from conformance.mutants import (
+    TWINS,
+    clipping,
+    formula,
+    lookahead,
+    low_precision,
+    memory,
+    procedures,
+    rows,
+    state,
+    unlawful,
+)
 from conformance.mutants.twin import Scalar, Slot, Twin, TwinRun, Work
 from conformance.mutants.twins import KerasV2Twin, TorchTwin
 from conformance.subjects import subjects
@@ -47,6 +58,7 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-low-precision": memory.FullVectorsNotStored,
     "law-epsilon-survives": low_precision.EpsilonInStorageFormat,
     "law-many-steps": low_precision.CountInStorageFormat,
+    "law-clips": clipping.ClipsSummedRows,
     "law-sizes": memory.BufferShorterThanTail,
     "law-transposed": memory.GradientTakenForRowMajor,
     "law-channels-last": memory.GradientTakenForRowMajor,
