@@ -103,6 +103,10 @@ class Hyperparameters:
     """The learning rate is divided by 1 + decay (t - 1) (Keras' inverse time decay)."""
     clipvalue: float | None = None
     """Bound on abs(g), before anything else (Keras); None is off, 0 what the dialect says."""
+    clipnorm: float | None = None
+    """Bound on the norm of each parameter's gradient (Keras); as clipvalue, and not with global_clipnorm."""
+    global_clipnorm: float | None = None
+    """Bound on the norm of all parameters' gradients together (Keras); as clipvalue, and not with clipnorm."""
 
     def __post_init__(self) -> None:
         for name in _NOT_NEGATIVE:
@@ -112,6 +116,8 @@ class Hyperparameters:
         for name in _CLIPS:
             if getattr(self, name) is not None:
                 _number(name, getattr(self, name), "None or a finite number >= 0", lambda x: x >= 0)
+        if self.clipnorm is not None and self.global_clipnorm is not None:
+            raise ContractError("global_clipnorm", self.global_clipnorm, "None where clipnorm is a number")
         period = self.sync_period
         if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
             raise ContractError("sync_period", period, "None or a whole number >= 1")
@@ -132,7 +138,7 @@ _NOT_NEGATIVE = (
     "momentum_decay",
     "decay",
 )
-_CLIPS = ("clip_gradient", "clipvalue")
+_CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))
 
 
@@ -232,7 +238,7 @@ class Arithmetic:
     clip_gradient: Precision = "float64"
     """Received."""
     clips: Precision = "float64"
-    """clipvalue, received."""
+    """clipvalue, clipnorm and global_clipnorm, received."""
     sma_threshold: Precision = "float64"
     """Received."""
     slow_step_size: Precision = "float64"
@@ -286,6 +292,8 @@ class Claim:
     """Hyper-parameters that it takes with no value that is 0 or False."""
     both_decays: bool = False
     """Whether it takes l2 and weight_decay above 0 together; torch has one argument for the two."""
+    clips_together: bool = False
+    """Whether it takes clipvalue and one of the norms together; Keras 3 refuses to."""
     procedures: Mapping[str, Procedure] = field(default_factory=dict, hash=False)
     """By name, out of `PROCEDURES`; those that are absent are listed in every report as not claimed."""
 
@@ -312,6 +320,12 @@ class Claim:
         if self.both_decays is not False and not (self.both_decays is True and decays):
             accepted = "False, or True where l2 and weight_decay are claimed"
             raise ContractError("claim.both_decays", self.both_decays, accepted)
+        if self.clips_together is not False and not (
+            self.clips_together is True and "clipvalue" in self.hyperparameters
+        ):
+            raise ContractError(
+                "claim.clips_together", self.clips_together, "False, or True where clipvalue is claimed"
+            )
         if not {"dense", "rows"} & self.gradients:
             raise ContractError("claim.gradients", set(self.gradients), "dense or rows among them")
         _procedures(self.procedures, self.hyperparameters - {"amsgrad"})

@@ -72,8 +72,7 @@ class Adam(KerasAdapter):
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
-            "clipnorm",
-            "global_clipnorm",
+            "clipnorm, clipvalue and global_clipnorm, one beside another (refused)",
             "use_ema",
             "ema_momentum",
             "ema_overwrite_frequency",

@@ -37,8 +37,6 @@ _CLAIM = Claim(
     dtypes=("float32", "float64"),
     gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
     not_claimed=(
-        "clipnorm",
-        "global_clipnorm",
         "gradient_aggregator",
         "gradient_transformers",
         "learning_rate as schedule, callable or tensor",
@@ -48,6 +46,7 @@ _CLAIM = Claim(
         "get_weights and set_weights (tests hold them where every variable has had a gradient from the first step on)",
         "float16 and bfloat16 variables",
     ),
+    clips_together=True,
     procedures=procedures(
         frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"}) | CLIPS,
         # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.

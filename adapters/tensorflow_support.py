@@ -223,7 +223,7 @@ class KerasAdapter:
         return {name: value for name, value in self.arguments(hyperparameters).items() if name not in fixed}
 
 
-CLIPS = frozenset({"clipvalue"})
+CLIPS = frozenset({"clipvalue", "clipnorm", "global_clipnorm"})
 """Hyper-parameters by which Keras clips gradients; None is off in every class."""
 
 

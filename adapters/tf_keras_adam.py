@@ -42,8 +42,6 @@ class TfKeras(KerasAdapter):
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
-            "clipnorm",
-            "global_clipnorm",
             "use_ema",
             "ema_momentum",
             "ema_overwrite_frequency",
@@ -57,6 +55,7 @@ class TfKeras(KerasAdapter):
             "variable constraints",
             "float16 and bfloat16 variables",
         ),
+        clips_together=True,
         procedures=procedures(
             frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
             # The others are Python numbers, and no variables.

@@ -134,7 +134,6 @@ def _claim(dialect: str, around: Claim, not_claimed: Sequence[str]) -> Claim:
 
 
 _NOT_CLAIMED = (
-    "clipnorm and global_clipnorm of Lookahead",
     "clipping of the inner optimizer, which does nothing",
     "lr and decay of Lookahead, which do nothing there",
     "sync_period and slow_step_size as tensor",

@@ -40,8 +40,6 @@ class Rectified(KerasAdapter):
             "total_steps",
             "warmup_proportion",
             "min_lr",
-            "clipnorm",
-            "global_clipnorm",
             "gradient_aggregator",
             "gradient_transformers",
             "learning_rate and weight_decay as schedule, callable, dict or tensor",
@@ -51,6 +49,7 @@ class Rectified(KerasAdapter):
             "get_weights and set_weights",
             "float16 and bfloat16 variables",
         ),
+        clips_together=True,
         procedures=procedures(
             frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold"}) | CLIPS,
             # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.

@@ -43,7 +43,9 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "sync_period": choice(1, 2, 3, None),
     "slow_step_size": decades(-6, 0, 0.0, 0.5, 1.0),
     "decay": decades(-6, 2, 0.0),
-    "clipvalue": decades(-8, 8, None, None, 0.0),
+    "clipvalue": decades(-8, 8, None, 0.0, often=0.5),
+    "clipnorm": decades(-8, 8, None, None, 0.0, often=0.6),
+    "global_clipnorm": decades(-8, 8, None, 0.0, often=0.5),
 }
 """How each is drawn; a dialect with another one cannot be certified."""
 
@@ -104,6 +106,8 @@ def _hyperparameters(d: Dialect, point: Point) -> Hyperparameters:
     level = given["sma_threshold"] if point["at"] == "sma_threshold" and "sma_threshold" in given else point["at"]
     if isinstance(level, float) and (found := crossing(level, point["t"])) is not None:
         given["beta_2"] = moved(found, point["ulps"])
+    if given.get("clipnorm") is not None:  # not both
+        given["global_clipnorm"] = None
     if point["rounded"]:  # as some frameworks do on the way to the powers alone
         given |= {f"power_{name}": float(np.float32(given[name])) for name in ("beta_1", "beta_2")}
         given = {name: value for name, value in given.items() if not (name.startswith("power") and value >= 1)}

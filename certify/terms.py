@@ -60,13 +60,45 @@ def _lookahead(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any
     return {"slow": size, "theta": size}
 
 
+def _clip_norm(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    if h.clipnorm is None:
+        return {}
+    found = on_magnitudes(clipping.clip_norm, "g", "norm")(p, h, x)
+    return {name: _of_sum(p.g.size, x) * size for name, size in found.items()}
+
+
+def _global_norm(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    found = on_magnitudes(clipping.global_norm, "norm")(p, h, x)
+    return found if h.global_clipnorm is None else {"norm": _of_sum(sum(g.size for g in p.all_g), x) * found["norm"]}
+
+
+def _clip_global_norm(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    return {} if h.global_clipnorm is None else on_magnitudes(clipping.clip_global_norm, "g")(p, h, x)
+
+
+def _clip_in_one_way(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    return _clip_norm(p, h, x) if h.clipnorm else _clip_global_norm(p, h, x) if h.global_clipnorm else {}
+
+
+def _dense_by_global_norm(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    return on_magnitudes(clipping.dense_by_global_norm, "g")(p, h, x) if h.global_clipnorm else {}
+
+
+def _of_sum(terms: int, x: Namespace) -> Any:
+    return x.number(max(1.0, terms / 8))
+
+
 _DIRECTION = ("step_size", "denominator", "direction")
 
 TERMS: dict[Stage, Terms] = {
     s.rescale: on_magnitudes(s.rescale, "g"),
     s.clip: moved,
     clipping.clip_values: moved,
-    clipping.clip_in_one_way: moved,
+    clipping.clip_norm: _clip_norm,
+    clipping.global_norm: _global_norm,
+    clipping.clip_global_norm: _clip_global_norm,
+    clipping.clip_in_one_way: _clip_in_one_way,
+    clipping.dense_by_global_norm: _dense_by_global_norm,
     s.l2: on_magnitudes(s.l2, "g"),
     s.square_rows: on_magnitudes(s.square_rows, "square"),
     s.sum_duplicate_rows: on_magnitudes(s.sum_duplicate_rows, "g", "square"),

@@ -5,6 +5,7 @@ Sets of fixed drafts, not drawn ones: a size that is left out by chance would be
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -161,14 +162,20 @@ def momenta(claim: Claim, number: int) -> list[Draft]:
 
 def clips(claim: Claim, number: int) -> list[Draft]:
     """Keras' clipping, each way of it that is claimed, of gradients that it reaches and that it does not; decay."""
+    ways: list[dict[str, float]] = [{"clipvalue": 1 / 3}, {"clipnorm": 20 / 3}, {"global_clipnorm": 20 / 3}]
+    zero = [{name: 0.0} for way in ways for name in way]
+    if claim.clips_together:
+        ways += [{"clipvalue": 2 / 3, "clipnorm": 4.1}, {"clipvalue": 2 / 3, "global_clipnorm": 20 / 3}]
+    beside = {"decay": 0.3, "weight_decay": 0.125}
+    usual = [_one(claim, **way, **beside) for way in ways if claim.hyperparameters.issuperset(way)]
     kinds = [kind for kind in ("dense", "duplicate rows") if kind in claim.gradients]
-    settings = [{"decay": 0.3, "weight_decay": 0.125, "clipvalue": clip} for clip in (1 / 3, 0.0)]
-    varied = {"mixed": True, "unsorted": "unsorted rows" in claim.gradients, "absent": "none" in claim.gradients}
+    each = [*itertools.product(usual or [_one(claim, **beside)], kinds)]
+    each += [(_one(claim, **way), kinds[0]) for way in zero if claim.hyperparameters.issuperset(way)]
+    varied = {"unsorted": "unsorted rows" in claim.gradients, "absent": "none" in claim.gradients}
+    dtypes = wide(claim)
     return [
-        _draft(dtype, ((9, 31), (33,)), _one(claim, **wanted), 6, rows=kind, **varied)
-        for dtype in wide(claim)
-        for wanted in settings
-        for kind in kinds
+        _draft(dtypes[(k + k // 2) % len(dtypes)], ((9, 31), (33,)), h, 4, rows=kind, **varied)
+        for k, (h, kind) in enumerate(each)
     ]
 
 

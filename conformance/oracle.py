@@ -18,6 +18,7 @@ import reference
 from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
 from conformance.formats import rounded as rounded_to
 
+_CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 BRANCHES = ("parameters", "update", "slow")
 """What the rectified branch decides."""
 
@@ -65,7 +66,7 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         sync_period=h.sync_period,
         slow_step_size=rounded(h.slow_step_size, a.slow_step_size),
         decay=rounded(h.decay, a.rate_decay),
-        clipvalue=None if h.clipvalue is None else rounded(h.clipvalue, a.clips),
+        **{name: None if (c := getattr(h, name)) is None else rounded(c, a.clips) for name in _CLIPS},
     )
 
 
@@ -268,8 +269,12 @@ class _Judge:
     ) -> tuple[OneStep, reference.State, reference.Bound]:
         """`from_observed` and `step` as one step of two trajectories, which lie along a last axis of every array.
 
-        The stages and their rules know elements, and rows along the first axis; what else there is they repeat.
+        The stages and their rules know elements, and rows along the first axis; what else there is they repeat. A norm
+        is of all elements, so that where one clips the steps are made one by one.
         """
+        if not (self.h.clipnorm is None and self.h.global_clipnorm is None):
+            one = self.from_observed(before, gradients, observed)
+            return one, *self.step(state, bound, gradients, lambda: one)
         together = _stacked(before, state), _stacked(reference.initial_bound(before), bound)
         new, limit = self._bounded(*together, [_twice(g) for g in gradients], None)
         if limit.branch:

@@ -118,6 +118,12 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "clipping after duplicate rows are summed, of m, or by a value that the dialect takes for none",
             "effect": "m and v are of another gradient",
         },
+        "clipnorm": {
+            "bug": "formula",
+            "catches": "a norm of all where one of each is meant and the reverse, one of summed duplicates, one of an"
+            " absent gradient, one that scales what is shorter; the wrong order of value and norm",
+            "effect": "m and v are of another gradient, often of all elements",
+        },
         "rate-decay": {
             "bug": "step count",
             "catches": "a decay that counts from 1, that counts epochs, or that is not there",
@@ -318,8 +324,21 @@ def clipping(d: Dialect, topic: str) -> Made:
     yield _case(d, topic, "value-zero", text, ("clipvalue", "zero-gradient"), theta, dense, h, at=(1, 3))
     text, h = "rows that are named several times, each value clipped before they are summed", {"clipvalue": 0.25}
     several = [(_rows(([0, 0, 2], [1, 2, 2], [0, 3, 3], [2, 2, 2])[k % 4], k),) for k in range(STEPS)]
-    flags = ("clipvalue", "rows", "duplicate-rows")
-    yield _case(d, topic, "value-rows", text, flags, (_wave((4, 2), 1.0),), several, h)
+    four = (_wave((4, 2), 1.0),)
+    flags: tuple[str, ...] = ("clipvalue", "rows", "duplicate-rows")
+    yield _case(d, topic, "value-rows", text, flags, four, several, h)
+    text = "every gradient by its own norm, which is above 1 in some"
+    yield _case(d, topic, "norm", text, ("clipnorm",), theta, dense, {"clipnorm": 1.0})
+    absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
+    text, flags = "both gradients by the norm of both, or of the one that is there", ("clipnorm", "absent-gradient")
+    yield _case(d, topic, "global-norm", text, flags, theta, absent, {"global_clipnorm": 1.0})
+    text, h = "clipvalue 1/4 beside clipnorm 1/2: one after the other, or the norm alone", {"clipvalue": 0.25}
+    if s.square_rows not in d.stages:  # Keras 3 takes one of them
+        yield _case(d, topic, "value-and-norm", text, ("clipvalue", "clipnorm"), theta, dense, {**h, "clipnorm": 0.5})
+    text = "rows that are named several times, whose norm has each value"
+    for name, norm in (("norm-rows", "clipnorm"), ("global-norm-rows", "global_clipnorm")):
+        flags = ("clipnorm", "rows", "duplicate-rows")
+        yield _case(d, topic, name, text, flags, four, several, {norm: 0.5})
 
 
 def rate_decay(d: Dialect, topic: str) -> Made:

@@ -24,8 +24,8 @@ VERSION = 1
 HASH = "content_hash"
 _BOOLEANS = ("adaptive_epsilon", "amsgrad")
 _COUNTS = ("sync_period",)
-_MAY_BE_NONE = ("clip_gradient", "clipvalue", *_COUNTS)
-_LATER = frozenset({"decay", "clipvalue"})
+_MAY_BE_NONE = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm", *_COUNTS)
+_LATER = frozenset({"decay", "clipvalue", "clipnorm", "global_clipnorm"})
 """Hyper-parameters that dialects were given after their first files: a case that does not use one does not name it."""
 
 

@@ -6,6 +6,10 @@ quantity that an implementation may form with up to four operations of its own c
 of a scalar, two products, a sum). Nothing here knows an implementation, and nothing is tuned.
 
     clipvalue:  E_g <- E_g, and u c besides where |g| + E_g >= (1 - u) c: a contraction, c rounded on its way in
+    norm:       E_S = sum of (2 |g| + E_g) E_g, and n u S + C n eta, of S, the sum of n squares
+                E_N = E_S / sqrt(S) + C u sqrt(S)   (sqrt(S + E_S) for S < E_S)
+    clipnorm:   s = c / M with M = max(N, c), off by e = max(M / M- - 1, 1 - M / M+) with M+- = max(N +- E_N, c)
+                E_g <- c / M- E_g + |g| s (e + C u) + (C + |g| + 1 / M-) eta
     duplicates: E_g <- the sum of E_g, and (n - 1) u times the sum of |g|, over a row's n values
     m:          E_m <- beta_1 E_m + (1 - beta_1) E_g + C u (beta_1 |m| + (1 - beta_1) |g|) + C eta
                 with |m| for beta_1 |m| where m is formed as m + (1 - beta_1)(g - m)
@@ -99,6 +103,9 @@ def bounded_step(
         )
         for i in range(len(state.theta))
     ]
+    company = [e for e, g in zip(errors, gradients, strict=False) if g is not None]
+    for e in errors:
+        e.company = company
     branches = [False] * len(state.theta)
 
     def watch(i: int, stage: Stage, before: Working, after: Working) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -41,6 +41,9 @@ class Errors:
     slow: Any = None
     rate: float = 0.0
     """Of the learning rate, relative."""
+    norm: Any = 0.0
+    company: Any = ()
+    """Errors of every parameter that has a gradient in this step."""
 
 
 Rule = Callable[[Working, Working, Errors, Hyperparameters, Rounding], None]
@@ -64,6 +67,39 @@ def _clip_values(before: Working, after: Working, e: Errors, h: Hyperparameters,
     if after.g is not before.g:
         near = abs(before.g) + e.g >= (1 - a.u) * h.clipvalue
         e.g = e.g + np.where(near, a.u * h.clipvalue, 0.0)
+
+
+def _clip_norm(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if h.clipnorm is not None:
+        e.norm = _norm_error([before.g], [e.g], a)
+        _scale(before, after, e, h.clipnorm, a)
+
+
+def _global_norm(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if h.global_clipnorm is not None:
+        e.norm = _norm_error(before.all_g, [each.g for each in e.company], a)
+
+
+def _clip_global_norm(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if h.global_clipnorm is not None:
+        _scale(before, after, e, h.global_clipnorm, a)
+
+
+def _clip_in_one_way(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if h.clipnorm:
+        _clip_norm(before, after, e, h, a)
+    elif h.global_clipnorm:
+        _clip_global_norm(before, after, e, h, a)
+    elif h.clipvalue:
+        _clip_values(before, after, e, h, a)
+
+
+def _dense_by_global_norm(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    if before.rows is not None and after.rows is None:
+        summed = before.snapshot()
+        s.sum_duplicate_rows(summed, h, FLOAT64)
+        _sum_duplicate_rows(before, summed, e, h, a)
+        _scatter_rows(summed, after, e, h, a)
 
 
 def _l2(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
@@ -287,7 +323,11 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
         s.rescale: _rescale,
         s.clip: _clip,
         clipping.clip_values: _clip_values,
-        clipping.clip_in_one_way: _clip_values,
+        clipping.clip_norm: _clip_norm,
+        clipping.global_norm: _global_norm,
+        clipping.clip_global_norm: _clip_global_norm,
+        clipping.clip_in_one_way: _clip_in_one_way,
+        clipping.dense_by_global_norm: _dense_by_global_norm,
         s.l2: _l2,
         s.square_rows: _square_rows,
         s.sum_duplicate_rows: _sum_duplicate_rows,
@@ -319,6 +359,34 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
 
 
 # Elements
+
+
+def _norm_error(gradients: Sequence[Any], errors: Sequence[Any], a: Rounding) -> Any:
+    """Error of the norm of all of these; infinite where the sum of the squares may leave the format.
+
+    n terms take n roundings of the sum in any order, the square's included.
+    """
+    terms = sum(g.size for g in gradients)
+    squares = sum((np.sum(g * g) for g in gradients), start=np.float64(0))
+    given = sum((np.sum((2 * abs(g) + e) * e) for g, e in zip(gradients, errors, strict=True)), start=np.float64(0))
+    error = given + terms * (a.u * (squares + given) + C * a.tiny)
+    if _overflows(squares + error, a):
+        return np.inf
+    return float(_sqrt_error(squares, error) + C * a.u * np.sqrt(squares))
+
+
+def _scale(before: Working, after: Working, e: Errors, limit: float, a: Rounding) -> None:
+    """g c / max(N, c), in either order, or with the reciprocals of both: four roundings, the one of c included."""
+    norm = float(after.norm)
+    least, between, most = (max(n, limit) for n in (norm - e.norm, norm, norm + e.norm))
+    if not (least > 0 and np.isfinite(most)):
+        e.g = np.full(np.shape(before.g), np.inf)
+        return
+    relative = max(between / least - 1, 1 - between / most)
+    size = abs(before.g)
+    flushed = (C + size + 1 / least) * a.tiny
+    error = limit / least * e.g + abs(after.g) * (relative + C * a.u) + flushed
+    e.g = np.where(_overflows(size * limit, a), np.inf, error)
 
 
 def _sqrt_error(v: Any, error: Any) -> Any:

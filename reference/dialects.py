@@ -12,11 +12,20 @@ from reference import stages as s
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
-_CLIPS = frozenset({"clipvalue"})
+_CLIPS = frozenset({"clipvalue", "clipnorm", "global_clipnorm"})
 _KERAS_V2 = _ADAM | {"amsgrad", "decay"} | _CLIPS
 _LOOKAHEAD = frozenset({"sync_period", "slow_step_size"})
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
-_ROWS = (s.square_rows, s.sum_duplicate_rows, s.scatter_rows, s.gather_rows, s.restore_rows, s.named_rows_move)
+_CLIPPING = (clipping.clip_values, clipping.clip_norm, clipping.global_norm, clipping.clip_global_norm)
+_ROWS = (
+    clipping.dense_by_global_norm,
+    s.square_rows,
+    s.sum_duplicate_rows,
+    s.scatter_rows,
+    s.gather_rows,
+    s.restore_rows,
+    s.named_rows_move,
+)
 """Stages that do nothing to a dense gradient."""
 
 
@@ -61,7 +70,7 @@ _TABLE = (
         name="keras-v2-adam",
         source="keras 2.15.0, optimizers/legacy/adam.py and optimizer_v2.py",
         stages=(
-            clipping.clip_values,
+            *_CLIPPING,
             s.sum_duplicate_rows,
             s.scatter_rows,
             *_MOMENTS,
@@ -77,6 +86,7 @@ _TABLE = (
         name="tf-keras-adam",
         source="keras 2.15.0 and tf_keras 2.21.0 (adaptive_epsilon), optimizers/adam.py and optimizer.py",
         stages=(
+            clipping.global_norm,
             clipping.clip_in_one_way,
             s.sum_duplicate_rows,
             s.scatter_rows,
@@ -93,7 +103,9 @@ _TABLE = (
         name="keras3-adam",
         source="keras 3.15.1, optimizers/adam.py and base_optimizer.py; backend/tensorflow/sparse.py",
         stages=(
+            clipping.global_norm,
             clipping.clip_in_one_way,
+            clipping.dense_by_global_norm,
             s.square_rows,
             s.sum_duplicate_rows,
             s.scatter_rows,
@@ -176,7 +188,7 @@ _TABLE = (
         name="tfa-rectified-adam",
         source="tensorflow-addons 0.23.0, optimizers/rectified_adam.py",
         stages=(
-            clipping.clip_values,
+            *_CLIPPING,
             s.sum_duplicate_rows,
             s.scatter_rows,
             *_MOMENTS,
@@ -194,7 +206,7 @@ _TABLE = (
         name="tfa-lookahead-keras-v2-adam",
         source="tensorflow-addons 0.23.0, optimizers/lookahead.py, around keras 2.15.0, optimizers/legacy/adam.py",
         stages=(
-            clipping.clip_values,
+            *_CLIPPING,
             s.sum_duplicate_rows,
             s.scatter_rows,
             *_MOMENTS,
@@ -211,7 +223,7 @@ _TABLE = (
         name="tfa-lookahead-rectified-adam",
         source="tensorflow-addons 0.23.0, optimizers/lookahead.py, around optimizers/rectified_adam.py",
         stages=(
-            clipping.clip_values,
+            *_CLIPPING,
             s.sum_duplicate_rows,
             s.scatter_rows,
             *_MOMENTS,

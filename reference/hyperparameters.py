@@ -38,6 +38,8 @@ class Hyperparameters:
     slow_step_size: Any = 0.5
     decay: Any = 0.0
     clipvalue: Any = None
+    clipnorm: Any = None
+    global_clipnorm: Any = None
     power_beta_1: Any = None
     power_beta_2: Any = None
 
@@ -56,6 +58,8 @@ class Hyperparameters:
             value = getattr(self, name)
             if value is not None and not _within(value, 0, math.inf):
                 raise ValueError(f"{name} is {value!r}; accepted: None or a finite number >= 0")
+        if self.clipnorm is not None and self.global_clipnorm is not None:
+            raise ValueError(f"global_clipnorm is {self.global_clipnorm!r}; accepted: None where clipnorm is a number")
         period = self.sync_period
         if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
             raise ValueError(f"sync_period is {period!r}; accepted: None or a whole number >= 1")
@@ -105,7 +109,7 @@ _NOT_NEGATIVE = (
     "momentum_decay",
     "decay",
 )
-_CLIPS = ("clip_gradient", "clipvalue")
+_CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 
 
 def _within(value: Any, low: float, high: float) -> bool:

@@ -56,6 +56,10 @@ class Working:
     """The slow weights of Lookahead; None without."""
     learning_rate: Any = None
     """Of this step."""
+    all_g: Any = None
+    """g of every parameter that has one, as they are when the stage begins."""
+    norm: Any = None
+    """Of the gradients, where one clips."""
 
     def snapshot(self) -> Working:
         """The quantities as they are now; arrays are never written into, so they are shared."""

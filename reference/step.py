@@ -17,7 +17,7 @@ Gradient = Any
 """An array of the parameter's shape, a pair (row numbers ``[k]``, values ``[k, ...]``), or None."""
 
 Watch = Callable[[int, Stage, Working, Working], None]
-"""Called after every stage with the parameter's number, the stage, and the quantities before and after it."""
+"""Called after every stage of every parameter with its number, the stage, and the quantities before and after."""
 
 
 Branches = bool | Sequence[bool | None] | None
@@ -68,7 +68,16 @@ def step(
     _check(d, h, state, gradients)
     h = h.to(x)
     branches = [rectify] * len(gradients) if rectify is None or isinstance(rectify, bool) else rectify
-    after = tuple(_one(d, h, state, i, g, x, watch, branches[i]) for i, g in enumerate(gradients))
+    after = tuple(_opened(d, h, state, i, g, x, branches[i]) for i, g in enumerate(gradients))
+    for stage in d.stages:  # of all parameters, before the next one: what is clipped together is known as it was
+        all_g = tuple(p.g for p in after if p.g is not None)
+        for i, p in enumerate(after):
+            if p.g is not None:
+                p.all_g = all_g
+                before = p.snapshot()
+                stage(p, h, x)
+                if watch is not None:
+                    watch(i, stage, before, p)
 
     def arrays(name: str) -> tuple[Any, ...]:
         # NumPy turns 0-d results into scalars; a state holds arrays.
@@ -79,16 +88,10 @@ def step(
     return State(arrays("theta"), arrays("m"), arrays("v"), v_max, tuple(p.t for p in after), slow)
 
 
-def _one(
-    d: Dialect,
-    h: Hyperparameters,
-    state: State,
-    i: int,
-    gradient: Gradient,
-    x: Namespace,
-    watch: Watch | None,
-    rectify: bool | None,
+def _opened(
+    d: Dialect, h: Hyperparameters, state: State, i: int, gradient: Gradient, x: Namespace, rectify: bool | None
 ) -> Working:
+    """The quantities of parameter i as its step begins."""
     theta, m, v = (x.number(np.asarray(group[i])) for group in (state.theta, state.m, state.v))
     v_max = None if state.v_max is None else x.number(np.asarray(state.v_max[i]))
     slow = None if state.slow is None else x.number(np.asarray(state.slow[i]))
@@ -99,11 +102,6 @@ def _one(
         return p
     p.rows, values = _split(gradient)
     p.g = x.number(np.asarray(values))
-    for stage in d.stages:
-        before = p.snapshot()
-        stage(p, h, x)
-        if watch is not None:
-            watch(i, stage, before, p)
     return p
 
 

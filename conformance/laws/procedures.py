@@ -18,7 +18,8 @@ from reference import dialect, stages
 
 LONGEST = 10
 """Steps of a problem that are run, to keep the cost small."""
-OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None, "decay": 0.0, "clipvalue": None}
+OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None, "decay": 0.0}
+OFF |= dict.fromkeys(("clipvalue", "clipnorm", "global_clipnorm"))
 """Hyper-parameters that one value switches off."""
 _OTHERS: dict[str, tuple[Any, Any]] = {
     "learning_rate": (float(np.float32(0.01234567)), float(np.float32(0.1234567))),
@@ -37,6 +38,8 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
     "slow_step_size": (0.8, 0.1),
     "decay": (float(np.float32(0.1234567)), 1.0),
     "clipvalue": (float(np.float32(0.1234567)), 1e-2),
+    "clipnorm": (float(np.float32(0.1234567)), 1e-2),
+    "global_clipnorm": (float(np.float32(0.1234567)), 1e-2),
 }
 """As those that problems are drawn from; two of many digits, which a configuration must not round."""
 

@@ -108,14 +108,15 @@ def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
     return outcome
 
 
-CLIPS: frozenset[str] = frozenset({"clipvalue", "decay"})
+CLIPS: frozenset[str] = frozenset({"clipvalue", "clipnorm", "global_clipnorm", "decay"})
 """What the problems of `clips_and_decay` set, and no drawn problem."""
 
 
 def clips_and_decay(implementation: Implementation, problem: Problem) -> Outcome:
     """Clipped gradients and a decaying learning rate follow the oracle, within the bound.
 
-    Clipping comes before everything that a step does with a gradient, the sum of a row's duplicates included. Decay
+    Clipping comes before everything that a step does with a gradient, the sum of a row's duplicates included, and so
+    the norm has each of them. The global norm is that of the gradients which are there in this step. Decay
     counts from 0: the learning rate of the first step is the one that was given.
     """
     return agree(implementation, problem, states(implementation, problem))
@@ -160,10 +161,14 @@ def can_switch(claim: Claim) -> bool:
 
 
 def _everything(claim: Claim, problem: Problem) -> Hyperparameters:
-    """No hyper-parameter of the claim is its default, but for one of the two decays where both are one argument."""
+    """No hyper-parameter of the claim is its default, but for those that cannot be given beside another."""
     names = set(claim.hyperparameters)
     if {"l2", "weight_decay"} <= names and not claim.both_decays:
         names -= {"l2" if problem.hyperparameters.weight_decay else "weight_decay"}
+    norms = sorted(names & {"clipnorm", "global_clipnorm"})
+    if norms:  # one of them, and without clipvalue where one is all that is taken
+        kept = norms[len(problem.gradients) % len(norms)]
+        names -= {*norms, *(() if claim.clips_together else ("clipvalue",))} - {kept}
     usual = Hyperparameters()
     given: dict[str, Any] = {name: value(name, getattr(usual, name)) for name in names - {"amsgrad"}}
     return replace(usual, **given, amsgrad="amsgrad" in names)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Hyperparameters
-from conformance.mutants.twin import Scalar, Work
-from conformance.mutants.twins import Keras3Twin, KerasV2Twin, RectifiedTwin, TensorFlowTwin, TfKerasTwin
+from adapters.contract import Array, Gradient, Hyperparameters, Rows
+from conformance.mutants.twin import Scalar, Slot, Work
+from conformance.mutants.twin_clipping import on_values
+from conformance.mutants.twins import Keras3Twin, KerasV2Twin, RectifiedTwin, TfKerasTwin
 
 
 class ClipvalueIgnored(KerasV2Twin):
@@ -21,7 +22,7 @@ class ClipvalueIgnored(KerasV2Twin):
 
     name = "mutant-clipvalue-ignored"
 
-    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
+    def by_value(self, gradients: Sequence[Gradient], clip: float) -> Sequence[Gradient]:
         return gradients
 
 
@@ -33,8 +34,8 @@ class ClipvalueZeroIsOff(RectifiedTwin):
 
     name = "mutant-clipvalue-zero-is-off"
 
-    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
-        return RectifiedTwin.clipped(self, gradients, h) if h.clipvalue else gradients
+    def by_value(self, gradients: Sequence[Gradient], clip: float) -> Sequence[Gradient]:
+        return RectifiedTwin.by_value(self, gradients, clip) if clip else gradients
 
 
 class ClipvalueZeroClips(TfKerasTwin):
@@ -46,7 +47,8 @@ class ClipvalueZeroClips(TfKerasTwin):
     name = "mutant-clipvalue-zero-clips"
 
     def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
-        return TensorFlowTwin.clipped(self, gradients, h)
+        clipped = TfKerasTwin.clipped(self, gradients, h)
+        return self.by_value(gradients, 0.0) if h.clipvalue == 0 and clipped is gradients else clipped
 
 
 class ClipsSummedRows(KerasV2Twin):
@@ -57,12 +59,13 @@ class ClipsSummedRows(KerasV2Twin):
 
     name = "mutant-clips-summed-rows"
 
-    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
+    def by_value(self, gradients: Sequence[Gradient], clip: float) -> Sequence[Gradient]:
         return gradients
 
     def prepare_gradient(self, w: Work) -> Array:
         g = KerasV2Twin.prepare_gradient(self, w)
-        return g if w.h.clipvalue is None else self.clip_values(g, w.h.clipvalue)
+        alone = w.h.clipnorm is None and w.h.global_clipnorm is None
+        return self.clip_values(g, w.h.clipvalue) if alone and w.h.clipvalue is not None else g
 
 
 class ClipsFromAbove(Keras3Twin):
@@ -85,12 +88,135 @@ class ClipsTheMoment(TfKerasTwin):
 
     name = "mutant-clips-the-moment"
 
-    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
+    def by_value(self, gradients: Sequence[Gradient], clip: float) -> Sequence[Gradient]:
         return gradients
 
     def first_moment(self, w: Work) -> Any:
         m = np.asarray(TfKerasTwin.first_moment(self, w))
-        return self.clip_values(m, w.h.clipvalue) if w.h.clipvalue else m
+        by_norm = w.h.clipnorm or w.h.global_clipnorm
+        return self.clip_values(m, w.h.clipvalue) if w.h.clipvalue and not by_norm else m
+
+
+class NormsBeforeValues(KerasV2Twin):
+    """Gradients are clipped by a norm first, and then by value.
+
+    The other order. Exposed by clipvalue and a norm together.
+    """
+
+    name = "mutant-norms-before-values"
+
+    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
+        by_norm = KerasV2Twin.clipped(self, gradients, replace(h, clipvalue=None))
+        return by_norm if h.clipvalue is None else self.by_value(by_norm, h.clipvalue)
+
+
+class ValuesBesideNorms(TfKerasTwin):
+    """clipvalue acts also where a norm clips.
+
+    As in OptimizerV2. Exposed by clipvalue and a norm together.
+    """
+
+    name = "mutant-values-beside-norms"
+
+    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
+        by_value = self.by_value(gradients, h.clipvalue) if h.clipvalue else gradients
+        return TfKerasTwin.clipped(self, by_value, replace(h, clipvalue=None))
+
+
+class GlobalNormOfEach(RectifiedTwin):
+    """global_clipnorm clips each gradient by its own norm.
+
+    As clipnorm. Exposed by two parameters.
+    """
+
+    name = "mutant-global-norm-of-each"
+
+    def by_global_norm(self, gradients: Sequence[Gradient], clip: float) -> Sequence[Gradient]:
+        return self.by_norm(gradients, clip)
+
+
+class NormOfAll(Keras3Twin):
+    """clipnorm clips all gradients by the norm of all.
+
+    As global_clipnorm, and torch's clip_grad_norm_. Exposed by two parameters.
+    """
+
+    name = "mutant-norm-of-all"
+
+    def by_norm(self, gradients: Sequence[Gradient], clip: float) -> Sequence[Gradient]:
+        return self.by_global_norm(gradients, clip)
+
+
+class NormAlwaysScales(TfKerasTwin):
+    """A gradient whose norm is smaller is scaled up to it.
+
+    c / norm where c / max(norm, c) belongs. Exposed by a small gradient.
+    """
+
+    name = "mutant-norm-always-scales"
+
+    def scaled(self, g: Array, clip: float, norm: Any) -> Array:
+        return np.asarray(g * g.dtype.type(clip) / g.dtype.type(norm or 1))
+
+
+class NormOfSummedRows(KerasV2Twin):
+    """Duplicates of a row are summed before the norm is formed.
+
+    The norm of the dense gradient. Exposed by rows that are named several times.
+    """
+
+    name = "mutant-norm-of-summed-rows"
+
+    def by_norm(self, gradients: Sequence[Gradient], clip: float) -> Sequence[Gradient]:
+        return KerasV2Twin.by_norm(self, [self._summed(g) for g in gradients], clip)
+
+    def by_global_norm(self, gradients: Sequence[Gradient], clip: float) -> Sequence[Gradient]:
+        return KerasV2Twin.by_global_norm(self, [self._summed(g) for g in gradients], clip)
+
+    def _summed(self, g: Gradient) -> Gradient:
+        return Rows(*self.sum_duplicates(g.indices, g.values)) if isinstance(g, Rows) else g
+
+
+class LastNormIfAbsent(KerasV2Twin):
+    """A parameter without gradient is in the global norm with its last one.
+
+    A gradient that was not cleared. Exposed by absent gradients and global_clipnorm.
+    """
+
+    name = "mutant-last-norm-if-absent"
+
+    def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
+        self.last: dict[int, Array] = {}
+        return KerasV2Twin.slots(self, parameters, h)
+
+    def by_global_norm(self, gradients: Sequence[Gradient], clip: float) -> Sequence[Gradient]:
+        self.last |= {i: g.values if isinstance(g, Rows) else g for i, g in enumerate(gradients) if g is not None}
+        norm = self.norm([*self.last.values()])
+        return [on_values(g, lambda values: self.scaled(values, clip, norm)) for g in gradients]
+
+
+class MeanSquareForNorm(RectifiedTwin):
+    """The norm is the root of the mean of the squares, not of their sum.
+
+    Exposed by any gradient of several elements that a norm clips.
+    """
+
+    name = "mutant-mean-square-for-norm"
+
+    def norm(self, arrays: Sequence[Array]) -> Any:
+        return RectifiedTwin.norm(self, arrays) / np.sqrt(np.float64(max(1, sum(g.size for g in arrays))))
+
+
+class GlobalNormKeepsRows(Keras3Twin):
+    """With global_clipnorm the values of a row are squared one by one, as without.
+
+    What clipnorm does. Exposed by rows that are named several times.
+    """
+
+    name = "mutant-global-norm-keeps-rows"
+
+    def square(self, w: Work) -> Any:
+        return Keras3Twin.square(self, replace(w, h=replace(w.h, global_clipnorm=None)))
 
 
 class RateDecaysFromOne(KerasV2Twin):

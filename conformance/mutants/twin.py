@@ -404,6 +404,8 @@ def twin_claim(
     hyperparameters: frozenset[str],
     gradients: frozenset[GradientKind],
     saved: frozenset[str] | None = None,
+    *,
+    clips_together: bool = False,
 ) -> Claim:
     """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
     free = hyperparameters - {"amsgrad"}
@@ -417,7 +419,13 @@ def twin_claim(
         "state": Procedure(how="TwinRun.put"),
         "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
     }
-    return Claim(dialect=dialect, hyperparameters=hyperparameters, gradients=gradients, procedures=how)
+    return Claim(
+        dialect=dialect,
+        hyperparameters=hyperparameters,
+        gradients=gradients,
+        procedures=how,
+        clips_together=clips_together,
+    )
 
 
 def write(buffer: Array, value: Any, rows: Any = ...) -> None:

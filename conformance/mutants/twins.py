@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +20,9 @@ from adapters.contract import (
     Rows,
 )
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
+from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
-_CLIPS = frozenset({"clipvalue"})
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
 _UNIQUE_ROWS: frozenset[GradientKind] = _DENSE | {"rows", "empty rows"}
 _ANY_ROWS: frozenset[GradientKind] = _UNIQUE_ROWS | {"duplicate rows", "unsorted rows"}
@@ -53,27 +53,18 @@ class TensorFlowTwin(Twin):
             clips=dtype,
         )
 
-    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
-        """Rows before they are summed."""
-        if h.clipvalue is None:
-            return gradients
-        clip = h.clipvalue
-        return [on_values(g, lambda values: self.clip_values(values, clip)) for g in gradients]
 
-    def clip_values(self, g: Array, clip: float) -> Array:
-        bound = g.dtype.type(clip)
-        return np.asarray(np.minimum(np.maximum(g, -bound), bound))
-
-
-class KerasV2Twin(TensorFlowTwin):
+class KerasV2Twin(Clips, TensorFlowTwin):
     """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
 
     name = "twin-keras-v2"
-    claim = twin_claim("keras-v2-adam", _ADAM | _CLIPS | {"amsgrad", "decay"}, _ANY_ROWS, saved=_ADAM - {"epsilon"})
+    claim = twin_claim(
+        "keras-v2-adam", _ADAM | CLIPS | {"amsgrad", "decay"}, _ANY_ROWS, _ADAM - {"epsilon"}, clips_together=True
+    )
 
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
         """A checkpoint holds what is a variable: not epsilon, decay, nor what clips."""
-        return replace(saved, epsilon=h.epsilon, decay=h.decay, clipvalue=h.clipvalue)
+        return replace(saved, **{name: getattr(h, name) for name in ("epsilon", "decay", *CLIPS)})
 
     def rate(self, w: Work) -> Scalar:
         return decayed(self, w)
@@ -94,15 +85,13 @@ class KerasV2Twin(TensorFlowTwin):
         return w.scalar(w.h.epsilon or 1e-7)
 
 
-class TfKerasTwin(TensorFlowTwin):
+class TfKerasTwin(ClipsInOneWay, TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
-    claim = twin_claim("tf-keras-adam", _ADAM | _CLIPS | {"amsgrad", "weight_decay", "adaptive_epsilon"}, _ANY_ROWS)
-
-    def clipped(self, gradients: Sequence[Gradient], h: Hyperparameters) -> Sequence[Gradient]:
-        """0 is off."""
-        return TensorFlowTwin.clipped(self, gradients, h) if h.clipvalue else gradients
+    claim = twin_claim(
+        "tf-keras-adam", _ADAM | CLIPS | {"amsgrad", "weight_decay", "adaptive_epsilon"}, _ANY_ROWS, clips_together=True
+    )
 
     def epsilon(self, w: Work) -> Scalar:
         """epsilon, times sqrt(1 - beta_2^t) where it is adaptive."""
@@ -118,11 +107,11 @@ class Keras3Twin(TfKerasTwin):
     """keras3-adam (keras/src/optimizers/adam.py, version 3, on TensorFlow): duplicates are squared, then summed."""
 
     name = "twin-keras3"
-    claim = twin_claim("keras3-adam", _ADAM | _CLIPS | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+    claim = twin_claim("keras3-adam", _ADAM | CLIPS | {"amsgrad", "weight_decay"}, _ANY_ROWS)
 
     def square(self, w: Work) -> Any:
-        """The sum of the squares of a row's values."""
-        if not isinstance(w.gradient, Rows):
+        """The sum of the squares of a row's values; clipped by the global norm they are one."""
+        if not isinstance(w.gradient, Rows) or (w.h.global_clipnorm and not w.h.clipnorm):
             return w.g * w.g
         total = np.zeros_like(w.g)
         for row, value in zip(w.gradient.indices.tolist(), w.gradient.values, strict=True):
@@ -130,12 +119,15 @@ class Keras3Twin(TfKerasTwin):
         return total
 
 
-class RectifiedTwin(TensorFlowTwin):
+class RectifiedTwin(Clips, TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
     name = "twin-rectified"
     claim = twin_claim(
-        "tfa-rectified-adam", _ADAM | _CLIPS | {"amsgrad", "decay", "weight_decay", "sma_threshold"}, _ANY_ROWS
+        "tfa-rectified-adam",
+        _ADAM | CLIPS | {"amsgrad", "decay", "weight_decay", "sma_threshold"},
+        _ANY_ROWS,
+        clips_together=True,
     )
     required = TensorFlowTwin.required | {"moving_rows"}
 
@@ -324,13 +316,6 @@ class Mxnet1LazyTwin(Mxnet2LazyTwin):
 def decayed(twin: Twin, w: Work) -> Scalar:
     """learning_rate / (1 + decay iterations), where the first step has made no iteration."""
     return twin.learning_rate(w) / (w.scalar(1) + w.scalar(w.h.decay) * w.scalar(w.t - 1))
-
-
-def on_values(g: Gradient, change: Callable[[Array], Array]) -> Gradient:
-    """`change` of the numbers of a gradient, whatever its kind."""
-    if isinstance(g, Rows):
-        return Rows(indices=g.indices, values=change(g.values))
-    return None if g is None else change(g)
 
 
 def _count_each(slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:

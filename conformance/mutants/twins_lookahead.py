@@ -54,6 +54,7 @@ class LookaheadKerasV2Twin(_Lookahead, KerasV2Twin):
         KerasV2Twin.claim.hyperparameters | _OWN,
         KerasV2Twin.claim.gradients,
         saved=KerasV2Twin.claim.procedures["save"].hyperparameters,
+        clips_together=True,
     )
     required = KerasV2Twin.required | {"synchronise"}
 
@@ -67,6 +68,7 @@ class LookaheadRectifiedTwin(_Lookahead, RectifiedTwin):
         RectifiedTwin.claim.hyperparameters | _OWN,
         RectifiedTwin.claim.gradients,
         saved=RectifiedTwin.claim.procedures["save"].hyperparameters,
+        clips_together=True,
     )
     required = RectifiedTwin.required | {"synchronise"}
 

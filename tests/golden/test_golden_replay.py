@@ -16,6 +16,7 @@ from conformance.findings import Outcome
 from conformance.kills import killed_by
 from conformance.mutants import (
     breaches,
+    clipping,
     directions,
     formula,
     lookahead,
@@ -43,6 +44,7 @@ NOT_BY_GOLDEN = {
     state.GradientsOverwritten: "computes rightly",
     state.InitialParametersOverwritten: "computes rightly",
     state.LiveViews: "computes rightly",
+    clipping.WeightDecayKeepsFirstRate: "no case has both decays",
     formula.ZeroLearningRateIsDefault: "the cases have one learning rate",
     formula.LearningRateAtMostOne: "the cases have one learning rate",
     formula.BetaAsText: "the cases have betas of few digits",

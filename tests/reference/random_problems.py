@@ -71,6 +71,8 @@ _OPTIONAL: dict[str, list[Any]] = {
     "slow_step_size": [0.5, 0.8, 1.0, 0.0],
     "decay": [0.0, 0.1, 2.0],
     "clipvalue": [None, 1.0, 1e-3, 0.0],
+    "clipnorm": [None, None, 1.0, 1e-3, 0.0],
+    "global_clipnorm": [None, 1.0, 1e-3, 0.0],
 }
 _BETAS = [0.9, 0.999, 0.0, 0.5, 0.8, 0.99, 0.9999, 0.999999]
 
@@ -82,6 +84,8 @@ def hyperparameters(draw: st.DrawFn, d: Dialect) -> Hyperparameters:
     values["learning_rate"] = draw(st.sampled_from([1e-3, 0.1, 1.0]))
     values["beta_1"], values["beta_2"] = draw(st.sampled_from(_BETAS)), draw(st.sampled_from(_BETAS))
     values["epsilon"] = draw(st.sampled_from([1e-7, 1e-8, 1e-3, 0.1, 0.0]))
+    if values.get("clipnorm") is not None:  # not both
+        values["global_clipnorm"] = None
     if draw(st.booleans()) and values["beta_2"] != _BETAS[-1]:
         values["power_beta_1"] = float(np.float32(values["beta_1"]))
         values["power_beta_2"] = float(np.float32(values["beta_2"]))

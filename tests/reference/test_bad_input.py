@@ -44,13 +44,21 @@ def test_betas_are_not_none(name: str) -> None:
     refused(lambda: Hyperparameters(**{name: nothing}), f"{name} is None", "a number in [0, 1)")
 
 
-@pytest.mark.parametrize("name", ["clip_gradient", "clipvalue"])
+@pytest.mark.parametrize("name", ["clip_gradient", "clipvalue", "clipnorm", "global_clipnorm"])
 @pytest.mark.parametrize("value", [-0.5, NOT_A_NUMBER, INFINITE])
 def test_what_clips_is_none_or_not_negative(name: str, value: Any) -> None:
     refused(
         lambda: Hyperparameters(**{name: value}),
         f"{name} is {value!r}",
         "None or a finite number >= 0",
+    )
+
+
+def test_there_is_one_norm() -> None:
+    refused(
+        lambda: Hyperparameters(clipnorm=1.0, global_clipnorm=2.0),
+        "global_clipnorm is 2.0",
+        "None where clipnorm is a number",
     )
 
 
@@ -91,6 +99,8 @@ GIVEN: dict[str, Any] = {
     "slow_step_size": 0.25,
     "decay": 0.5,
     "clipvalue": 1.0,
+    "clipnorm": 1.0,
+    "global_clipnorm": 1.0,
 }
 
 

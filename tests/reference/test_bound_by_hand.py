@@ -76,6 +76,61 @@ def test_the_squares_of_clipped_duplicates_bring_their_errors() -> None:
     close(bound.v, 3 * ((1 + U / 2) * U / 2 + ETA) + 2 * U * 0.75 + 4 * (U * 0.75 + ETA))
 
 
+CLIPPING = ["keras-v2-adam", "tf-keras-adam", "keras3-adam", "tfa-rectified-adam"]
+
+
+def e_norm(squares: float, n: int, given: float = 0.0) -> float:
+    """Of a norm: n roundings of the sum of n squares, then four of its root's."""
+    root = np.sqrt(squares)
+    return float((given + n * (U * (squares + given) + 4 * ETA)) / root + 4 * U * root)
+
+
+def e_clipped(g: float, c: float, norm: float, e: float, e_g: float = 0.0) -> float:
+    """Of one element that is scaled by c / max(norm, c), with the error e of the norm."""
+    least, between, most = (max(n, c) for n in (norm - e, norm, norm + e))
+    relative = max(between / least - 1, 1 - between / most) + 4 * U
+    return c / least * e_g + g * c / between * relative + (4 + g + 1 / least) * ETA
+
+
+@pytest.mark.parametrize("name", CLIPPING)
+@pytest.mark.parametrize(("clip", "g"), [(1.0, 0.6), (5.0, 3.0), (7.0, 3.0)])
+def test_clipnorm_brings_the_error_of_the_norm_where_it_acts_or_nearly_does(name: str, clip: float, g: float) -> None:
+    """The norm of 3 and 4 is 5; at 5 it may act, at 7 it does not and rounds all the same."""
+    bound = one_step(name, State(*[(np.ones(2),)] * 3, None, (0,)), [3.0, 4.0], clipnorm=clip, beta_1=0.0)
+    close([bound.m[0][:1]], e_m(g, e_clipped(3.0, clip, 5.0, e_norm(25.0, 2))), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", CLIPPING)
+def test_global_clipnorm_brings_the_error_of_the_norm_of_all(name: str) -> None:
+    """Of 3 in the first and 4 in the third parameter; the second has no gradient."""
+    start = State(*[(np.ones(1),) * 3] * 3, None, (0, 0, 0))
+    h = Hyperparameters(beta_1=0.0, global_clipnorm=1.0)
+    gradients = [np.array([3.0]), None, np.array([4.0])]
+    _, bound = bounded_step(dialect(name), h, SINGLE, start, initial_bound(start), gradients)
+    for i, g in ((0, 3.0), (2, 4.0)):
+        close([bound.m[i]], e_m(g / 5, e_clipped(g, 1.0, 5.0, e_norm(25.0, 2))), rtol=1e-9)
+    assert bound.m[1] == 0
+
+
+def test_the_norm_of_clipped_values_has_their_errors() -> None:
+    """3 and 4 clipped to 2: the squares are off by (4 + 2 u) 2 u each."""
+    start = State(*[(np.ones(2),)] * 3, None, (0,))
+    bound = one_step("keras-v2-adam", start, [3.0, 4.0], clipvalue=2.0, clipnorm=1.0, beta_1=0.0)
+    e = e_norm(8.0, 2, given=2 * (4 + 2 * U) * 2 * U)
+    close([bound.m[0][:1]], e_m(np.sqrt(0.5), e_clipped(2.0, 1.0, np.sqrt(8.0), e, e_g=2 * U)), rtol=1e-9)
+
+
+def test_a_norm_that_may_overflow_or_be_nothing_is_ambiguous() -> None:
+    start = State(*[(np.ones(2),)] * 3, None, (0,))
+    overflows = one_step("keras-v2-adam", start, [1.5e19, 1.5e19], clipnorm=1.0)
+    nothing_by_nothing = one_step("keras-v2-adam", start, [0.0, 0.0], clipnorm=0.0)
+    too_large = one_step("keras-v2-adam", start, [1e15, 1.0], global_clipnorm=1e25)
+    assert overflows.out_of_range[0].all()
+    assert nothing_by_nothing.out_of_range[0].all()
+    assert too_large.out_of_range[0].tolist() == [True, False]
+    assert not one_step("keras-v2-adam", start, [1.0, 0.0], clipnorm=0.0).out_of_range[0].any()
+
+
 @pytest.mark.parametrize(("name", "before"), [("torch-adam", 0.0), ("mxnet2-adam", 4 * U * 3 + ETA)])
 def test_l2_brings_the_error_of_theta(name: str, before: float) -> None:
     bound = one_step(name, single(7.0), [3.0], e_theta=E_THETA, l2=0.5, beta_1=0.0)

@@ -24,7 +24,7 @@ from adapters.contract import (
 )
 
 NOT_NEGATIVE = ("learning_rate", "epsilon", "l2", "weight_decay", "rescale_grad", "sma_threshold", "decay")
-CLIPS = ("clip_gradient", "clipvalue")
+CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 NOT_NUMBERS = (math.nan, math.inf, -math.inf, True, "0.1", [0.1], np.zeros(2))
 THETA = (np.zeros((3, 2), dtype=np.float32), np.zeros((), dtype=np.float32))
 
@@ -69,6 +69,10 @@ def test_a_beta_outside_0_to_1_is_refused(name: str, value: object) -> None:
 @pytest.mark.parametrize("name", ["amsgrad", "adaptive_epsilon"])
 def test_a_switch_that_is_no_bool_is_refused(name: str, value: object) -> None:
     assert repr(value) in refused(name, "True or False", Hyperparameters, **{name: value})
+
+
+def test_there_is_one_norm() -> None:
+    refused("global_clipnorm", "None where clipnorm is a number", Hyperparameters, clipnorm=1.0, global_clipnorm=2.0)
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, "6", math.nan], ids=repr)
