@@ -67,7 +67,7 @@ def dense_by_global_norm(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
     (Keras 3, optimizers/base_optimizer.py: clip_by_global_norm, whose product of IndexedSlices is a dense tensor)
     """
-    if h.global_clipnorm and not h.clipnorm:
+    if h.global_clipnorm:
         sum_duplicate_rows(p, h, x)
         scatter_rows(p, h, x)
         p.rows = None

@@ -111,7 +111,7 @@ class Keras3Twin(TfKerasTwin):
 
     def square(self, w: Work) -> Any:
         """The sum of the squares of a row's values; clipped by the global norm they are one."""
-        if not isinstance(w.gradient, Rows) or (w.h.global_clipnorm and not w.h.clipnorm):
+        if not isinstance(w.gradient, Rows) or w.h.global_clipnorm:
             return w.g * w.g
         total = np.zeros_like(w.g)
         for row, value in zip(w.gradient.indices.tolist(), w.gradient.values, strict=True):

@@ -138,6 +138,7 @@ def claim_of(d: reference.Dialect) -> Claim:
         dtypes=("float32",),
         gradients=frozenset(gradients),
         both_decays={"l2", "weight_decay"} <= d.hyperparameters,
+        clips_together="clipvalue" in d.hyperparameters,
     )
 
 

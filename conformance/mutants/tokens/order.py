@@ -58,4 +58,5 @@ def _pair(mutant: Mutant) -> tuple[Fields, Fields]:
 
 @cache
 def _functions() -> Functions:
-    return functions_of(ast.parse(overlay.source_of("reference.stages").read_text()))
+    modules = (ast.parse(overlay.source_of(f"reference.{name}").read_text()) for name in ("stages", "clipping"))
+    return {name: function for module in modules for name, function in functions_of(module).items()}

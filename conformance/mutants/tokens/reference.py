@@ -31,6 +31,7 @@ STAGES = Target(
         "restore_rows",
         "named_rows_move",
         "replace_rows",
+        "inverse_time_decay",
         "decay_theta",
         "decay_direction",
         "first_moment",
@@ -61,7 +62,7 @@ STAGES = Target(
             ("p.direction", "p.denominator", "p.step_size", "p.epsilon"),
             ("h.beta_1", "h.beta_2"),
             ("h.power_beta_1", "h.power_beta_2"),
-            ("h.learning_rate", "h.epsilon"),
+            ("p.learning_rate", "h.epsilon", "h.decay"),
             ("h.l2", "h.weight_decay"),
             ("h.rescale_grad", "h.clip_gradient"),
             ("h.amsgrad", "h.adaptive_epsilon"),
@@ -78,6 +79,29 @@ STAGES = Target(
             ("np.minimum", "np.maximum"),
         ),
         functions=("x.sqrt", "np.zeros_like"),
+        objects=("p",),
+    ),
+)
+
+CLIPPING = Target(
+    module="reference.clipping",
+    scopes=(
+        "clip_values",
+        "clip_norm",
+        "global_norm",
+        "clip_global_norm",
+        "clip_in_one_way",
+        "dense_by_global_norm",
+        "_norm",
+        "_scale",
+    ),
+    vocabulary=Vocabulary(
+        kinds=(
+            ("h.clipvalue", "h.clipnorm", "h.global_clipnorm"),
+            ("p.norm", "limit"),
+            ("np.minimum", "np.maximum"),
+        ),
+        functions=("x.sqrt",),
         objects=("p",),
     ),
 )
@@ -117,7 +141,7 @@ SCALARS = Target(
 
 WALK = Target(
     module="reference.step",
-    scopes=("initial_state", "step", "_one", "_split"),
+    scopes=("initial_state", "step", "_opened", "_split"),
     # What only an onlooker sees: the bound and diagnosis watch the stages, or force a branch.
     leave="watch|before = replace|rectify",
     vocabulary=Vocabulary(
@@ -134,7 +158,7 @@ WALK = Target(
 
 DIALECTS = Target(
     module="reference.dialects",
-    scopes=("_MOMENTS", "_TABLE"),
+    scopes=("_CLIPPING", "_MOMENTS", "_TABLE"),
     vocabulary=Vocabulary(
         kinds=(
             ("s.epsilon_hat", "s.paper_epsilon", "s.root_epsilon", "s.nesterov", "s.nesterov_schedule"),
@@ -146,12 +170,14 @@ DIALECTS = Target(
             ("s.first_moment", "s.second_moment"),
         ),
         keywords={"step_count": ('"optimizer"', '"parameter"')},
-        sequences=("stages", "_MOMENTS"),
+        sequences=("stages", "_CLIPPING", "_MOMENTS"),
     ),
 )
 
 HINTS: tuple[tuple[str, str], ...] = (
     ("lookahead|slow", "tfa-lookahead-keras-v2-adam"),
+    ("one_way|dense_by", "keras3-adam"),
+    ("clipvalue|clipping|norm|inverse", "keras-v2-adam"),
     ("gather|restore|whole|-lazy", "mxnet2-adam-lazy"),
     ("mxnet1-adam-lazy", "mxnet1-adam-lazy"),
     ("mxnet1", "mxnet1-adam"),
@@ -175,7 +201,7 @@ def reached(mutant: Mutant, adapters: Sequence[str]) -> Sequence[str]:
     scope, _, row = mutant.change.scope.partition(".")
     if mutant.module == DIALECTS.module:
         return [name for name in adapters if name == row] or adapters
-    if mutant.module in (STAGES.module, SCALARS.module):
+    if mutant.module in (STAGES.module, CLIPPING.module, SCALARS.module):
         return [name for name in adapters if scope in _functions(name)]
     return adapters
 
@@ -209,7 +235,7 @@ def effect(dialects: Sequence[str], seed: int) -> Effect:
 
 REFERENCE = Aim(
     name="reference",
-    targets=(STAGES, SCALARS, WALK, DIALECTS),
+    targets=(STAGES, CLIPPING, SCALARS, WALK, DIALECTS),
     adapters=tuple(reference.DIALECTS),
     load=float32.implementation,
     checks=tuple(name for name in CHECKS if name != "identity"),  # that a row is another one is to show in numbers

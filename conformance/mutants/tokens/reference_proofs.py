@@ -48,6 +48,8 @@ _STEP_SIZE = "p.step_size = r_t * p.step_size"
 _MEETS = "if h.sync_period is not None and p.t % h.sync_period == 0:"
 _INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
+_NORMS = "clipping.clip_norm, clipping.global_norm"
+_CLIPPING = f"_CLIPPING = (clipping.clip_values, {_NORMS}, clipping.clip_global_norm)"
 _NO_SPARSE = "if p.rows is None: return"
 
 PROOFS: tuple[Proof, ...] = (
@@ -117,20 +119,33 @@ PROOFS: tuple[Proof, ...] = (
     _of(
         "an absent gradient has neither rows nor values",
         _WALK,
-        "_one",
+        "_opened",
         [_swapped("if gradient is None: return p", "p.rows, values = _split(gradient)")],
     ),
     _of(
         "only a watch reads what was before a stage, and no implementation has one; tests/reference rejects it",
         _WALK,
-        "_one",
-        [_swapped("before = p.snapshot()", "stage(p, h, x)")],
+        "step",
+        [_swapped("before = p.snapshot()", "stage(p, h, x)"), _swapped("p.all_g = all_g", "before = p.snapshot()")],
     ),
     _of(
         "the contract's row numbers are int64, none as well",
         _WALK,
         "_split",
         _all(_SPLIT, ("if rows.size", "if not (rows.size)")),
+    ),
+    _of(
+        "there is one of the two norms, and each stage does nothing without its own",
+        _DIALECTS,
+        "_CLIPPING",
+        _all(_CLIPPING, (_NORMS, "clipping.global_norm, clipping.clip_norm")),
+    ),
+    Proof(
+        "below the bound",
+        "the norm is known before both: a sum of what is scaled, or a sum that is scaled",
+        _DIALECTS,
+        "_TABLE.keras3-adam",
+        [_swapped("clipping.clip_in_one_way,", "clipping.dense_by_global_norm,")],
     ),
     *_in_rows("the one reads the shape of theta alone", "tf-keras-adam keras3-adam", "s.scatter_rows", "s.decay_theta"),
     *_in_rows("0 is clipped to 0", "mxnet2-adam", "s.clip", "s.scatter_rows"),
