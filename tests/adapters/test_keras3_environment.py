@@ -111,6 +111,9 @@ def test_every_claimed_hyperparameter_matters(name: str) -> None:
         "amsgrad": True,
         "weight_decay": 0.1,
         "adaptive_epsilon": True,
+        "clipvalue": 0.5,
+        "clipnorm": 0.5,
+        "global_clipnorm": 0.5,
     }
     claimed = adapter(name).claim.hyperparameters
     assert claimed == set(changed) - (set() if name == "tf-keras-package" else {"adaptive_epsilon"})

@@ -148,6 +148,10 @@ def test_every_claimed_hyperparameter_matters_and_no_other(name: str) -> None:
         "rescale_grad": 0.5,
         "clip_gradient": 0.1,
         "sma_threshold": 7.0,
+        "decay": 0.5,
+        "clipvalue": 0.5,
+        "clipnorm": 0.5,
+        "global_clipnorm": 0.5,
     }
     gradients = tuple((array(1.0, 3.0) * 10.0**-k,) for k in range(7))
 
