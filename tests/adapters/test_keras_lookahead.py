@@ -152,6 +152,10 @@ def test_every_claimed_hyperparameter_matters(cls: Any) -> None:
         "sma_threshold": 7.0,
         "sync_period": 2,
         "slow_step_size": 0.25,
+        "decay": 0.5,
+        "clipvalue": 0.5,
+        "clipnorm": 0.5,
+        "global_clipnorm": 0.5,
     }
 
     def end(**hyper: Any) -> Array:
