@@ -221,7 +221,7 @@ def _judged(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> O
     outcome = Outcome()
     if not expected:
         return outcome
-    fraction = _fraction(*(_joined(expected, name) for name in ("obtained", "value", "bound")))
+    fraction = fraction_of(*(_joined(expected, name) for name in ("obtained", "value", "bound")))
     outcome.compared = fraction.size
     outcome.worst_fraction = float(np.max(fraction, initial=0.0))
     for ambiguous, of in ((False, [e for e in expected if not e.branch]), (True, [e for e in expected if e.branch])):
@@ -241,7 +241,7 @@ def _joined(expected: Sequence[oracle.Expected], name: str) -> Any:
     return np.concatenate([np.zeros(0), *(getattr(e, name).ravel() for e in expected)])
 
 
-def _fraction(obtained: Any, expected: Any, bound: Any) -> Any:
+def fraction_of(obtained: Any, expected: Any, bound: Any) -> Any:
     """Error as a fraction of the bound: 0 where ambiguous or equal, infinite for an error with bound 0 or a NaN."""
     with np.errstate(all="ignore"):
         error = np.abs(obtained - expected)
@@ -251,7 +251,7 @@ def _fraction(obtained: Any, expected: Any, bound: Any) -> Any:
 
 def _first_finding(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> Finding:
     description = describe(subject) if isinstance(subject, Problem) else str(subject)
-    fractions = ((e, _fraction(e.obtained, e.value, e.bound)) for e in expected)
+    fractions = ((e, fraction_of(e.obtained, e.value, e.bound)) for e in expected)
     e, fraction = next((e, f) for e, f in fractions if np.max(f, initial=0.0) > 1)
     return _finding(e, fraction, description)
 
