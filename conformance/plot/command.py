@@ -20,6 +20,7 @@ from conformance.options import UsageError, classes
 from conformance.plot import picture
 from conformance.plot.curves import Curve, Figure, figure, figure_from_json
 from conformance.plot.problem import Golden, OfFinding, Standard, Subject, title, to_order
+from conformance.plot.words import shown
 from conformance.problems import PROFILES
 from conformance.process import run_child
 from conformance.run import in_parallel
@@ -242,6 +243,6 @@ def _tell(drawn: Figure, say: Callable[[str], None]) -> None:
     if not drawn.curves:
         say("no implementation: the reference and its bound alone")
     for c in drawn.curves:
-        one, free = (picture.shown(x) for x in c.worst())
+        one, free = (shown(x) for x in c.worst())
         said = f"worst error / bound {one} in one step, {free} free running; {c.ambiguous} of {c.compared} ambiguous"
         say(f"{c.adapter} ({c.package} {c.version}): {said}")

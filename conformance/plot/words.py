@@ -1,0 +1,81 @@
+"""What a picture says in words: title, legend and captions."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from conformance.plot.curves import Curve, Figure
+
+IN_A_LINE = 110
+"""Characters of the captions, which are small; the legend and the title have fewer."""
+
+
+def short(adapter: str) -> str:
+    """A name for a legend: of FILE.py:NAME and package.module:NAME the NAME."""
+    return adapter.rpartition(":")[2] if "(" not in adapter else adapter
+
+
+def shown(fraction: float) -> str:
+    """A fraction of the bound, short."""
+    if fraction == 0 or 0.01 <= fraction < 1000:
+        return f"{fraction:.2g}" if fraction < 100 else f"{fraction:.0f}"
+    return f"{fraction:.1e}" if math.isfinite(fraction) else "not finite"
+
+
+def title(drawn: Figure) -> list[str]:
+    """Dialect, dtype and hyper-parameters, in lines."""
+    h = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in _given(drawn)
+    )
+    return textwrap.wrap(f"{drawn.dialect} in {drawn.dtype}: {h}", IN_A_LINE - 20)
+
+
+def _given(drawn: Figure) -> list[tuple[str, Any]]:
+    """What says most first; what is off, last or not at all."""
+    first = ("learning_rate", "beta_1", "beta_2", "epsilon")
+    names = [*first, *(name for name in drawn.hyperparameters if name not in first)]
+    return [
+        (name, drawn.hyperparameters[name])
+        for name in names
+        if name in drawn.hyperparameters and (name in first or drawn.hyperparameters[name] not in (False, None, 0.0))
+    ]
+
+
+def label(alike: Sequence[Curve]) -> str:
+    """Of curves that cannot be told apart: who they are, and how near to the bound."""
+    by_package: dict[str, list[str]] = {}
+    for c in alike:
+        by_package.setdefault(f"{c.package} {c.version}", []).append(short(c.adapter))
+    who = "; ".join(f"{', '.join(names)} ({package})" for package, names in by_package.items())
+    one, free = (shown(x) for x in alike[0].worst())
+    return wrapped(f"{who}: worst error / bound {one} in one step, {free} free running")
+
+
+def wrapped(text: str) -> str:
+    """As the legend has it; names stay whole."""
+    return "\n".join(textwrap.wrap(text, IN_A_LINE - 20, break_on_hyphens=False))
+
+
+def captions(drawn: Figure) -> list[str]:
+    """What a reader must know beside the legend."""
+    curves = drawn.curves
+    texts = [
+        f"{drawn.problem}.",
+        f"Upper and middle: element {list(drawn.index)} of parameter {drawn.parameter}, free running.",
+    ]
+    if any(0.0 in (*c.error, *c.one_step, *c.bound) for c in curves):
+        texts.append("What is exactly 0, which has no logarithm, stands at the tick 0.")
+    if any(math.isinf(x) for c in curves for x in (*c.error, *c.one_step)):
+        texts.append("What is infinite or NaN stands at the tick that says so.")
+    if any(not math.isfinite(b) for c in curves for b in c.bound) or any(
+        math.isnan(x) for c in curves for x in c.one_step
+    ):
+        texts.append("Where a bound or a fraction is interrupted the result is ambiguous: either is accepted.")
+    if any(max(c.worst()) > 1 for c in curves):
+        texts.append(
+            "Above the bound, and off the upper panel where it leaves it: an implementation that does not conform."
+        )
+    return textwrap.wrap(" ".join(texts), IN_A_LINE + 12)
