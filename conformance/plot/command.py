@@ -246,3 +246,5 @@ def _tell(drawn: Figure, say: Callable[[str], None]) -> None:
         one, free = (shown(x) for x in c.worst())
         said = f"worst error / bound {one} in one step, {free} free running; {c.ambiguous} of {c.compared} ambiguous"
         say(f"{c.adapter} ({c.package} {c.version}): {said}")
+        for message in c.identity:
+            say(f"{c.adapter} is not the code path that it claims to be: {message}")

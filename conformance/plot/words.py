@@ -48,7 +48,8 @@ def label(alike: Sequence[Curve]) -> str:
     """Of curves that cannot be told apart: who they are, and how near to the bound."""
     by_package: dict[str, list[str]] = {}
     for c in alike:
-        by_package.setdefault(f"{c.package} {c.version}", []).append(short(c.adapter))
+        doubt = " [another code path]" if c.identity else ""
+        by_package.setdefault(f"{c.package} {c.version}", []).append(short(c.adapter) + doubt)
     who = "; ".join(f"{', '.join(names)} ({package})" for package, names in by_package.items())
     one, free = (shown(x) for x in alike[0].worst())
     return wrapped(f"{who}: worst error / bound {one} in one step, {free} free running")
@@ -75,7 +76,5 @@ def captions(drawn: Figure) -> list[str]:
     ):
         texts.append("Where a bound or a fraction is interrupted the result is ambiguous: either is accepted.")
     if any(max(c.worst()) > 1 for c in curves):
-        texts.append(
-            "Above the bound, and off the upper panel where it leaves it: an implementation that does not conform."
-        )
+        texts.append("What is above the bound does not conform; where it leaves the upper panel it is not drawn there.")
     return textwrap.wrap(" ".join(texts), IN_A_LINE + 12)
