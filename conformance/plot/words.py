@@ -19,10 +19,13 @@ def short(adapter: str) -> str:
 
 
 def shown(fraction: float) -> str:
-    """A fraction of the bound, short."""
-    if fraction == 0 or 0.01 <= fraction < 1000:
-        return f"{fraction:.2g}" if fraction < 100 else f"{fraction:.0f}"
-    return f"{fraction:.1e}" if math.isfinite(fraction) else "not finite"
+    """A fraction of the bound, as short as it can be without 1 for what is not 1."""
+    if not math.isfinite(fraction):
+        return "not finite"
+    if fraction == 0 or 0.01 <= fraction < 100:
+        digits = (f"{fraction:.{n}g}" for n in range(2, 18))
+        return next(text for text in digits if (float(text) == 1) == (fraction == 1))
+    return f"{fraction:.0f}" if 100 <= fraction < 1000 else f"{fraction:.1e}"
 
 
 def title(drawn: Figure) -> list[str]:

@@ -1,0 +1,253 @@
+"""`python -m conformance plot`: who is drawn, who is missing, what is refused before any work, and what is written."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from suite_cli import ROOT, TWIN, conformance, named
+
+from adapters.registry import ADAPTERS
+from conformance.mutants import harness
+from conformance.mutants.formula import EpsilonInsideRoot
+from conformance.mutants.twins import TorchTwin
+from conformance.options import COMMANDS, UsageError, parser
+from conformance.plot import command, picture
+from conformance.plot.command import dialect_of
+from reference import DIALECTS
+
+MUTANT, TORCH = named(EpsilonInsideRoot), named(TorchTwin)
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def plot(*words: object) -> tuple[int, list[str]]:
+    """The command in this process: its exit code, and what it says."""
+    said: list[str] = []
+    read = parser(dict.fromkeys(COMMANDS, lambda options: 0))
+    return command.plot(read.parse_args(["plot", *map(str, words)]), said.append), said
+
+
+def nothing_runs(*_: Any, **__: Any) -> Any:
+    raise AssertionError("something ran")
+
+
+# Who
+
+
+def test_the_registry_says_the_dialect_of_every_adapter_without_its_framework() -> None:
+    assert {dialect_of(name) for name in ADAPTERS} == set(DIALECTS)
+
+
+def test_without_options_the_first_dialect_that_is_here_is_drawn(tmp_path: Path) -> None:
+    ended = conformance("plot", "--json", "--steps", 3, "--out", tmp_path / "plots")
+    assert ended.code == 0
+    told = json.loads(ended.out)
+    (found,) = told["figures"]
+    assert (told["format"], told["version"], told["exit_code"]) == ("adam-conformance plot", 1, 0)
+    drawn = {c["adapter"] for c in found["curves"]}
+    assert drawn
+    everybody = {name for name in ADAPTERS if dialect_of(name) == found["dialect"]}
+    assert drawn | {one["adapter"] for one in told["absent"]} == everybody
+    assert not drawn & {one["adapter"] for one in told["absent"]}
+    for one in told["absent"]:
+        assert one["kind"] == "missing"
+        assert f"missing: {one['adapter']} needs what is not here: " in ended.text
+    for path in sorted((tmp_path / "plots").iterdir()):
+        assert path.stem == found["dialect"]
+    assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".png", ".svg"}
+
+
+def without_torch(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "torch.py").write_text("raise ImportError('torch is hidden by the test')\n")
+    return {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+
+
+def test_what_is_missing_is_listed_unless_it_was_named(tmp_path: Path) -> None:
+    hidden = without_torch(tmp_path)
+    listed = conformance("plot", "--dialect", "torch-nadam", "--steps", 2, "--json", variables=hidden)
+    assert listed.code == 0
+    assert {one["adapter"] for one in json.loads(listed.out)["absent"]} == {"torch-nadam-loop", "torch-nadam-foreach"}
+    assert "missing: torch-nadam-loop needs what is not here" in listed.err
+    assert "the reference and its bound alone" in listed.err
+    asked = conformance("plot", "--adapter", "torch-nadam-loop", "--out", tmp_path / "a.svg", variables=hidden)
+    assert asked.code == 2
+    assert "error: torch-nadam-loop needs what is not here" in asked.text
+    assert not (tmp_path / "a.svg").exists()
+
+
+def test_who_crashes_is_listed_and_the_others_are_drawn(tmp_path: Path) -> None:
+    crashes = named(harness.Segfaults)
+    code, said = plot("--adapter", crashes, "--adapter", TWIN, "--out", tmp_path / "a.svg")
+    assert code == 1
+    assert f"crashed: {crashes} died by SIGSEGV" in said
+    assert (tmp_path / "a.svg").exists()
+    assert any(text.startswith(f"{TWIN} (numpy") for text in said)
+
+
+def test_who_hangs_is_ended() -> None:
+    hangs = named(harness.Hangs)
+    with pytest.raises(UsageError, match=r"nothing can be drawn: .*Hangs hung: no progress for 2 s"):
+        plot("--adapter", hangs, "--json", "--time-limit", 2)
+
+
+def test_several_dialects_are_a_figure_each_in_a_folder_and_none_in_a_file(tmp_path: Path) -> None:
+    two = ("--adapter", TWIN, "--adapter", TORCH, "--steps", 2)
+    code, _ = plot(*two, "--out", tmp_path)
+    assert code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{dialect}.{name}" for dialect in ("keras-v2-adam", "torch-adam") for name in ("png", "svg")
+    }
+    assert (tmp_path / "torch-adam.png").read_bytes().startswith(PNG)
+    assert (tmp_path / "torch-adam.svg").read_text().startswith("<?xml")
+    with pytest.raises(UsageError, match="figures of keras-v2-adam, torch-adam; accepted: a folder"):
+        plot(*two, "--out", tmp_path / "both.svg")
+    assert not (tmp_path / "both.svg").exists()
+
+
+def test_the_problem_of_a_finding_is_drawn_as_the_run_judges_it() -> None:
+    words = ("--adapter", MUTANT, "--check", "one-step", "--problem", 1, "--problems", 40, "--seed", 0)
+    ended = conformance("run", "--json", "--no-diagnosis", *words)
+    (record,) = (r for r in ended.records if r["record"] == "check" and r["check"] == "one-step")
+    told = json.loads(conformance("plot", "--json", *words).out)
+    ((c,),) = (found["curves"] for found in told["figures"])
+    assert ended.code == 1
+    above = [k for k, x in enumerate(map(float, c["one_step"]), 1) if x > 1]
+    assert above[0] == record["outcome"]["findings"][0]["step"]
+    assert max(map(float, c["one_step"])) == float(record["outcome"]["worst_fraction"])
+    assert told["exit_code"] == 0, "a picture is no verdict"
+
+
+# Refused before any work
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("--out x.pdf", "argument --out: 'x.pdf'; accepted: FILE.png, FILE.svg, or a folder"),
+        ("--out /proc/self/cmdline/x.svg", "argument --out: '/proc/self/cmdline/x.svg' cannot be written"),
+        ("--out /proc/self/cmdline/x", "argument --out: '/proc/self/cmdline/x"),
+        ("--dialect adam", "argument --dialect: invalid choice: 'adam' (choose from 'keras-v2"),
+        ("--dtype float8", "argument --dtype: invalid choice: 'float8' (choose from 'bfloat16'"),
+        ("--steps 0", "argument --steps: '0'; accepted: a whole number from 1 on"),
+        ("--scale 0", "argument --scale: '0'; accepted: a finite number above 0"),
+        ("--scale inf", "argument --scale: 'inf'; accepted: a finite number above 0"),
+        ("--gradients sparse", "argument --gradients: invalid choice: 'sparse' (choose from 'dense'"),
+        ("--hyperparameters 0.1", "argument --hyperparameters: '0.1'; accepted: a JSON object"),
+        ("--check direct", "argument --check: invalid choice: 'direct'"),
+        ("--environment jax", "argument --environment: invalid choice: 'jax'"),
+    ],
+)
+def test_a_wrong_option_is_refused(words: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        plot(*words.split())
+    assert caught.value.code == 2
+    assert why in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--adapter", "torch-lop"], "--adapter is 'torch-lop'; accepted: keras-v2-fused, "),
+        (
+            ["--dialect", "torch-adam", "--hyperparameters", '{"lr": 1}'],
+            "--hyperparameters names 'lr', which torch-adam has not; accepted: amsgrad, beta_1",
+        ),
+        (
+            ["--adapter", TWIN, "--hyperparameters", '{"lr": 1}'],
+            "--hyperparameters names 'lr'; accepted: learning_rate",
+        ),
+        (
+            ["--dialect", "torch-adam", "--hyperparameters", '{"beta_1": 1}'],
+            "--hyperparameters: beta_1 is 1; accepted: a number in [0, 1)",
+        ),
+        (
+            ["--golden", "torch-adam/none"],
+            "--golden is 'torch-adam/none'; accepted: an id out of `python -m golden list`",
+        ),
+        (
+            ["--golden", "torch-adam/spike/dense", "--steps", "3"],
+            "--golden and --steps are given; accepted: one of them",
+        ),
+        (["--golden", "torch-adam/spike/dense", "--problem", "3"], "--golden and --problem are given"),
+        (["--problem", "3", "--scale", "2"], "--problem and --scale are given; accepted: one of them"),
+        (["--problem", "3", "--dtype", "float64"], "--problem and --dtype are given; accepted: one of them"),
+        (["--check", "one-step"], "--check is given; accepted: together with --problem"),
+        (["--problem", "3"], "--problem is given with 0 implementations; accepted: one, by --adapter"),
+        (["--problem", "300", "--adapter", TWIN], "--problem is 300; accepted: 0 to 299, the run's problems"),
+        (["--kwargs", "{}"], "--kwargs is given for no class or factory; accepted: together with --torch-optimizer"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_runs(
+    words: list[str], why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(command, "run_child", nothing_runs)
+    with pytest.raises(UsageError) as caught:
+        plot(*words, "--out", tmp_path / "plots")
+    assert why in str(caught.value)
+    assert not (tmp_path / "plots").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--adapter", TWIN, "--dialect", "torch-adam"), "claims keras-v2-adam; accepted: torch-adam"),
+        (("--adapter", TWIN, "--dtype", "bfloat16"), f"{TWIN} does not claim bfloat16"),
+        (("--adapter", TWIN, "--golden", "torch-adam/spike/dense"), "golden case is one of torch-adam, not of keras"),
+        (("--adapter", TWIN, "--check", "clip-gradient-zero", "--problem", 0), "which does not apply to"),
+        (("--adapter", TWIN, "--check", "long-run", "--problem", 299), "--problem is 299; accepted: 0 to "),
+        (("--adapter", "nowhere.py:Adam"), "there is no file 'nowhere.py'"),
+    ],
+)
+def test_whom_was_named_and_cannot_be_drawn_is_an_error(words: tuple[str, ...], why: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        plot(*words, "--out", tmp_path / "plots")
+    assert why in str(caught.value)
+    assert not (tmp_path / "plots").exists()
+
+
+def test_a_refusal_is_exit_code_2_and_no_traceback() -> None:
+    ended = conformance("plot", "--adapter", "torch-lop")
+    assert ended.code == 2
+    assert "error: --adapter is 'torch-lop'" in ended.text
+    assert "Traceback" not in ended.text
+
+
+# What is written
+
+
+def test_without_matplotlib_the_command_says_how_to_get_it_and_json_needs_none(tmp_path: Path) -> None:
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('matplotlib is hidden by the test')\n")
+    hidden = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    ended = conformance("plot", "--adapter", TWIN, "--out", tmp_path / "a.svg", variables=hidden)
+    assert ended.code == 2
+    assert "matplotlib, which draws, is not installed; accepted: `python -m pip install --group plot`" in ended.text
+    assert TWIN not in ended.text, "nothing ran"
+    numbers = conformance("plot", "--adapter", TWIN, "--steps", 2, "--json", variables=hidden)
+    assert numbers.code == 0
+    assert len(json.loads(numbers.out)["figures"][0]["curves"][0]["error"]) == 2
+
+
+def test_nothing_is_written_where_one_picture_cannot_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = picture.render
+
+    def broken(drawn: Any, formats: Any) -> Any:
+        if drawn.dialect == "torch-adam":
+            raise RuntimeError("planted")
+        return real(drawn, formats)
+
+    monkeypatch.setattr(picture, "render", broken)
+    with pytest.raises(RuntimeError, match="planted"):
+        plot("--adapter", TWIN, "--adapter", TORCH, "--steps", 1, "--out", tmp_path / "plots")
+    assert not (tmp_path / "plots").exists()
+
+
+def test_a_file_that_is_there_is_replaced_as_a_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "a.svg"
+    file.write_text("old")
+    for steps in (1, 2):
+        assert plot("--adapter", TWIN, "--steps", steps, "--out", file)[0] == 0
+        assert file.read_text().rstrip().endswith("</svg>")
+    assert list(tmp_path.iterdir()) == [file]
