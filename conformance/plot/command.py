@@ -6,7 +6,7 @@ import argparse
 import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import getpid
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class Plan:
     given: Mapping[str, Given]
     dialect: str | None
     """That all must be of, where one was asked for."""
+    known: Mapping[str, Figure | Absent] = field(default_factory=dict)
+    """What came of those adapters that were run to find the dialect."""
 
 
 def plot(options: argparse.Namespace, say: Callable[[str], None]) -> ExitCode:
@@ -140,20 +142,25 @@ def _plan(options: argparse.Namespace, subject: Subject) -> Plan:
     every = frozenset({"missing", "outside", "refused"})
     demanded = dict.fromkeys(environments, every - {"outside"}) | dict.fromkeys(named, every)
     adapters = tuple(name for name in demanded if name in named or dialect in (None, dialect_of(name)))
+    known: dict[str, Figure | Absent] = {}
     if not demanded:
-        dialect = dialect or _first_here(subject, options)
+        dialect = dialect or _first_here(subject, options, known)
         adapters = tuple(name for name in ADAPTERS if dialect_of(name) == dialect)
     if isinstance(subject, Standard):
         _check_hyperparameters(subject, dialect)
-    return Plan(adapters=adapters, demanded=demanded, given=given, dialect=dialect)
+    return Plan(adapters=adapters, demanded=demanded, given=given, dialect=dialect, known=known)
 
 
-def _first_here(subject: Subject, options: argparse.Namespace) -> str:
-    """The dialect of the first adapter that runs the problem; frameworks come before what imitates them."""
+def _first_here(subject: Subject, options: argparse.Namespace, known: dict[str, Figure | Absent]) -> str:
+    """The dialect of the first adapter that runs the problem; frameworks come before what imitates them.
+
+    known: gets what came of every adapter that was run.
+    """
     for name, entry in ADAPTERS.items():
-        installed = provenance.version_of(entry.distribution) is not None
-        if installed and isinstance(_end(name, None, subject, options), Figure):
-            return dialect_of(name)
+        if provenance.version_of(entry.distribution) is not None:
+            known[name] = _end(name, None, subject, options)
+            if isinstance(known[name], Figure):
+                return dialect_of(name)
     raise UsageError("no adapter that is installed runs this problem; accepted: --dialect, for the reference alone")
 
 
@@ -171,7 +178,11 @@ def _check_hyperparameters(subject: Standard, dialect: str | None) -> None:
 
 def _measured(plan: Plan, subject: Subject, options: argparse.Namespace) -> tuple[list[Figure], list[Absent]]:
     """A figure per dialect, the reference alone where nobody is here, and who has no curve."""
-    ends = in_parallel(lambda name: _end(name, plan.given.get(name), subject, options), plan.adapters, options.jobs)
+
+    def one(name: str) -> Figure | Absent:
+        return plan.known.get(name) or _end(name, plan.given.get(name), subject, options)
+
+    ends = in_parallel(one, plan.adapters, options.jobs)
     absent = [end for end in ends if isinstance(end, Absent)]
     for gone in absent:
         if gone.kind in plan.demanded.get(gone.adapter, ()):
