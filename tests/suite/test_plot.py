@@ -110,7 +110,7 @@ def test_the_band_holds_a_conforming_twin_at_all_steps(cls: type) -> None:
 
 
 def test_every_mutant_is_above_the_bound_where_the_checks_say_and_by_as_much() -> None:
-    above = {"one step": 0, "free running": 0}
+    above, branches = {"one step": 0, "free running": 0}, 0
     for cls in MUTANTS:
         implementation = cls()
         subject = Standard(steps=8)
@@ -129,7 +129,12 @@ def test_every_mutant_is_above_the_bound_where_the_checks_say_and_by_as_much() -
             assert max([x for x in series if not math.isnan(x)], default=0.0) == outcome.worst_fraction, cls
             assert first_above(series) == (outcome.findings[0].step if outcome.findings else None), cls
             above[name] += bool(outcome.findings)
+        both = [check(implementation, problem) for check in (checks.one_step, checks.free_running)]
+        assert c.compared == sum(outcome.compared for outcome in both), cls
+        assert c.ambiguous == sum(outcome.ambiguous for outcome in both), cls
+        branches += c.ambiguous
     assert min(above.values()) >= 20, above
+    assert branches > 0, "some dialect is at its threshold"
 
 
 @pytest.mark.parametrize("cls", [TorchTwin, LearningRateTooSmall])
@@ -215,6 +220,12 @@ def test_both_decays_and_values_that_are_refused_are_outside() -> None:
     assert outside(both, replace(claim, both_decays=False)) == ["l2 and weight_decay together"]
     assert outside(both, replace(claim, both_decays=True)) == []
     assert outside(both, replace(claim, both_decays=True, nonzero=frozenset({"amsgrad"}))) == ["amsgrad=False"]
+
+
+def test_all_that_is_not_claimed_is_named_at_once() -> None:
+    problem = Standard(dtype="float16", gradients="rows", hyperparameters={"amsgrad": True}).problem("keras-v2-adam")
+    claim = replace(KerasV2Twin().claim, gradients=frozenset({"dense"}), procedures={}, hyperparameters=frozenset())
+    assert outside(problem, claim) == ["float16", "amsgrad", "rows gradients"]
 
 
 @pytest.mark.parametrize("kind", ["dense", "absent", "rows", "duplicates"])

@@ -236,7 +236,7 @@ def test_the_same_numbers_are_the_same_bytes_whatever_a_matplotlibrc_says() -> N
     drawn = a_figure(a_curve())
     first = render(drawn, FORMATS)
     with matplotlib.rc_context(
-        {"font.size": 30, "svg.fonttype": "path", "svg.hashsalt": "other", "lines.linewidth": 9}
+        {"font.size": 30, "svg.fonttype": "path", "svg.hashsalt": "other", "axes.facecolor": "red"}
     ):
         assert render(drawn, FORMATS) == first
         assert matplotlib.rcParams["font.size"] == 30, "a caller's own settings stay"
