@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -11,18 +12,19 @@ import pytest
 from suite_cli import ROOT, TWIN, conformance, named
 
 from adapters.contract import Problem
-from adapters.registry import ADAPTERS
+from adapters.registry import ADAPTERS, of_environment
 from conformance import checks
 from conformance.mutants import harness
 from conformance.mutants.formula import EpsilonInsideRoot
 from conformance.mutants.twins import TorchTwin
 from conformance.options import COMMANDS, UsageError, parser
 from conformance.plot import command, picture
-from conformance.plot.command import dialect_of
+from conformance.plot.command import Absent, dialect_of
 from conformance.subjects import subjects
 from reference import DIALECTS
 
 MUTANT, TORCH = named(EpsilonInsideRoot), named(TorchTwin)
+TORCH_RADAM = {"torch-radam-loop", "torch-radam-foreach", "fused-adam-torch-face-radam", "fused-adam-torch-radam"}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -81,16 +83,44 @@ def test_what_is_missing_is_listed_unless_it_was_named(
     assert {one["adapter"] for one in numbers(capsys)["absent"]} == {"torch-nadam-loop", "torch-nadam-foreach"}
     assert any(text.startswith("missing: torch-nadam-loop needs what is not here") for text in said)
     assert "no implementation: the reference and its bound alone" in said
-    with pytest.raises(UsageError, match="torch-nadam-loop needs what is not here"):
-        plot("--adapter", "torch-nadam-loop", "--out", tmp_path / "a.svg")
-    assert not (tmp_path / "a.svg").exists()
+    with pytest.raises(UsageError, match="^torch-nadam-loop needs what is not here"):  # though another could be drawn
+        plot("--adapter", TWIN, "--adapter", "torch-nadam-loop", "--out", tmp_path / "plots")
+    assert not (tmp_path / "plots").exists()
+
+
+def test_whose_claim_the_problem_is_outside_of_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = plot("--dialect", "mxnet1-adam", "--dtype", "float16", "--steps", 2, "--json")
+    assert code == 0
+    kinds = {one["adapter"]: one["kind"] for one in numbers(capsys)["absent"]}
+    assert kinds["fused-adam-mxnet1"] == "outside"
+    assert "outside: fused-adam-mxnet1 does not claim float16" in said
+
+
+def test_an_environment_is_all_of_its_adapters_or_those_of_a_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def end(name: str, *_: object) -> Absent:
+        asked.append(name)
+        return Absent(adapter=name, kind="outside", why=name)
+
+    monkeypatch.setattr(command, "_end", end)
+    for words, expected in (
+        (["--environment", "torch"], set(of_environment("torch"))),
+        (["--environment", "torch", "--dialect", "torch-radam"], TORCH_RADAM),
+        (["--dialect", "torch-radam"], TORCH_RADAM | {"fused-adam-triton-torch-radam", "fused-adam-cuda-torch-radam"}),
+    ):
+        asked.clear()
+        with contextlib.suppress(UsageError):  # nobody can be drawn
+            plot("--json", *words)
+        assert set(asked) == expected
 
 
 def test_who_crashes_is_listed_and_the_others_are_drawn(tmp_path: Path) -> None:
-    crashes = named(harness.Segfaults)
-    code, said = plot("--adapter", crashes, "--adapter", TWIN, "--out", tmp_path / "a.svg")
+    crashes, raises = named(harness.Segfaults), named(harness.Raises)
+    code, said = plot("--adapter", crashes, "--adapter", TWIN, "--adapter", raises, "--out", tmp_path / "a.svg")
     assert code == 1
     assert f"crashed: {crashes} died by SIGSEGV" in said
+    assert any(text.startswith(f"crashed: {raises} raised RuntimeError: the optimizer broke in step") for text in said)
     assert (tmp_path / "a.svg").exists()
     assert any(text.startswith(f"{TWIN} (numpy") for text in said)
 
