@@ -29,6 +29,8 @@ from adapters.memory import laid_out, offset
 from adapters.torch_optim import TorchRun
 from conformance import direct
 from conformance.load import CannotTest
+from conformance.plot.curves import curve, figure
+from conformance.plot.problem import Standard
 
 ADAPTERS: dict[str, Any] = {a.name: a for a in (torch_optim.Loop, torch_optim.Foreach, torch_optim.Fused)}
 NAMES = sorted(ADAPTERS)
@@ -237,6 +239,15 @@ def test_t_is_counted_per_parameter_and_one_without_gradient_stays(name: str, am
         np.testing.assert_array_equal(getattr(second, quantity)[0], getattr(first, quantity)[0])
         # A late parameter begins at t = 1: its first step is the first one's.
         np.testing.assert_array_equal(getattr(second, quantity)[1], getattr(first, quantity)[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plot_has_the_live_path_inside_its_band(name: str) -> None:
+    problem = Standard(steps=20).of(adapter(name))
+    c = curve(adapter(name), name, problem, figure("torch-adam", problem, "words"))
+    assert (c.package, c.identity) == ("torch", ())
+    assert all(0 <= error <= bound for error, bound in zip(c.error, c.bound, strict=True))
+    assert 0 < max(c.worst()) < 1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -83,7 +83,7 @@ def test_what_is_missing_is_listed_unless_it_was_named(
     assert {one["adapter"] for one in numbers(capsys)["absent"]} == {"torch-nadam-loop", "torch-nadam-foreach"}
     assert any(text.startswith("missing: torch-nadam-loop needs what is not here") for text in said)
     assert "no implementation: the reference and its bound alone" in said
-    with pytest.raises(UsageError, match="^torch-nadam-loop needs what is not here"):  # though another could be drawn
+    with pytest.raises(UsageError, match=r"^torch-nadam-loop needs what is not here"):  # though another could be drawn
         plot("--adapter", TWIN, "--adapter", "torch-nadam-loop", "--out", tmp_path / "plots")
     assert not (tmp_path / "plots").exists()
 
