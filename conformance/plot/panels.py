@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.plot.curves import Curve, Figure, Numbers
-from conformance.plot.words import label, short, wrapped
+from conformance.plot.words import label, names, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,16 +32,14 @@ class Group:
     colour: str
     dashes: Any
     marker: str
-
-    @property
-    def label(self) -> str:
-        """For the legend."""
-        return label(self.curves)
+    label: str
+    """For the legend."""
 
 
 def groups(curves: Sequence[Curve]) -> tuple[Group, ...]:
     """In the order of their first curves."""
     found: dict[Any, list[Curve]] = {}
+    called = names(curves)
     for c in curves:
         found.setdefault(repr((c.error, c.bound, c.one_step, c.free_running)), []).append(c)
     return tuple(
@@ -50,6 +48,7 @@ def groups(curves: Sequence[Curve]) -> tuple[Group, ...]:
             colour=COLOURS[k % len(COLOURS)],
             dashes=DASHES[k % len(DASHES)],
             marker=MARKERS[k % len(MARKERS)],
+            label=label(alike, called),
         )
         for k, alike in enumerate(found.values())
     )
@@ -60,15 +59,16 @@ def distinct_bounds(drawn: Figure) -> list[tuple[str, Numbers]]:
     if not drawn.curves:
         return [("bound, for elements in this dtype and scalars in double", drawn.bound[1:])]
     found: list[tuple[list[str], Numbers]] = []
+    called = names(drawn.curves)
     for c in drawn.curves:
-        like = next((names for names, bound in found if _look_alike(bound, c.bound)), None)
+        like = next((several for several, bound in found if _look_alike(bound, c.bound)), None)
         if like is None:
-            found.append(([short(c.adapter)], c.bound))
+            found.append(([called[c.adapter]], c.bound))
         else:
-            like.append(short(c.adapter))
+            like.append(called[c.adapter])
     if len(found) == 1:
         return [("bound", drawn.curves[0].bound)]
-    return [(wrapped(f"bound of {', '.join(names)}"), bound) for names, bound in found]
+    return [(wrapped(f"bound of {', '.join(several)}"), bound) for several, bound in found]
 
 
 def _look_alike(a: Numbers, b: Numbers) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformance.plot.curves import Curve, Figure
@@ -39,21 +39,27 @@ def title(drawn: Figure) -> list[str]:
 def _given(drawn: Figure) -> list[tuple[str, Any]]:
     """What says most first; what is off, last or not at all."""
     first = ("learning_rate", "beta_1", "beta_2", "epsilon")
-    names = [*first, *(name for name in drawn.hyperparameters if name not in first)]
+    ordered = [*first, *(name for name in drawn.hyperparameters if name not in first)]
     return [
         (name, drawn.hyperparameters[name])
-        for name in names
+        for name in ordered
         if name in drawn.hyperparameters and (name in first or drawn.hyperparameters[name] not in (False, None, 0.0))
     ]
 
 
-def label(alike: Sequence[Curve]) -> str:
-    """Of curves that cannot be told apart: who they are, and how near to the bound."""
+def names(curves: Sequence[Curve]) -> dict[str, str]:
+    """What each adapter is called: short, unless others would be called so too."""
+    tails = [short(c.adapter) for c in curves]
+    return {c.adapter: tail if tails.count(tail) == 1 else c.adapter for c, tail in zip(curves, tails, strict=True)}
+
+
+def label(alike: Sequence[Curve], called: Mapping[str, str]) -> str:
+    """Of curves that cannot be told apart: who they are, and how near to the bound; called: as `names` says."""
     by_package: dict[str, list[str]] = {}
     for c in alike:
         doubt = " [another code path]" if c.identity else ""
-        by_package.setdefault(f"{c.package} {c.version}", []).append(short(c.adapter) + doubt)
-    who = "; ".join(f"{', '.join(names)} ({package})" for package, names in by_package.items())
+        by_package.setdefault(f"{c.package} {c.version}", []).append(called[c.adapter] + doubt)
+    who = "; ".join(f"{', '.join(several)} ({package})" for package, several in by_package.items())
     one, free = (shown(x) for x in alike[0].worst())
     return wrapped(f"{who}: worst error / bound {one} in one step, {free} free running")
 

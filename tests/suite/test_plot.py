@@ -189,7 +189,7 @@ class AnotherPath(TorchTwin):
 def test_who_is_not_the_code_path_that_it_says_is_marked() -> None:
     (c,) = drawn(AnotherPath(), Standard(steps=1)).curves
     assert any("'decay' did not run" in message for message in c.identity)
-    assert "AnotherPath [another code path] (numpy" in label([replace(c, adapter="mine.py:AnotherPath")])
+    assert "AnotherPath [another code path] (numpy" in label([c], {c.adapter: "AnotherPath"})
     assert twin(TorchTwin).curves[0].identity == ()
 
 

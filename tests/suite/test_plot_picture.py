@@ -22,7 +22,7 @@ from conformance.plot.panels import COLOURS, DASHES, MARKERS, Scale, distinct_bo
 from conformance.plot.picture import FORMATS, render, sheet
 from conformance.plot.problem import Standard
 from conformance.plot.problem import title as described
-from conformance.plot.words import captions, label, short, shown
+from conformance.plot.words import captions, short, shown
 
 POINTS = 0.5
 """By which places of a figure may differ from one machine to another."""
@@ -166,9 +166,20 @@ def test_what_is_not_finite_has_a_tick_and_what_is_ambiguous_a_gap() -> None:
 def test_equal_numbers_are_one_line_and_any_other_number_is_another() -> None:
     equal = a_curve("torch-loop"), a_curve("torch-foreach")
     assert [len(group.curves) for group in groups(equal)] == [2]
-    assert label(equal).startswith("torch-loop, torch-foreach (numpy 1.0): worst error / bound 0.5 in one step, 0.5")
+    assert groups(equal)[0].label.startswith(
+        "torch-loop, torch-foreach (numpy 1.0): worst error / bound 0.5 in one step, 0.5"
+    )
     for name in ("error", "bound", "one_step", "free_running"):
         assert len(groups([equal[0], replace(equal[1], **{name: (0.01, 0.01, 0.011)})])) == 2
+
+
+def test_two_of_one_name_have_their_whole_names() -> None:
+    two = a_curve("a.py:Adam"), a_curve("b.py:Adam", error=(0.02, 0.02, 0.02)), a_curve("c.py:Nadam", bound=(1, 2, 3))
+    assert [group.label.split()[0] for group in groups(two)] == ["a.py:Adam", "b.py:Adam", "Nadam"]
+    assert [words for words, _ in distinct_bounds(a_figure(*two))] == [
+        "bound of a.py:Adam, b.py:Adam",
+        "bound of Nadam",
+    ]
 
 
 def test_lines_are_told_apart_without_colour() -> None:
