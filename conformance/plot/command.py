@@ -15,14 +15,16 @@ from adapters.contract import ContractError, Hyperparameters, Precision
 from adapters.registry import ADAPTERS, of_environment
 from conformance import ndjson, provenance
 from conformance.findings import to_json
+from conformance.formats import largest as largest_of
 from conformance.given import Given
-from conformance.options import UsageError, classes
+from conformance.options import UsageError, classes, writable_folder
 from conformance.plot import picture
 from conformance.plot.curves import Curve, Figure, figure, figure_from_json
 from conformance.plot.problem import Golden, OfFinding, Standard, Subject, title, to_order
 from conformance.plot.words import shown
 from conformance.problems import PROFILES
 from conformance.process import run_child
+from conformance.replay import DTYPES
 from conformance.run import in_parallel
 from conformance.verdict import ExitCode
 from golden import GoldenError
@@ -62,7 +64,7 @@ def plot(options: argparse.Namespace, say: Callable[[str], None]) -> ExitCode:
     Raises `UsageError` for what cannot be drawn; nothing has been written then.
     """
     subject = _subject(options)
-    out = options.out or (None if options.json else DEFAULT_FOLDER)
+    out = options.out or (None if options.json else _default_folder())
     if out is not None and not picture.is_here():
         accepted = f"`python -m pip install --group plot`, or --json without --out, which needs no {picture.NEEDED}"
         raise UsageError(f"{picture.NEEDED}, which draws, is not installed; accepted: {accepted}")
@@ -85,6 +87,14 @@ def plot(options: argparse.Namespace, say: Callable[[str], None]) -> ExitCode:
     return code
 
 
+def _default_folder() -> Path:
+    """Raises `UsageError` where it cannot be written."""
+    try:
+        return writable_folder(str(DEFAULT_FOLDER))
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"--out is not given, and {error}") from error
+
+
 def dialect_of(name: str) -> str:
     """Of an adapter of the registry, without its framework."""
     entry = ADAPTERS[name]
@@ -103,6 +113,9 @@ def _subject(options: argparse.Namespace) -> Subject:
     dtype: Precision = options.dtype or "float32"
     if options.golden is not None:
         _alone("--golden", [*standard, *of_run])
+        if dtype not in DTYPES:
+            accepted = f"{', '.join(DTYPES)}, which hold the numbers of every golden case"
+            raise UsageError(f"--dtype is {dtype}; accepted: {accepted}")
         case = Golden(id=options.golden, dtype=dtype)
         try:
             case.problem(case.dialect)
@@ -142,12 +155,12 @@ def _plan(options: argparse.Namespace, subject: Subject) -> Plan:
     every = frozenset({"missing", "outside", "refused"})
     demanded = dict.fromkeys(environments, every - {"outside"}) | dict.fromkeys(named, every)
     adapters = tuple(name for name in demanded if name in named or dialect in (None, dialect_of(name)))
+    if isinstance(subject, Standard):
+        _check(subject, dialect)
     known: dict[str, Figure | Absent] = {}
     if not demanded:
         dialect = dialect or _first_here(subject, options, known)
         adapters = tuple(name for name in ADAPTERS if dialect_of(name) == dialect)
-    if isinstance(subject, Standard):
-        _check_hyperparameters(subject, dialect)
     return Plan(adapters=adapters, demanded=demanded, given=given, dialect=dialect, known=known)
 
 
@@ -164,7 +177,13 @@ def _first_here(subject: Subject, options: argparse.Namespace, known: dict[str, 
     raise UsageError("no adapter that is installed runs this problem; accepted: --dialect, for the reference alone")
 
 
-def _check_hyperparameters(subject: Standard, dialect: str | None) -> None:
+def _check(subject: Standard, dialect: str | None) -> None:
+    """Raises `UsageError`."""
+    largest = largest_of(subject.dtype)
+    if subject.scale > largest:
+        raise UsageError(
+            f"--scale is {subject.scale:g}; accepted: at most {largest:.3g}, the largest of {subject.dtype}"
+        )
     known = tuple(vars(Hyperparameters()) if dialect is None else sorted(reference.dialect(dialect).hyperparameters))
     for name in subject.hyperparameters:
         if name not in known:

@@ -111,10 +111,15 @@ def figure(dialect: str, problem: Problem, words: str) -> Figure:
 def curve(implementation: Implementation, adapter: str, problem: Problem, drawn: Figure) -> Curve:
     """An implementation's numbers, of the element that `drawn` has.
 
-    Raises `ImplementationFailed` where it raises, `ContractBreach` as `observe`.
+    Raises `CannotTest` for hyper-parameters that round to what none may be, `ImplementationFailed` where it raises,
+    `ContractBreach` as `observe`.
     """
     seen = answered(implementation.identity, Identity)
     a = answered(implementation.arithmetic, Arithmetic, problem.dtype)
+    try:
+        oracle.received(problem, a)
+    except ValueError as error:
+        raise CannotTest(f"{adapter}: its arithmetic does not hold the hyper-parameters: {error}") from error
     states = observe(implementation, problem).states
     n = len(problem.gradients)
     worst = {name: np.full(n, np.nan) for name in ("one step", "free running")}

@@ -37,13 +37,16 @@ def title(drawn: Figure) -> list[str]:
 
 
 def _given(drawn: Figure) -> list[tuple[str, Any]]:
-    """What says most first; what is off, last or not at all."""
+    """What says most first; what is off not at all."""
+    off: tuple[tuple[str, Any], ...] = (("rescale_grad", 1.0),)
     first = ("learning_rate", "beta_1", "beta_2", "epsilon")
     ordered = [*first, *(name for name in drawn.hyperparameters if name not in first)]
     return [
         (name, drawn.hyperparameters[name])
         for name in ordered
-        if name in drawn.hyperparameters and (name in first or drawn.hyperparameters[name] not in (False, None, 0.0))
+        if name in drawn.hyperparameters
+        and (name in first or (drawn.hyperparameters[name] or 0) != 0)
+        and (name, drawn.hyperparameters[name]) not in off
     ]
 
 

@@ -213,6 +213,13 @@ def test_a_wrong_option_is_refused(words: str, why: str, capsys: pytest.CaptureF
         (["--golden", "torch-adam/spike/dense", "--problem", "3"], "--golden and --problem are given"),
         (["--problem", "3", "--scale", "2"], "--problem and --scale are given; accepted: one of them"),
         (["--problem", "3", "--dtype", "float64"], "--problem and --dtype are given; accepted: one of them"),
+        (["--hyperparameters", '{"lr": 1}'], "--hyperparameters names 'lr'; accepted: learning_rate"),
+        (["--scale", "1e39"], "--scale is 1e+39; accepted: at most 3.4e+38, the largest of float32"),
+        (["--dtype", "float16", "--scale", "65505"], "accepted: at most 6.55e+04, the largest of float16"),
+        (
+            ["--golden", "torch-adam/spike/dense", "--dtype", "float16"],
+            "--dtype is float16; accepted: float32, float64, which hold the numbers",
+        ),
         (["--check", "one-step"], "--check is given; accepted: together with --problem"),
         (["--problem", "3"], "--problem is given with 0 implementations; accepted: one, by --adapter"),
         (["--problem", "300", "--adapter", TWIN], "--problem is 300; accepted: 0 to 299, the run's problems"),
@@ -240,6 +247,10 @@ def test_what_does_not_go_together_is_refused_before_anything_runs(
             ("--adapter", TWIN, "--check", "long-run", "--problem", 9, "--problems", 10),
             "--problem is 9; accepted: 0 to ",
         ),
+        (
+            ("--adapter", TWIN, "--hyperparameters", '{"beta_2": 0.9999999999}'),
+            "its arithmetic does not hold the hyper-parameters: ",
+        ),
         (("--adapter", "nowhere.py:Adam"), "there is no file 'nowhere.py'"),
     ],
 )
@@ -251,6 +262,17 @@ def test_whom_was_named_and_cannot_be_drawn_is_an_error(words: tuple[str, ...], 
 
 
 # What is written
+
+
+def test_the_default_folder_is_refused_before_anything_runs_where_it_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "run_child", nothing_runs)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plots").write_text("in the way")
+    with pytest.raises(UsageError, match="--out is not given, and 'plots/report.md' cannot be written"):
+        plot("--adapter", f"{ROOT}/{TWIN}")
+    assert (tmp_path / "plots").read_text() == "in the way"
 
 
 def test_without_matplotlib_the_command_says_how_to_get_it_and_json_needs_none(tmp_path: Path) -> None:

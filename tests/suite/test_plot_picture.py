@@ -53,7 +53,7 @@ def a_figure(*curves: Curve) -> Figure:
         dialect="torch-adam",
         dtype="float32",
         problem="float32, shapes [1], 3 steps; words",
-        hyperparameters={"learning_rate": 0.1, "beta_1": 0.9, "l2": 0.0, "amsgrad": True},
+        hyperparameters={"learning_rate": 0.1, "beta_1": 0.9, "l2": 0.0, "amsgrad": True, "rescale_grad": 1.0},
         parameter=0,
         index=(0,),
         theta=(0.0, 0.1, 0.2, 0.3),
@@ -241,6 +241,7 @@ def test_the_words_are_in_the_picture_as_text() -> None:
     ):
         assert words in text
     assert "l2" not in text, "it is off"
+    assert "rescale_grad" not in text, "so is that"
 
 
 def test_the_same_numbers_are_the_same_bytes_whatever_a_matplotlibrc_says() -> None:
