@@ -15,11 +15,11 @@ from adapters.contract import ContractError, Hyperparameters, Precision
 from adapters.registry import ADAPTERS, of_environment
 from conformance import ndjson, provenance
 from conformance.findings import to_json
-from conformance.formats import largest as largest_of
 from conformance.given import Given
 from conformance.options import UsageError, classes, writable_folder
+from conformance.oracle import rounding
 from conformance.plot import picture
-from conformance.plot.curves import Curve, Figure, figure, figure_from_json
+from conformance.plot.curves import Curve, Figure, figure, figure_from_json, plain
 from conformance.plot.problem import Golden, OfFinding, Standard, Subject, title, to_order
 from conformance.plot.words import shown
 from conformance.problems import PROFILES
@@ -179,11 +179,10 @@ def _first_here(subject: Subject, options: argparse.Namespace, known: dict[str, 
 
 def _check(subject: Standard, dialect: str | None) -> None:
     """Raises `UsageError`."""
-    largest = largest_of(subject.dtype)
+    largest = rounding(plain(subject.dtype)).largest
     if subject.scale > largest:
-        raise UsageError(
-            f"--scale is {subject.scale:g}; accepted: at most {largest:.3g}, the largest of {subject.dtype}"
-        )
+        accepted = f"at most {largest:.3g}, the largest of {subject.dtype}"
+        raise UsageError(f"--scale is {subject.scale:g}; accepted: {accepted}")
     known = tuple(vars(Hyperparameters()) if dialect is None else sorted(reference.dialect(dialect).hyperparameters))
     for name in subject.hyperparameters:
         if name not in known:
