@@ -56,7 +56,7 @@ class Curve:
     """Of the numbers compared, those of which either result is accepted."""
 
     def worst(self) -> tuple[float, float]:
-        """The worst fraction of the bound, in one step and free running."""
+        """The worst fraction of the bound, in one step and free running; NaN where everything is ambiguous."""
         return _largest(self.one_step), _largest(self.free_running)
 
 
@@ -167,7 +167,7 @@ def figure_from_json(data: Mapping[str, Any]) -> Figure:
 
 
 def _largest(numbers: Numbers) -> float:
-    return max((x for x in numbers if not math.isnan(x)), default=0.0)
+    return max((x for x in numbers if not math.isnan(x)), default=math.nan)
 
 
 def _error(obtained: float, expected: float) -> float:

@@ -19,9 +19,9 @@ def short(adapter: str) -> str:
 
 
 def shown(fraction: float) -> str:
-    """A fraction of the bound, as short as it can be without 1 for what is not 1."""
+    """A fraction of the bound, as short as it can be without 1 for what is not 1; NaN is that of nothing."""
     if not math.isfinite(fraction):
-        return "not finite"
+        return "undecided" if math.isnan(fraction) else "not finite"
     if fraction == 0 or 0.01 <= fraction < 100:
         digits = (f"{fraction:.{n}g}" for n in range(2, 18))
         return next(text for text in digits if (float(text) == 1) == (fraction == 1))

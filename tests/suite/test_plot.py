@@ -162,6 +162,7 @@ def test_a_step_in_which_all_is_ambiguous_has_no_fraction_and_not_the_fraction_0
     assert all(map(math.isnan, (*c.one_step, *c.free_running)))
     assert set(c.bound) == {math.inf}
     assert c.ambiguous == c.compared > 0
+    assert "worst error / bound undecided in one step, undecided free running" in label([c], {c.adapter: "it"})
 
 
 class Nan(TorchTwin):
