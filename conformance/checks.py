@@ -88,7 +88,8 @@ def clip_gradient_zero(implementation: Implementation, problem: Problem) -> Outc
 
 def epsilon_zero(implementation: Implementation, problem: Problem) -> Outcome:
     """With epsilon 0, or what the dialect takes for it, after zeros and with small gradients, the trajectory is the
-    reference's; a step that is not rectified divides by nothing."""
+    reference's; a step that is not rectified divides by nothing.
+    """
     return _compared(implementation, problem, "free running")
 
 
