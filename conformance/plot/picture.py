@@ -30,7 +30,8 @@ _PANELS = (2.5, 2.5, 1.9)
 _RC = {
     "svg.hashsalt": "adam-conformance",
     "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans"],
+    "font.family": ["DejaVu Sans", "sans-serif"],  # who looks at an SVG may have another
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.5,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -7,6 +7,7 @@ import math
 import re
 import shlex
 import struct
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from typing import Any
 
@@ -230,10 +231,11 @@ def test_names_and_fractions_are_short_and_true() -> None:
 
 
 def test_the_words_are_in_the_picture_as_text() -> None:
-    text = svg(a_figure(a_curve("torch-loop")))
+    text = svg(a_figure(a_curve("a<b.py:Mine"), a_curve("torch-loop")))
+    assert ElementTree.fromstring(text).tag.endswith("svg"), "it is XML whatever a name holds"
     for words in (
         "torch-adam in float32: learning_rate 0.1, beta_1 0.9, amsgrad True",
-        "torch-loop (numpy 1.0): worst error / bound 0.5 in one step, 0.5 free running",
+        "Mine, torch-loop (numpy 1.0): worst error / bound 0.5 in one step, 0.5 free running",
         "step t",
         "(in the unit of the parameter)",
         "worst error / bound,",
