@@ -1,0 +1,20 @@
+"""`--environment NAME`: the tox environment whose packages are installed here."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.signatures import TABLE
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--environment", choices=sorted({s.environment for s in TABLE}), help="whose classes")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "signature" in metafunc.fixturenames:
+        environment = metafunc.config.getoption("--environment")
+        if environment is None:
+            raise pytest.UsageError("--environment is missing; accepted: the tox environment that runs here")
+        chosen = [s for s in TABLE if s.environment == environment]
+        metafunc.parametrize("signature", chosen, ids=lambda s: s.path)
