@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from adapters.contract import HYPERPARAMETERS
+
 REQUIRED = inspect.Parameter.empty
 """In the place of a default: there is none."""
 
@@ -35,7 +37,7 @@ class Signature:
     dialects: tuple[str, ...] = ()
     """That an instance speaks, whatever it is given; none for a base class."""
     means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Argument to the contract's hyper-parameters; arguments that are not here are none."""
+    """Argument to the contract's hyper-parameters, where it is not that hyper-parameter's own name."""
     always: frozenset[str] = frozenset()
     """Hyper-parameters that the class has without an argument for them."""
     base: str = ""
@@ -50,12 +52,16 @@ class Signature:
         """Default of every argument that has a name, `REQUIRED` if there is none."""
         return parsed(self.text)
 
+    def stands_for(self, argument: str) -> tuple[str, ...]:
+        """The contract's hyper-parameters that it is, in its order; none of them where it is something else."""
+        return self.means.get(argument, (argument,) if argument in HYPERPARAMETERS else ())
+
     @property
     def defaults(self) -> dict[str, object]:
         """Hyper-parameter to its default, with the contract's 0 where the framework says None for an absent decay."""
         found: dict[str, object] = {}
-        for argument, names in self.means.items():
-            value = self.arguments[argument]
+        for argument, value in self.arguments.items():
+            names = self.stands_for(argument)
             values = value if isinstance(value, tuple) else (value,) * len(names)
             for name, each in zip(names, values, strict=True):
                 found[name] = 0.0 if each is None and name == "weight_decay" else each
@@ -98,16 +104,11 @@ def installed(path: str) -> Any:
         return getattr(importlib.import_module(module), name)
 
 
-_BETAS = {"beta_1": ("beta_1",), "beta_2": ("beta_2",)}
-_KERAS = {"learning_rate": ("learning_rate",), **_BETAS, "epsilon": ("epsilon",), "amsgrad": ("amsgrad",)}
-_DECOUPLED = {"weight_decay": ("weight_decay",)}
-_MXNET = {"learning_rate": ("learning_rate",), "beta1": ("beta_1",), "beta2": ("beta_2",), "epsilon": ("epsilon",)}
-_MXNET_BASE = {"rescale_grad": ("rescale_grad",), "wd": ("l2",), "clip_gradient": ("clip_gradient",)}
+_MXNET = {"beta1": ("beta_1",), "beta2": ("beta_2",)}
 _TORCH = {"lr": ("learning_rate",), "betas": ("beta_1", "beta_2"), "eps": ("epsilon",)}
 _EITHER = {"weight_decay": ("l2", "weight_decay")}
 """decoupled_weight_decay says which."""
 _OPTAX = {
-    "learning_rate": ("learning_rate",),
     "b1": ("beta_1",),
     "b2": ("beta_2",),
     "eps": ("epsilon",),
@@ -130,7 +131,6 @@ TABLE: tuple[Signature, ...] = (
         environment="keras",
         dialects=("keras-v2-adam",),
         text=_LEGACY_ADAM,
-        means=_KERAS,
         base=_V2,
         members=_OVERRIDES,
     ),
@@ -139,7 +139,6 @@ TABLE: tuple[Signature, ...] = (
         environment="keras",
         dialects=("keras-v2-adam",),
         text=_LEGACY_ADAM,
-        means=_KERAS,
         base=_V2,
         members=_OVERRIDES,
     ),
@@ -177,7 +176,6 @@ TABLE: tuple[Signature, ...] = (
         text="(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, weight_decay=None, "
         "clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
         "ema_overwrite_frequency=None, jit_compile=True, name='Adam', **kwargs)",
-        means=_KERAS | _DECOUPLED,
         base="keras.src.optimizers.optimizer:Optimizer",
         members=_BUILDS,
     ),
@@ -185,7 +183,6 @@ TABLE: tuple[Signature, ...] = (
         path="keras.src.optimizers.optimizer:Optimizer",
         environment="keras",
         text=_NEWER_BASE,
-        means=_DECOUPLED,
         keywords=("mesh", "lr"),
     ),
     Signature(
@@ -194,7 +191,6 @@ TABLE: tuple[Signature, ...] = (
         dialects=("tfa-rectified-adam",),
         text="(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, weight_decay=0.0, amsgrad=False, "
         "sma_threshold=5.0, total_steps=0, warmup_proportion=0.1, min_lr=0.0, name='RectifiedAdam', **kwargs)",
-        means=_KERAS | _DECOUPLED | {"sma_threshold": ("sma_threshold",)},
         base=_V2,
         members=_OVERRIDES,
     ),
@@ -203,7 +199,6 @@ TABLE: tuple[Signature, ...] = (
         environment="keras",
         dialects=("tfa-lookahead-keras-v2-adam", "tfa-lookahead-rectified-adam"),
         text="(optimizer, sync_period=6, slow_step_size=0.5, name='Lookahead', **kwargs)",
-        means={"sync_period": ("sync_period",), "slow_step_size": ("slow_step_size",)},
         base=_V2,
         members={
             "apply_gradients": "(self, grads_and_vars, name=None, **kwargs)",
@@ -221,7 +216,6 @@ TABLE: tuple[Signature, ...] = (
         text="(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, adaptive_epsilon=False, amsgrad=False, "
         "weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
         "ema_overwrite_frequency=None, jit_compile=True, name='Adam', **kwargs)",
-        means=_KERAS | _DECOUPLED | {"adaptive_epsilon": ("adaptive_epsilon",)},
         base="tf_keras.src.optimizers.optimizer:Optimizer",
         members=_BUILDS,
     ),
@@ -229,7 +223,6 @@ TABLE: tuple[Signature, ...] = (
         path="tf_keras.src.optimizers.optimizer:Optimizer",
         environment="keras3",
         text=_NEWER_BASE,
-        means=_DECOUPLED,
         keywords=("mesh", "lr"),
     ),
     Signature(
@@ -239,7 +232,6 @@ TABLE: tuple[Signature, ...] = (
         text="(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, weight_decay=None, "
         "clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
         "ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs)",
-        means=_KERAS | _DECOUPLED,
     ),
     Signature(
         path="keras.optimizers:AdamW",
@@ -248,7 +240,6 @@ TABLE: tuple[Signature, ...] = (
         text="(learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, "
         "clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
         "ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs)",
-        means=_KERAS | _DECOUPLED,
     ),
     Signature(
         path="mxnet.optimizer:Adam",
@@ -266,7 +257,7 @@ TABLE: tuple[Signature, ...] = (
         text="(rescale_grad=1.0, param_idx2name=None, wd=0.0, clip_gradient=None, learning_rate=None, "
         "lr_scheduler=None, sym=None, begin_num_update=0, multi_precision=False, param_dict=None, "
         "aggregate_num=None, use_fused_step=None, **kwargs)",
-        means=_MXNET_BASE,
+        means={"wd": ("l2",)},
     ),
     Signature(
         path="mxnet.optimizer:Adam",
@@ -282,7 +273,7 @@ TABLE: tuple[Signature, ...] = (
         environment="mxnet1",
         text="(rescale_grad=1.0, param_idx2name=None, wd=0.0, clip_gradient=None, learning_rate=None, "
         "lr_scheduler=None, sym=None, begin_num_update=0, multi_precision=False, param_dict=None)",
-        means=_MXNET_BASE,
+        means={"wd": ("l2",)},
     ),
     Signature(
         path="torch.optim:Adam",
@@ -290,7 +281,7 @@ TABLE: tuple[Signature, ...] = (
         dialects=("torch-adam",),
         text="(params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0, amsgrad=False, *, foreach=None, "
         "maximize=False, capturable=False, differentiable=False, fused=None, decoupled_weight_decay=False)",
-        means=_TORCH | _EITHER | {"amsgrad": ("amsgrad",)},
+        means=_TORCH | _EITHER,
     ),
     Signature(
         path="torch.optim:AdamW",
@@ -298,7 +289,7 @@ TABLE: tuple[Signature, ...] = (
         dialects=("torch-adam",),
         text="(params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False, *, maximize=False, "
         "foreach=None, capturable=False, differentiable=False, fused=None)",
-        means=_TORCH | _DECOUPLED | {"amsgrad": ("amsgrad",)},
+        means=_TORCH,
     ),
     Signature(
         path="torch.optim:RAdam",
@@ -314,7 +305,7 @@ TABLE: tuple[Signature, ...] = (
         dialects=("torch-nadam",),
         text="(params, lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0, momentum_decay=0.004, "
         "decoupled_weight_decay=False, *, foreach=None, maximize=False, capturable=False, differentiable=False)",
-        means=_TORCH | _EITHER | {"momentum_decay": ("momentum_decay",)},
+        means=_TORCH | _EITHER,
     ),
     Signature(
         path="torch.optim:SparseAdam",
@@ -336,7 +327,7 @@ TABLE: tuple[Signature, ...] = (
         dialects=("optax-adam",),
         text="(learning_rate, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, mu_dtype=None, weight_decay=0.0001, "
         "mask=None, *, nesterov=False)",
-        means=_OPTAX | _DECOUPLED,
+        means=_OPTAX,
     ),
     Signature(
         path="optax:amsgrad",
@@ -367,7 +358,7 @@ TABLE: tuple[Signature, ...] = (
         dialects=("optax-nadam",),
         text="(learning_rate, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, mu_dtype=None, weight_decay=0.0001, "
         "mask=None, *, nesterov=True)",
-        means=_OPTAX | _DECOUPLED,
+        means=_OPTAX,
     ),
 )
 
@@ -382,6 +373,7 @@ def of_dialect(dialect: str) -> Iterator[Signature]:
 
 def taken(signature: Signature) -> frozenset[str]:
     """Hyper-parameters that a constructor takes, by its arguments, its base's, or always."""
-    own = frozenset(name for names in signature.means.values() for name in names) | signature.always
+    arguments = (*signature.arguments, *signature.keywords)
+    own = signature.always | {name for argument in arguments for name in signature.stands_for(argument)}
     base = SIGNATURES.get((signature.environment, signature.base))
     return own if base is None else own | taken(base)
