@@ -185,11 +185,12 @@ def test_a_schedule_is_asked_with_the_iterations_from_zero_on() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [lambda t: 0.5 ** (t + 2), lambda t: 0.5, lambda t: 0.5 ** (t + 1) * 1.00001],
+    [lambda t: 0.5 ** (t + 2), lambda t: 0.5, lambda t: 0.5 ** (t + 1) * 1.0001],
     ids=["one late", "constant", "a little off"],
 )
 def test_another_schedule_is_seen(wrong: Any) -> None:
-    observed = stepped(Adam(lambda rates=iter([0.5, 0.25, 0.125]): next(rates)), variable(1.0), [1.0] * 3)
+    rates = iter([0.5, 0.25, 0.125])
+    observed = stepped(Adam(lambda: next(rates)), variable(1.0), [1.0] * 3)
     with pytest.raises(AssertionError):
         judge(ADAPTERS["Adam"], Hyperparameters(), *ones(1), ones(3), observed, [Rate(wrong(t)) for t in range(3)])
 
@@ -456,7 +457,7 @@ def test_steps_that_are_refused() -> None:
 
 def test_what_is_no_variable_is_refused_by_two_names() -> None:
     """The document says ValueError; for a tensor it is an AttributeError."""
-    with pytest.raises(ValueError, match="not tf.Tensor or tf.Variable"):
+    with pytest.raises(ValueError, match=r"not tf\.Tensor or tf\.Variable"):
         Adam().minimize(lambda: tf.constant(1.0), [3.0])
     with pytest.raises(AttributeError, match=r"Tensor\.name"):
         Adam().minimize(lambda: tf.constant(1.0), [tf.constant(1.0)])
