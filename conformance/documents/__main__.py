@@ -44,7 +44,11 @@ def markdown(documents: Sequence[Document]) -> str:
         lines += ["", f"## {document.title}", "", f"{document.about}."]
         if document.repeats:
             lines += ["", f"Every row of *{document.repeats}* holds here too, as the classes inherit it."]
-        lines += ["", "| what | default, or signature | the document says | reference | held by | the package |", "| --- " * 6 + "|"]
+        lines += [
+            "",
+            "| what | default, or signature | the document says | reference | held by | the package |",
+            "| --- " * 6 + "|",
+        ]
         lines += [_line(document, row) for row in document.rows]
     return "\n".join(lines) + "\n"
 

@@ -36,7 +36,6 @@ class Row:
     differs: str = ""
     """Where the installed package does otherwise; what it does is what the tests hold."""
 
-
     @property
     def standing(self) -> Standing:
         """How the oracle stands to it."""

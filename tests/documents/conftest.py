@@ -1,14 +1,10 @@
-"""`--environment NAME`: the tox environment whose packages are installed here."""
+"""The classes of the environment that `--environment` names."""
 
 from __future__ import annotations
 
 import pytest
 
 from adapters.signatures import TABLE
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--environment", choices=sorted({s.environment for s in TABLE}), help="whose classes")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

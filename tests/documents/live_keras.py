@@ -1,4 +1,4 @@
-"""TensorFlow with two logical CPU devices, so that there are replicas, and small things to optimise."""
+"""Keras' OptimizerV2, and small things to optimise."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from adapters.keras_v2 import Fused, NonFused
 from adapters.tensorflow_support import import_tensorflow
 
 tf = import_tensorflow()
-(_cpu,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(_cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
 ADAPTERS = {"Adam": Fused(), "NonFusedAdam": NonFused()}
 CLASSES = {name: adapter.optimizer for name, adapter in ADAPTERS.items()}
 Adam = CLASSES["Adam"]

@@ -1,13 +1,9 @@
-"""`--environment NAME`: the tox environment whose packages are installed here."""
+"""The pages of the environment that `--environment` names."""
 
 from __future__ import annotations
 
 import pytest
 from pages import PAGES
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--environment", choices=sorted({page.environment for page in PAGES}), help="whose reproducers")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
