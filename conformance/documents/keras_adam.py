@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from conformance.documents.row import Document, Rows
 
-_r = Rows("documents/test_keras_optimizer_v2.py")
-_NAMES = "test_a_configuration_makes_the_same_optimizer"
+_r = Rows("documents/test_keras_optimizer_v2.py", {"state": "documents/test_keras_state.py"})
+_NAMES = "state::test_a_configuration_makes_the_same_optimizer"
 
 _r.add(
     "argument",
@@ -54,7 +54,7 @@ _r.add(
     "argument",
     "name",
     "of the operations; and of the weights",
-    tests=f"{_NAMES} test_slots_and_weights_can_be_added",
+    tests=f"{_NAMES} state::test_slots_and_weights_can_be_added",
 )
 _r.add(
     "argument",
@@ -68,7 +68,7 @@ _r.add(
     "argument",
     "lr",
     "NonFusedAdam's document: the learning rate by its old name",
-    tests="test_lr_is_the_learning_rate_under_its_old_name",
+    tests="state::test_lr_is_the_learning_rate_under_its_old_name",
     differs="Adam, whose document does not name it, takes it too, and it wins over learning_rate",
 )
 _r.add(
@@ -124,7 +124,7 @@ _r.add(
     "behaviour",
     "slots",
     "m of every variable, then v of every variable, then vhat with amsgrad",
-    tests="test_slots_are_named_in_the_order_of_their_creation",
+    tests="state::test_slots_are_named_in_the_order_of_their_creation",
 )
 _r.add(
     "behaviour",

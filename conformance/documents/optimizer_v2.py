@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from conformance.documents.row import Document, Rows
 
-_r = Rows("documents/test_keras_optimizer_v2.py")
-_REFUSED = "test_arguments_that_are_refused"
-_CONFIGURATION = "test_a_configuration_makes_the_same_optimizer"
-_WEIGHTS = "test_weights_are_the_count_and_the_slots_and_can_be_set"
-_ADDED = "test_slots_and_weights_can_be_added"
-_OWN = "test_an_optimizer_of_ones_own_overrides_what_the_document_names"
-_GRAPH = "test_in_a_graph_there_are_gradients_updates_and_an_operation_to_run"
+_r = Rows("documents/test_keras_optimizer_v2.py", {"state": "documents/test_keras_state.py"})
+_REFUSED = "state::test_arguments_that_are_refused"
+_CONFIGURATION = "state::test_a_configuration_makes_the_same_optimizer"
+_WEIGHTS = "state::test_weights_are_the_count_and_the_slots_and_can_be_set"
+_ADDED = "state::test_slots_and_weights_can_be_added"
+_OWN = "state::test_an_optimizer_of_ones_own_overrides_what_the_document_names"
+_GRAPH = "state::test_in_a_graph_there_are_gradients_updates_and_an_operation_to_run"
 _REPLICAS = "test_gradients_are_summed_over_replicas_unless_the_caller_has_done_it"
-_STEPS = "test_steps_that_are_refused"
-_SLOTS = "test_slots_are_named_in_the_order_of_their_creation"
+_STEPS = "state::test_steps_that_are_refused"
+_SLOTS = "state::test_slots_are_named_in_the_order_of_their_creation"
 
 _r.add("argument", "name", "of the weights that it makes", tests=f"{_ADDED} {_CONFIGURATION}")
 _r.add(
@@ -50,7 +50,7 @@ _r.add(
     "argument",
     "lr",
     "(not in this document; the package takes it) the learning rate",
-    tests="test_lr_is_the_learning_rate_under_its_old_name",
+    tests="state::test_lr_is_the_learning_rate_under_its_old_name",
 )
 _r.add(
     "argument",
@@ -98,8 +98,8 @@ _r.add(
     "from_config",
     "the optimizer of a configuration; custom_objects name what is not Keras' own",
     checks="law-configuration",
-    tests=f"{_CONFIGURATION} test_a_configuration_with_a_schedule_of_ones_own_needs_its_class "
-    "test_from_config_writes_into_the_dictionary_that_it_is_given",
+    tests=f"{_CONFIGURATION} state::test_a_configuration_with_a_schedule_of_ones_own_needs_its_class "
+    "state::test_from_config_writes_into_the_dictionary_that_it_is_given",
     differs="it writes into the dictionary that it is given",
 )
 _r.add(
@@ -107,7 +107,7 @@ _r.add(
     "get_config",
     "what an equal optimizer can be made of, without state",
     checks="law-configuration",
-    tests=f"{_CONFIGURATION} test_the_configuration_of_a_callable_rate_is_a_number",
+    tests=f"{_CONFIGURATION} state::test_the_configuration_of_a_callable_rate_is_a_number",
     differs="of a callable it holds the number that it returned",
 )
 _r.add("method", "get_gradients", "gradient tensors, in graphs of TensorFlow 1", tests=_GRAPH)
@@ -138,7 +138,8 @@ _r.add(
     "error",
     "minimize: no variables",
     "ValueError where some are no Variable",
-    tests="test_what_is_no_variable_is_refused_by_two_names",
+    tests="state::test_what_is_no_variable_is_refused_by_two_names",
+    findings="keras-minimize-refuses-tensors-as-attributeerror",
     differs="for a tensor it is an AttributeError",
 )
 _r.add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -80,9 +81,12 @@ class Document:
 
 @dataclass
 class Rows:
-    """Rows of one kind, written one after the other; tests of `file` need no file."""
+    """Rows of a document, written one after the other."""
 
     file: str
+    """Of a test that is named without one."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Short names of other files."""
     rows: list[Row] = field(default_factory=list)
 
     def add(
@@ -101,7 +105,9 @@ class Rows:
         differs: str = "",
     ) -> None:
         """Lists are words with spaces between."""
-        at = tuple(word if "::" in word else f"{self.file}::{word}" for word in tests.split())
+        named = (("" if "::" in word else f"{self.file}::") + word for word in tests.split())
+        parts = (word.partition("::") for word in named)
+        at = tuple(f"{self.others.get(file, file)}::{test}" for file, _, test in parts)
         self.rows.append(
             Row(
                 kind,

@@ -92,6 +92,7 @@ _r.add(
     "limits every element of a gradient from above",
     tests=_CLIPPING,
     not_yet="a clipped value",
+    findings="tf-keras-clipvalue-is-dropped-beside-a-norm",
     differs="it limits them from below too; beside a norm it does nothing; 0 and below are off",
 )
 _r.add(

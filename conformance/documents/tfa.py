@@ -199,7 +199,7 @@ _r.add(
     "example",
     "3 weights, iterations 10",
     "get_weights and set_weights of RMSprop",
-    tests="documents/test_keras_optimizer_v2.py::test_weights_are_the_count_and_the_slots_and_can_be_set",
+    tests="documents/test_keras_state.py::test_weights_are_the_count_and_the_slots_and_can_be_set",
 )
 
 DOCUMENT = Document(

@@ -31,7 +31,7 @@ def test_the_table_is_whole_and_the_page_is_the_command_s() -> None:
 def test_the_tests_of_the_documents_are_all_named() -> None:
     """A test of an example that no row names would be held by nobody's reading."""
     named = {test for document in DOCUMENTS for row in document.rows for test in row.tests}
-    files = ("keras_optimizer_v2", "keras_addons", "tf_keras", "mxnet2")
+    files = ("keras_optimizer_v2", "keras_state", "keras_addons", "tf_keras", "mxnet2")
     for file in (f"documents/test_{name}.py" for name in files):
         text = (ROOT / "tests" / file).read_text(encoding="utf-8")
         assert {f"{file}::{name}" for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)} <= named
