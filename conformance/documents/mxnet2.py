@@ -10,6 +10,7 @@ _FORMULA = "test_standard_updates_are_the_formula"
 _CHOSEN = "test_the_method_that_use_fused_step_chooses_can_be_called"
 _SCHEDULER = "test_a_learning_rate_of_none_is_the_scheduler_s test_any_other_learning_rate_overwrites_the_scheduler_s"
 _FACTORS = "test_rates_and_decays_may_have_factors_of_their_own"
+_JUDGED = "factors; each index is judged at its product"
 _MOMENTS = "first_moment second_moment epsilon_as_given epsilon_hat subtract"
 
 _r.add(
@@ -112,12 +113,23 @@ _r.add(
     tests=f"{_FACTORS} test_arguments_that_are_refused",
 )
 for _name, _what in (
-    ("sym", "a symbol whose attributes hold multipliers"),
-    ("param_dict", "parameters that hold multipliers of their own"),
-    ("multi_precision", "a float32 copy of float16 weights"),
-    ("aggregate_num", "how many weights one update takes together"),
+    ("sym", "a symbol whose attributes hold factors"),
+    ("param_dict", "parameters that hold factors of their own"),
 ):
-    _r.add("argument", _name, f"the base class: {_what}", not_yet="neither the adapters nor a test take it")
+    _r.add("argument", _name, f"the base class: {_what}", tests=_FACTORS, not_yet=_JUDGED)
+_r.add(
+    "argument",
+    "multi_precision",
+    "the base class: a float32 copy of float16 weights",
+    tests="test_a_float16_weight_has_a_float32_copy_where_precision_is_multiple",
+    not_yet="the rounding of the copy; the copy is judged as a float32 weight",
+)
+_r.add(
+    "argument",
+    "aggregate_num",
+    "the base class: how many weights one update takes together",
+    tests="test_how_many_weights_are_updated_together_is_not_seen",
+)
 _r.add(
     "method",
     "create_state",
@@ -149,7 +161,7 @@ for _name in ("set_lr_mult", "set_wd_mult"):
         _name,
         "a factor of an index' own",
         tests=_FACTORS,
-        not_yet="factors; each index is judged at its product",
+        not_yet=_JUDGED,
     )
 _r.add(
     "method",

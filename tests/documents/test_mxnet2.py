@@ -109,16 +109,64 @@ def test_any_other_learning_rate_overwrites_the_scheduler_s(given: dict[str, flo
     assert Adam(lr_scheduler=used, **given).learning_rate == used.base_lr == rate
 
 
-def test_rates_and_decays_may_have_factors_of_their_own() -> None:
-    """By the name that param_idx2name gives to an index, or by the index."""
-    names = {0: "first", 1: "second"}
-    optimizer = Adam(0.5, wd=0.5, param_idx2name=names)
+def by_setters() -> Any:
+    optimizer = Adam(0.5, wd=0.5, param_idx2name={0: "first", 1: "second"})
     optimizer.set_lr_mult({"first": 0.5})
     optimizer.set_wd_mult({"first": 0.0})
+    return optimizer
+
+
+def by_parameters() -> Any:
+    first = mxnet.gluon.Parameter("first", shape=(1,), lr_mult=0.5, wd_mult=0.0)
+    return Adam(0.5, wd=0.5, param_dict={0: first})
+
+
+def by_symbols() -> Any:
+    symbol = mxnet.sym.Variable("first", lr_mult=0.5, wd_mult=0.0) + mxnet.sym.Variable("second")
+    return Adam(0.5, wd=0.5, sym=symbol, param_idx2name={0: "first", 1: "second"})
+
+
+@pytest.mark.parametrize("made", [by_setters, by_parameters, by_symbols])
+def test_rates_and_decays_may_have_factors_of_their_own(made: Any) -> None:
+    """By the name that param_idx2name gives to an index, by a parameter, or by a symbol's attributes."""
+    optimizer = made()
     h = Hyperparameters(learning_rate=0.25, epsilon=1e-8)
     judge(ADAPTERS["fused_step"], h, *alone(1.0), alone(1), Weight(optimizer).steps(1.0))
     h = Hyperparameters(learning_rate=0.5, epsilon=1e-8, l2=0.5)
     judge(ADAPTERS["fused_step"], h, *alone(1.0), alone(1), Weight(optimizer, index=1).steps(1.0))
+
+
+@pytest.mark.parametrize("together", [None, 1, 2, 4])
+def test_how_many_weights_are_updated_together_is_not_seen(together: int | None) -> None:
+    optimizer = Adam(0.5, aggregate_num=together)
+    assert optimizer.aggregate_num == (together or 1)
+    weights = [Weight(optimizer, index=index) for index in range(5)]
+    gradients = [nd.array([float(1 + index)]) for index in range(5)]
+    optimizer.update([*range(5)], [w.weight for w in weights], gradients, [w.state for w in weights])
+    alone_ = [Weight(Adam(0.5), index=index).steps(float(1 + index)) for index in range(5)]
+    assert [w.weight.asnumpy().tolist() for w in weights] == [found[0].tolist() for found in alone_]
+
+
+def test_a_float16_weight_has_a_float32_copy_where_precision_is_multiple() -> None:
+    """The copy moves as a float32 weight does, and the weight is the copy, rounded."""
+    optimizer, weight = Adam(0.5, multi_precision=True), nd.array([1.0], dtype="float16")
+    state = optimizer.create_state_multi_precision(0, weight)
+    copy, moments = state
+    assert {copy.dtype, *(moment.dtype for moment in moments)} == {np.float32}
+    observed = []
+    for _ in range(3):
+        optimizer.update_multi_precision([0], [weight], [nd.array([0.25], dtype="float16")], [state])
+        observed.append(copy.asnumpy())
+        assert weight.asnumpy() == observed[-1].astype(np.float16)
+    h = Hyperparameters(learning_rate=0.5, epsilon=1e-8)
+    judge(ADAPTERS["fused_step"], h, *alone(1.0), alone(0.25, 0.25, 0.25), observed)
+    assert {moment.dtype for moment in Adam().create_state_multi_precision(0, nd.ones((1,), dtype="float32"))} == {
+        np.float32
+    }
+    plain = Adam(multi_precision=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that float16 is poor
+        assert {moment.dtype for moment in plain.create_state_multi_precision(0, weight)} == {np.float16}
 
 
 def test_a_learning_rate_can_be_set_where_there_is_no_scheduler() -> None:
