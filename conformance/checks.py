@@ -20,7 +20,7 @@ from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
 from conformance.laws import LAWS
 from conformance.observe import ContractBreach, ImplementationFailed, Observation, answered, observe
-from conformance.problems import epsilon_zero_apart
+from conformance.problems import takes_epsilon_zero
 from conformance.replay import Replay
 
 WORST_SHOWN = 3
@@ -87,7 +87,9 @@ def clip_gradient_zero(implementation: Implementation, problem: Problem) -> Outc
 
 
 def epsilon_zero(implementation: Implementation, problem: Problem) -> Outcome:
-    """With epsilon 0 a step that is not rectified divides by nothing: the trajectory is the reference's."""
+    """With epsilon 0, or what the dialect takes for it, after zeros and with small gradients, the trajectory is the
+    reference's; a step that is not rectified divides by nothing.
+    """
     return _compared(implementation, problem, "free running")
 
 
@@ -167,7 +169,7 @@ CHECKS: tuple[Check, ...] = (
         judge=clip_gradient_zero,
         applies=lambda claim: "clip_gradient" in claim.hyperparameters,
     ),
-    Check(name="epsilon-zero", problems="epsilon-zero", judge=epsilon_zero, applies=epsilon_zero_apart),
+    Check(name="epsilon-zero", problems="epsilon-zero", judge=epsilon_zero, applies=takes_epsilon_zero),
     Check(name="long-run", problems="long-run", judge=long_run),
     Check(name="golden", problems="golden", judge=golden),
     Check(name="direct", problems="direct", judge=direct),

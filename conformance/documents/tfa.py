@@ -39,7 +39,7 @@ _r.add(
     "epsilon",
     "a small constant",
     stages="zero_epsilon_is_default rectified",
-    checks="one-step golden",
+    checks="one-step epsilon-zero golden",
     cases="tfa-rectified-adam/large-epsilon/dense",
     mutants="RectifiedWithoutEpsilon RectifiedEpsilonInsideRoot",
     findings="keras-epsilon-zero-is-not-zero",

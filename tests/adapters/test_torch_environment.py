@@ -186,6 +186,15 @@ def test_arrays_of_the_caller_are_neither_written_nor_kept(name: str, dtype: Pre
             np.testing.assert_array_equal(array, copy)
 
 
+@pytest.mark.parametrize("writeable", [True, False])
+def test_a_gradient_is_the_callers_own_memory_unless_nobody_may_write_it(writeable: bool) -> None:
+    """An optimizer that writes its gradients is seen to; torch warns, which is an error here, of what is read-only."""
+    run: Any = adapter("torch-loop").start([np.ones(3)], Hyperparameters())
+    g = np.full(3, 0.5)
+    g.flags.writeable = writeable
+    assert np.shares_memory(run.gradient(0, g).numpy(), g) is writeable
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_run_is_a_new_optimizer(name: str) -> None:
     def run() -> Any:
