@@ -1,4 +1,4 @@
-"""The command line: ``python -m conformance run | adapters | matrix | explain``."""
+"""The command line: ``python -m conformance run | adapters | matrix | explain | plot``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from conformance.ending import EndedBySignal, ended_by_signals
 from conformance.findings import to_json
 from conformance.ndjson import lines, write
 from conformance.options import UsageError, classes, parser
+from conformance.plot.command import plot
 from conformance.problems import PROFILES
 from conformance.progress import progress
 from conformance.verdict import ExitCode, Result, Verdict
@@ -26,7 +27,7 @@ from conformance.verdict import ExitCode, Result, Verdict
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    commands = {"run": _run, "adapters": _adapters, "matrix": _matrix, "explain": _explain_dialects}
+    commands = {"run": _run, "adapters": _adapters, "matrix": _matrix, "explain": _explain_dialects, "plot": _plot}
     options = parser(commands).parse_args(arguments)
     try:
         with ended_by_signals():
@@ -180,6 +181,11 @@ def _explain_dialects(options: argparse.Namespace) -> int:
     else:
         explain.show(explained, table.console())
     return ExitCode.CONFORMS
+
+
+def _plot(options: argparse.Namespace) -> int:
+    console = table.console(stderr=options.json)
+    return plot(options, lambda text: console.print(escape(text), soft_wrap=True))
 
 
 def _explain(console: Console, results: Sequence[Result], complaints: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
 from conformance.laws import LAWS
 from conformance.observe import ContractBreach, ImplementationFailed, Observation, answered, observe
-from conformance.problems import epsilon_zero_apart
+from conformance.problems import takes_epsilon_zero
 from conformance.replay import Replay
 
 WORST_SHOWN = 3
@@ -87,7 +87,9 @@ def clip_gradient_zero(implementation: Implementation, problem: Problem) -> Outc
 
 
 def epsilon_zero(implementation: Implementation, problem: Problem) -> Outcome:
-    """With epsilon 0 a step that is not rectified divides by nothing: the trajectory is the reference's."""
+    """With epsilon 0, or what the dialect takes for it, after zeros and with small gradients, the trajectory is the
+    reference's; a step that is not rectified divides by nothing.
+    """
     return _compared(implementation, problem, "free running")
 
 
@@ -167,7 +169,7 @@ CHECKS: tuple[Check, ...] = (
         judge=clip_gradient_zero,
         applies=lambda claim: "clip_gradient" in claim.hyperparameters,
     ),
-    Check(name="epsilon-zero", problems="epsilon-zero", judge=epsilon_zero, applies=epsilon_zero_apart),
+    Check(name="epsilon-zero", problems="epsilon-zero", judge=epsilon_zero, applies=takes_epsilon_zero),
     Check(name="long-run", problems="long-run", judge=long_run),
     Check(name="golden", problems="golden", judge=golden),
     Check(name="direct", problems="direct", judge=direct),
@@ -221,7 +223,7 @@ def _judged(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> O
     outcome = Outcome()
     if not expected:
         return outcome
-    fraction = _fraction(*(_joined(expected, name) for name in ("obtained", "value", "bound")))
+    fraction = fraction_of(*(_joined(expected, name) for name in ("obtained", "value", "bound")))
     outcome.compared = fraction.size
     outcome.worst_fraction = float(np.max(fraction, initial=0.0))
     for ambiguous, of in ((False, [e for e in expected if not e.branch]), (True, [e for e in expected if e.branch])):
@@ -241,7 +243,7 @@ def _joined(expected: Sequence[oracle.Expected], name: str) -> Any:
     return np.concatenate([np.zeros(0), *(getattr(e, name).ravel() for e in expected)])
 
 
-def _fraction(obtained: Any, expected: Any, bound: Any) -> Any:
+def fraction_of(obtained: Any, expected: Any, bound: Any) -> Any:
     """Error as a fraction of the bound: 0 where ambiguous or equal, infinite for an error with bound 0 or a NaN."""
     with np.errstate(all="ignore"):
         error = np.abs(obtained - expected)
@@ -251,7 +253,7 @@ def _fraction(obtained: Any, expected: Any, bound: Any) -> Any:
 
 def _first_finding(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> Finding:
     description = describe(subject) if isinstance(subject, Problem) else str(subject)
-    fractions = ((e, _fraction(e.obtained, e.value, e.bound)) for e in expected)
+    fractions = ((e, fraction_of(e.obtained, e.value, e.bound)) for e in expected)
     e, fraction = next((e, f) for e, f in fractions if np.max(f, initial=0.0) > 1)
     return _finding(e, fraction, description)
 

@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
@@ -34,13 +34,23 @@ MAX_FINDINGS = 5
 
 def main(argv: list[str]) -> None:
     """Arguments: the file descriptor and the order, the keys of which `conformance.run.child` gives, as JSON."""
+    answer(argv, lambda order, out: Child(order, out).run())
+
+
+def answer(argv: list[str], do: Callable[[dict[str, Any], TextIO], None]) -> None:
+    """Do what the order says, in a process that ends with its parent; arguments as of `main`."""
     order = json.loads(argv[1])
     # Whatever ends the run, SIGKILL too, ends its children (Linux, prctl(2): PR_SET_PDEATHSIG is 1).
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     if os.getppid() != order["parent"]:  # it ended before that
         return
     with os.fdopen(int(argv[0]), "w", buffering=1, encoding="utf-8") as out:
-        Child(order, out).run()
+        do(order, out)
+
+
+def say(out: TextIO, event: str, **data: Any) -> None:
+    """One JSON line."""
+    out.write(json.dumps({"event": event, **to_json(data)}, allow_nan=False) + "\n")
 
 
 @dataclass
@@ -74,7 +84,7 @@ class Child:
 
     def say(self, event: str, **data: Any) -> None:
         """One JSON line."""
-        self.out.write(json.dumps({"event": event, **to_json(data)}, allow_nan=False) + "\n")
+        say(self.out, event, **data)
 
     def run(self) -> None:
         """All checks, to the end; an exception of the implementation is an event, not an end of the suite."""

@@ -25,6 +25,8 @@ STEPS = 10
 SHAPE = (6, 4)
 SYNC_PERIOD = 6
 """Of Lookahead, which has no default that is none: TF-Addons' own."""
+GRADIENTS = ("dense", "absent", "rows", "duplicates")
+"""absent: none in every third step; rows: two of the rows in a step; duplicates: one of them twice."""
 ROUNDING = 1e-12
 """Effects below are float64's rounding: the same formula, associated in another way."""
 PROBLEM = (
@@ -61,7 +63,7 @@ class Setting:
     scale: float = 1.0
     """Size of the gradients."""
     gradients: str = "dense"
-    """dense; absent: none in every third step; rows: two of the rows in a step; duplicates: one of them twice."""
+    """Their kind, out of `GRADIENTS`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,25 +220,31 @@ def _paired(a: Sequence[Stage], b: Sequence[Stage]) -> Iterator[tuple[Stage | No
 
 def _updates(d: Dialect, setting: Setting) -> Any:
     """What every step adds to the parameter, ``[STEPS, *SHAPE]``."""
-    random = np.random.Generator(np.random.Philox(0))
-    theta = 2 * random.random(SHAPE) - 1
-    series = setting.scale * (2 * random.random((STEPS, *SHAPE)) - 1)
+    theta, series = standard_arrays(setting.scale)
     period = SYNC_PERIOD if d.looks_ahead else None
     h = Hyperparameters(**setting.hyperparameters, sync_period=period)
     state = initial_state([theta], h)
     updates = np.zeros((STEPS, *SHAPE))
     for k, g in enumerate(series):
-        after = step(d, h, state, [_gradient(setting, k, g)])
+        after = step(d, h, state, [gradient_of(setting.gradients, k, g)])
         updates[k] = after.theta[0] - state.theta[0]
         state = after
     return updates
 
 
-def _gradient(setting: Setting, k: int, g: Any) -> Any:
-    if setting.gradients == "absent" and k % 3 == 1:
+def standard_arrays(scale: float, steps: int = STEPS) -> tuple[Any, Any]:
+    """The parameter, ``SHAPE``, and the gradients, ``[steps, *SHAPE]``; fewer steps are the first of more."""
+    random = np.random.Generator(np.random.Philox(0))
+    theta = 2 * random.random(SHAPE) - 1
+    return theta, scale * (2 * random.random((steps, *SHAPE)) - 1)
+
+
+def gradient_of(kind: str, k: int, g: Any) -> Any:
+    """The gradient of step number `k` + 1, of a kind out of `GRADIENTS`, as the reference takes it; g: where dense."""
+    if kind == "absent" and k % 3 == 1:
         return None
-    if setting.gradients in ("rows", "duplicates"):
+    if kind in ("rows", "duplicates"):
         rows = np.array([k % SHAPE[0], (k + 2) % SHAPE[0]])
-        rows = rows if setting.gradients == "rows" else np.append(rows, rows[0])
+        rows = rows if kind == "rows" else np.append(rows, rows[0])
         return rows, g[rows]
     return g

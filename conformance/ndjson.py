@@ -63,13 +63,13 @@ def lines(header: dict[str, Any], results: Sequence[Result], complaints: Sequenc
         yield json.dumps(to_json(record), allow_nan=False)
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file wholly or not at all."""
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file wholly or not at all; text as UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(fd, "wb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

@@ -6,14 +6,17 @@ import argparse
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from adapters.contract import PRECISIONS
 from adapters.registry import ENVIRONMENTS, KINDS
 from conformance import checks
 from conformance.deviations import DEFAULT_FILE
+from conformance.explain import GRADIENTS
 from conformance.given import Given
+from conformance.plot.problem import DRAWN_FOR, STEPS
 from conformance.problems import PROFILES
 from reference import DIALECTS
 
@@ -28,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "adapters": "what is here, what is missing and why",
     "matrix": "merge the reports of several environments into one table",
     "explain": "where two dialects differ, and how much it matters",
+    "plot": "a trajectory, its bound, and the errors of implementations over the steps, as PNG and SVG",
 }
 
 
@@ -53,17 +57,21 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
         )
         command.set_defaults(command=commands[name])
         command.add_argument("--json", action="store_true", help="the result for programs on standard output")
-        if name in ("run", "adapters"):
+        if name in ("run", "adapters", "plot"):
             default = min(2, os.cpu_count() or 1)
             command.add_argument("--jobs", type=positive, default=default, help="processes at a time (%(default)s)")
     _run_options(added.choices["run"])
     _matrix_options(added.choices["matrix"])
     _explain_options(added.choices["explain"])
+    _plot_options(added.choices["plot"])
     return whole
 
 
-def classes(options: argparse.Namespace) -> tuple[Given, ...]:
-    """The optimizer classes that are given. Raises `UsageError` for what belongs to one where there is none."""
+def classes(options: argparse.Namespace, *, alone: Collection[str] = ()) -> tuple[Given, ...]:
+    """The optimizer classes that are given. Raises `UsageError` for what belongs to one where there is none.
+
+    alone: what has a meaning without one, too.
+    """
     about = {name: getattr(options, name) for name in ("dialect", "kwargs", "decay", "arithmetic")}
     stated = {name: value for name, value in about.items() if value is not None}
     found = tuple(
@@ -71,21 +79,26 @@ def classes(options: argparse.Namespace) -> tuple[Given, ...]:
         for option in KINDS
         for path in getattr(options, option.replace("-", "_")) or ()
     )
-    for name in stated if not found else ():
+    for name in stated.keys() - set(alone) if not found else ():
         accepted = " or ".join(f"--{option}" for option in KINDS)
         raise UsageError(f"--{name} is given for no class or factory; accepted: together with {accepted}")
     return found
 
 
-def implementation_options(command: argparse.ArgumentParser) -> None:
-    """Whom a command is about: --adapter, and what `classes` reads."""
-    help_adapter = "a name out of `adapters`, or FILE.py:NAME; may be repeated; default: all that are importable"
+def implementation_options(
+    command: argparse.ArgumentParser,
+    *,
+    default: str = "all that are importable",
+    dialect: str = "that it claims; default: its framework's",
+) -> None:
+    """Whom a command is about: --adapter, and what `classes` reads. default, dialect: words of the help."""
+    help_adapter = f"a name out of `adapters`, or FILE.py:NAME; may be repeated; default: {default}"
     command.add_argument("--adapter", action="append", type=_adapter, metavar="NAME", help=help_adapter)
     group = command.add_argument_group("optimizers that are not ours")
     for option, kind in KINDS.items():
         text = f"a {kind.what} of yours or of anybody, as {kind.example}; may be repeated"
         group.add_argument(f"--{option}", action="append", metavar=f"MODULE:{kind.what.upper()}", help=text)
-    text = f"that it claims; default: its framework's. {', '.join(DIALECTS)}"
+    text = f"{dialect}. {', '.join(DIALECTS)}"
     group.add_argument("--dialect", choices=tuple(DIALECTS), metavar="NAME", help=text)
     text = """further arguments of every call of it, as '{"foreach": true}'"""
     group.add_argument("--kwargs", type=_json_object, metavar="JSON", help=text)
@@ -133,6 +146,31 @@ def _explain_options(command: argparse.ArgumentParser) -> None:
         command.add_argument(name, choices=tuple(DIALECTS), metavar=name, help=f"a dialect: {', '.join(DIALECTS)}")
 
 
+def _plot_options(command: argparse.ArgumentParser) -> None:
+    dialect = "without a class: whose adapters are drawn; with one: that it claims"
+    implementation_options(command, default="those of --dialect, or of the first that is here", dialect=dialect)
+    help_environment = "the adapters that this tox environment must have, a figure for each dialect; may be repeated"
+    command.add_argument("--environment", action="append", choices=ENVIRONMENTS, help=help_environment)
+    what = command.add_argument_group("the problem; default: the standard one")
+    what.add_argument("--dtype", choices=PRECISIONS, help="of the parameters (float32)")
+    what.add_argument("--steps", type=positive, metavar="N", help=f"({STEPS})")
+    text = """those that are not the default, as '{"beta_2": 0.9, "amsgrad": true}'"""
+    what.add_argument("--hyperparameters", type=_json_object, metavar="JSON", help=text)
+    what.add_argument("--scale", type=_above_zero, metavar="S", help="gradients are between -S and S (1)")
+    what.add_argument(
+        "--gradients", choices=GRADIENTS, help="absent: none in every third step; rows: two of six (dense)"
+    )
+    what.add_argument("--golden", metavar="ID", help="a golden case instead, as `python -m golden list` names it")
+    text = "instead, the problem of a finding, by the words that repeat it: of this check (one-step)"
+    what.add_argument("--check", choices=DRAWN_FOR, help=text)
+    what.add_argument("--problem", type=seed, metavar="K", help="its number; with one --adapter or class")
+    what.add_argument("--problems", type=positive, metavar="N", help="of the run (300)")
+    what.add_argument("--seed", type=seed, help="of the run (0)")
+    command.add_argument("--time-limit", type=_seconds, default=120.0, metavar="SECONDS", help="of each (120)")
+    text = "one figure, in the format of its ending; or a folder, which gets DIALECT.png and .svg; default: plots/"
+    command.add_argument("--out", type=_picture, metavar="FILE.png|FILE.svg|DIR", help=f"{text}, with --json none")
+
+
 def _adapter(text: str) -> str:
     """One name for one adapter: ./mine.py:Mine is mine.py:Mine."""
     file, found, name = text.rpartition(".py:")
@@ -156,12 +194,16 @@ def _whole(text: str, least: int) -> int:
 
 
 def _seconds(text: str) -> float:
+    return _above_zero(text, " of seconds")
+
+
+def _above_zero(text: str, unit: str = "") -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a finite number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a finite number{unit} above 0")
     return value
 
 
@@ -190,6 +232,16 @@ def _writable(text: str) -> Path:
     if (path.exists() and not path.is_file()) or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be written; accepted: a file in a writable folder")
     return path
+
+
+def _picture(text: str) -> Path:
+    """A picture's file by its ending, or a folder."""
+    path = Path(text)
+    if path.is_dir() or (text.strip() and not path.suffix):
+        return writable_folder(text).absolute()
+    if path.suffix not in (".png", ".svg"):
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: FILE.png, FILE.svg, or a folder (no ending)")
+    return _writable(text)
 
 
 def writable_folder(text: str) -> Path:

@@ -365,11 +365,15 @@ def with_epsilon_zero(claim: Claim) -> st.SearchStrategy[Draft]:
     return drafts(claim).map(changed)
 
 
-def epsilon_zero_apart(claim: Claim) -> bool:
-    """Whether epsilon 0 is a check of its own and nowhere else: where one known deviation would hide the rest."""
+def takes_epsilon_zero(claim: Claim) -> bool:
+    """Whether epsilon 0 is a check of its own: where a step that is not rectified divides by nothing."""
     known = DIALECTS.get(claim.dialect)
-    takes_zero = "epsilon" in claim.hyperparameters - claim.nonzero
-    return known is not None and takes_zero and rectified_hat in known.stages
+    return known is not None and known.rectifies and "epsilon" in claim.hyperparameters - claim.nonzero
+
+
+def epsilon_zero_apart(claim: Claim) -> bool:
+    """Whether it is so nowhere else: where one known deviation would hide the rest."""
+    return takes_epsilon_zero(claim) and rectified_hat in DIALECTS[claim.dialect].stages
 
 
 def for_laws(claim: Claim) -> st.SearchStrategy[Draft]:

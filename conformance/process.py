@@ -36,8 +36,17 @@ class ChildEnd:
     seconds: float
 
 
-def run_child(order: dict[str, Any], *, time_limit: float, on_event: Callable[[dict[str, Any]], None]) -> ChildEnd:
-    """Run `conformance.child` with `order`; kill it when it says nothing for `time_limit` seconds."""
+def run_child(
+    order: dict[str, Any],
+    *,
+    time_limit: float,
+    on_event: Callable[[dict[str, Any]], None],
+    module: str = "conformance.child",
+) -> ChildEnd:
+    """Run `module` with `order`; kill it when it says nothing for `time_limit` seconds.
+
+    module: its main is `conformance.child.answer` with what is to be done.
+    """
     began = time.monotonic()
     reader, writer = os.pipe()
     # Two children share the cores: OpenMP threads that spin while they wait would stall each other.
@@ -46,7 +55,7 @@ def run_child(order: dict[str, Any], *, time_limit: float, on_event: Callable[[d
         | os.environ
         | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     )
-    command = [sys.executable, "-m", "conformance.child", str(writer), json.dumps(order)]
+    command = [sys.executable, "-m", module, str(writer), json.dumps(order)]
     with os.fdopen(reader, "rb", buffering=0) as pipe:
         child = subprocess.Popen(
             command,

@@ -60,7 +60,7 @@ def replays(implementation: Implementation) -> list[Replay]:
         arithmetic = guarded(implementation.arithmetic, dtype)
         for case in _cases(claim.dialect):
             if _inside(case, claim):
-                replay = Replay(case=case, problem=_problem(case, dtype, all_rows="dense" not in claim.gradients))
+                replay = Replay(case=case, problem=problem_of(case, dtype, all_rows="dense" not in claim.gradients))
                 if _arrives_as_stored(replay, arithmetic):
                     found.append(replay)
     return found
@@ -110,8 +110,11 @@ def _arrives_as_stored(replay: Replay, arithmetic: Arithmetic) -> bool:
         return False
 
 
-def _problem(case: Case, dtype: Precision, *, all_rows: bool) -> Problem:
-    """all_rows: who takes no dense gradient is given one as all of its rows, which lazily is the same."""
+def problem_of(case: Case, dtype: Precision, *, all_rows: bool) -> Problem:
+    """The case as a problem.
+
+    all_rows: who takes no dense gradient is given one as all of its rows, which lazily is the same.
+    """
     names = [f.name for f in fields(Hyperparameters)]
     return Problem(
         dtype=dtype,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.registry import ADAPTERS
 from conformance import deviations, ndjson, provenance, table
@@ -18,6 +18,8 @@ from conformance.given import Given
 from conformance.process import ChildEnd, kill_all, run_child, stopped
 from conformance.progress import Reporter
 from conformance.verdict import ExitCode, Result, Verdict, exit_code, judge
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +120,7 @@ def child(plan: Plan, adapter: str, reporter: Reporter, declared: Collection[str
     return run_child(order, time_limit=plan.time_limit, on_event=lambda event: reporter.event(adapter, event))
 
 
-def in_parallel(one: Callable[[str], Result], adapters: Sequence[str], jobs: int) -> list[Result]:
+def in_parallel(one: Callable[[str], Answer], adapters: Sequence[str], jobs: int) -> list[Answer]:
     """Results in the order of `adapters`; an interrupt kills the children."""
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         try:

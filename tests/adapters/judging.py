@@ -19,12 +19,14 @@ from conformance.verdict import Result, judge
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def judged(option: str, path: str, problems: int = 40, only: Sequence[str] = (), **about: Any) -> Result:
+def judged(
+    option: str, path: str, problems: int = 40, only: Sequence[str] = (), diagnose: bool = True, **about: Any
+) -> Result:
     """What a run says of a class; only: names of checks."""
     given = Given(option=option, path=path, **about)
     order = {"adapter": given.name, "problems": problems, "seed": 0, "checks": list(only), "only": None}
     out = io.StringIO()
-    Child(order | {"environments": [], "counterparts": [], "given": given.order()}, out).run()
+    Child(order | {"environments": [], "counterparts": [], "given": given.order(), "diagnose": diagnose}, out).run()
     events = tuple(json.loads(line) for line in out.getvalue().splitlines())
     return judge(given.name, ChildEnd(events=events, failure=None, output="", seconds=0.0))
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import fused_adam.numpy
+import fused_adam.options
 import fused_adam.scalars
 import reference
 from adapters.contract import Arithmetic, Array, Hyperparameters, Precision, Problem
@@ -212,3 +213,39 @@ def test_another_schedule_is_found(wrong: Callable[..., float], monkeypatch: pyt
     _, own, beside, _ = worst(0, WarmUp(10, 0.25, single(1e-3)), "float32")
     assert own > 1
     assert beside > 1
+
+
+DOCUMENTED = WarmUp(10_000, single(0.1), single(1e-5))
+LOOKED_AT = (1, 2, 500, 999, 1000, 1001, 5500, 9999, 10_000, 10_001, 20_000)
+
+
+def documented(t: int) -> tuple[float, float]:
+    """In decimal fractions: from 0 to 1e-3 in 1000 steps, from there to 1e-5 in 9000; and what is left of that."""
+    rate = 1e-3 * t / 1000 if t <= 1000 else 1e-3 - (1e-3 - 1e-5) * min(t - 1000, 9000) / 9000
+    return rate, 4 * unit("float32") * 1e-3
+
+
+@pytest.mark.parametrize("t", LOOKED_AT)
+def test_the_documented_warm_up(t: int) -> None:
+    """lr 1e-3, total_steps 10 000, warmup_proportion 0.1, min_lr 1e-5: 1000 steps upwards, 9000 downwards.
+
+    With beta_1 = 0 and never rectified, a step at a gradient of 1 is the learning rate of that step; from theta = 0 no
+    rounding is added to it. The four numbers that are given as float32 are off by half a unit of it each.
+    """
+    tensorflow = live().tensorflow
+    learning_rate = single(1e-3)
+    optimizer = live().optimizer(learning_rate=learning_rate, beta_1=0.0, sma_threshold=1e9, **vars(DOCUMENTED))
+    x = tensorflow.Variable(0.0)
+    optimizer.iterations.assign(t - 1)
+    optimizer.apply_gradients([(tensorflow.constant(1.0), x)])
+    exact, error = DOCUMENTED.rate(learning_rate, t, unit("float32"))
+    assert abs(-float(x.numpy()) - float(exact)) <= error
+    own = fused_adam.scalars.warmed_up(
+        fused_adam.options.make(
+            fused_adam.options.dialect(DIALECT), {"learning_rate": learning_rate, **vars(DOCUMENTED)}
+        ),
+        t,
+    )
+    assert abs(own - float(exact)) <= DOCUMENTED.rate(learning_rate, t, unit("float64"))[1]
+    decimal, off = documented(t)
+    assert abs(decimal - float(exact)) <= off + error

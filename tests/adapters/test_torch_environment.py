@@ -29,6 +29,8 @@ from adapters.memory import laid_out, offset
 from adapters.torch_optim import TorchRun
 from conformance import direct
 from conformance.load import CannotTest
+from conformance.plot.curves import curve, figure
+from conformance.plot.problem import Standard
 
 ADAPTERS: dict[str, Any] = {a.name: a for a in (torch_optim.Loop, torch_optim.Foreach, torch_optim.Fused)}
 NAMES = sorted(ADAPTERS)
@@ -186,6 +188,15 @@ def test_arrays_of_the_caller_are_neither_written_nor_kept(name: str, dtype: Pre
             np.testing.assert_array_equal(array, copy)
 
 
+@pytest.mark.parametrize("writeable", [True, False])
+def test_a_gradient_is_the_callers_own_memory_unless_nobody_may_write_it(writeable: bool) -> None:
+    """An optimizer that writes its gradients is seen to; torch warns, which is an error here, of what is read-only."""
+    run: Any = adapter("torch-loop").start([np.ones(3)], Hyperparameters())
+    g = np.full(3, 0.5)
+    g.flags.writeable = writeable
+    assert np.shares_memory(run.gradient(0, g).numpy(), g) is writeable
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_run_is_a_new_optimizer(name: str) -> None:
     def run() -> Any:
@@ -228,6 +239,15 @@ def test_t_is_counted_per_parameter_and_one_without_gradient_stays(name: str, am
         np.testing.assert_array_equal(getattr(second, quantity)[0], getattr(first, quantity)[0])
         # A late parameter begins at t = 1: its first step is the first one's.
         np.testing.assert_array_equal(getattr(second, quantity)[1], getattr(first, quantity)[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plot_has_the_live_path_inside_its_band(name: str) -> None:
+    problem = Standard(steps=20).of(adapter(name))
+    c = curve(adapter(name), name, problem, figure("torch-adam", problem, "words"))
+    assert (c.package, c.identity) == ("torch", ())
+    assert all(0 <= error <= bound for error, bound in zip(c.error, c.bound, strict=True))
+    assert 0 < max(c.worst()) < 1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from pages import PAGES
 
+from adapters.registry import ENVIRONMENTS
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--environment", choices=sorted({page.environment for page in PAGES}), help="whose reproducers")
+    with suppress(ValueError):  # tests/documents has it too, and one call may run both
+        parser.addoption("--environment", choices=ENVIRONMENTS, help="the tox environment that runs here")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -23,7 +23,7 @@ MUTANT = "conformance/mutants/formula.py:EpsilonInsideRoot"
 # Help
 
 
-@pytest.mark.parametrize("words", [(), ("run",), ("adapters",), ("matrix",), ("explain",)], ids=" ".join)
+@pytest.mark.parametrize("words", [(), ("run",), ("adapters",), ("matrix",), ("explain",), ("plot",)], ids=" ".join)
 def test_help_explains_the_exit_codes(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*words, "--help"])

@@ -23,7 +23,8 @@ def test_every_page_is_run_by_its_environment() -> None:
     assert len(PAGES) >= 10
     for environment in {page.environment for page in PAGES}:
         assert environment in ENVIRONMENTS
-        assert f"{environment}: python -m pytest tests/findings --environment {environment}" in tox
+        assert re.search(rf"^    (.*, )?{environment}(, .*)?: {{\[gate\]tests}}", tox, re.MULTILINE), environment
+    assert re.search(r"^tests = python -m pytest .*--environment {env_name} tests/findings ", tox, re.MULTILINE)
 
 
 def test_every_page_has_code_and_output() -> None:

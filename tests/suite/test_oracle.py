@@ -159,7 +159,7 @@ def test_the_two_comparisons_made_together_are_those_made_one_by_one(twin: type[
 
 def test_a_bound_that_is_not_a_number_accepts_nothing() -> None:
     one, nan = np.ones(1), np.full(1, np.nan)
-    assert checks._fraction(one, 2 * one, nan) == np.inf
+    assert checks.fraction_of(one, 2 * one, nan) == np.inf
 
 
 # Ambiguity

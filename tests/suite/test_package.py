@@ -86,6 +86,23 @@ def test_every_environment_of_the_gate_writes_the_report_that_the_matrix_reads()
     assert set(matrix["depends"].split(", ")) == set(ENVIRONMENTS)
 
 
+def not_run(commands: str) -> list[str]:
+    """Test files that stand in no command, neither themselves nor a folder of theirs; tests/gpu needs a GPU."""
+    named = {word.replace("{env_name}", name) for word in commands.split() for name in ENVIRONMENTS}
+    files = [path.relative_to(ROOT) for path in sorted((ROOT / "tests").rglob("test_*.py"))]
+    wanted = [file for file in files if file.parts[1] != "gpu"]
+    return [str(file) for file in wanted if named.isdisjoint(map(str, (file, *file.parents[:-2])))]
+
+
+def test_every_test_file_is_run_by_some_environment() -> None:
+    commands = (ROOT / "tox.ini").read_text(encoding="utf-8")
+    assert not_run(commands) == []
+    assert not_run(commands.replace("tests/adapters/test_keras_saving.py", "")) == [
+        "tests/adapters/test_keras_saving.py"
+    ]
+    assert len(not_run(commands.replace("tests/suite", ""))) > 20
+
+
 def test_every_dependency_is_pinned_exactly() -> None:
     for group, entries in project()["dependency-groups"].items():
         for entry in entries:

@@ -1,0 +1,214 @@
+"""The document of MXNet 2's Adam."""
+
+from __future__ import annotations
+
+from conformance.documents.row import Document, Rows
+
+_r = Rows("documents/test_mxnet2.py")
+_ENVIRONMENT = "adapters/test_mxnet_environment.py"
+_FORMULA = "test_standard_updates_are_the_formula"
+_CHOSEN = "test_the_method_that_use_fused_step_chooses_can_be_called"
+_SCHEDULER = "test_a_learning_rate_of_none_is_the_scheduler_s test_any_other_learning_rate_overwrites_the_scheduler_s"
+_FACTORS = "test_rates_and_decays_may_have_factors_of_their_own"
+_JUDGED = "factors; each index is judged at its product"
+_MOMENTS = "first_moment second_moment epsilon_as_given epsilon_hat subtract"
+
+_r.add(
+    "argument",
+    "learning_rate",
+    "a number, which overwrites the scheduler's; None is the scheduler's, and 0.01 without one",
+    stages="epsilon_hat subtract",
+    checks="one-step free-running law-scale law-zero-rate law-change",
+    cases="mxnet2-adam/first-steps/plain",
+    tests=_SCHEDULER,
+    findings="mxnet2-parameters-are-not-rounded-to-nearest",
+    differs="the default of 0.001 overwrites the scheduler's too; some numbers arrive one unit of float32 off",
+)
+for _beta, _stage in (("beta1", "first_moment"), ("beta2", "second_moment")):
+    _r.add(
+        "argument",
+        _beta,
+        "decay rate of the moment",
+        stages=f"{_stage} epsilon_hat",
+        checks="one-step free-running law-betas law-change",
+        cases="mxnet2-adam/first-steps/plain",
+        tests=_CHOSEN,
+    )
+_r.add(
+    "argument",
+    "epsilon",
+    "a small number against a division by 0",
+    stages="epsilon_as_given epsilon_hat",
+    checks="one-step golden",
+    cases="mxnet2-adam/large-epsilon/dense mxnet2-adam/large-epsilon/rows",
+    tests=f"{_ENVIRONMENT}::test_zero_hyperparameters",
+)
+_r.add(
+    "argument",
+    "lazy_update",
+    "whether rows that a row_sparse gradient does not name stay, where weight and gradient are row_sparse",
+    stages="gather_rows restore_rows",
+    checks="law-untouched-rows identity",
+    cases="mxnet2-adam-lazy/first-steps/rows mxnet2-adam-lazy/large-epsilon/rows",
+    tests=f"test_lazy_update_needs_the_fused_step {_ENVIRONMENT}::test_lazy_moves_and_decays_the_named_rows_only",
+    findings="mxnet2-lazy-update-acts-on-dense-weights",
+    differs="it acts on dense weights as well",
+)
+_r.add(
+    "argument",
+    "use_fused_step",
+    "whether fused_step runs, or step",
+    checks="identity direct",
+    tests=f"{_CHOSEN} {_FORMULA}",
+)
+_r.add(
+    "argument",
+    "rescale_grad",
+    "the base class: a factor of the gradient",
+    stages="rescale",
+    checks="one-step law-change",
+    cases="mxnet2-adam/first-steps/rescale-clip-l2",
+    tests=_CHOSEN,
+)
+_r.add(
+    "argument",
+    "clip_gradient",
+    "the base class: limits the rescaled gradient from both sides",
+    stages="clip",
+    checks="one-step clip-gradient-zero law-switched-on",
+    cases="mxnet2-adam/first-steps/clip-and-l2",
+    tests=f"{_CHOSEN} {_ENVIRONMENT}::test_a_negative_clip_gradient_is_ignored_by_the_kernels_and_inverts_in_step",
+    mutants="ZeroClipIgnored ClipsAfterDecay",
+    findings="mxnet2-fused-adam-ignores-clip-gradient-zero",
+    differs="fused_step ignores 0",
+)
+_r.add(
+    "argument",
+    "wd",
+    "the base class: wd times the weight is added to the clipped gradient",
+    stages="l2",
+    checks="one-step law-zero-gradient law-switched-on",
+    cases="mxnet2-adam/first-steps/l2",
+    tests=f"{_CHOSEN} {_FACTORS}",
+    mutants="DecayMultipliesGradient ClipsAfterDecay",
+)
+_r.add(
+    "argument",
+    "lr_scheduler",
+    "the base class: the learning rate by the number of updates",
+    tests=_SCHEDULER,
+    not_yet="a rate that changes from step to step; each step is judged at the scheduler's rate",
+)
+_r.add(
+    "argument",
+    "begin_num_update",
+    "the base class: the count from which t goes on",
+    tests="test_begin_num_update_is_where_t_begins",
+    not_yet="a first step at another t than 1",
+)
+_r.add(
+    "argument",
+    "param_idx2name",
+    "the base class: names of the indices",
+    tests=f"{_FACTORS} test_arguments_that_are_refused",
+)
+for _name, _what in (
+    ("sym", "a symbol whose attributes hold factors"),
+    ("param_dict", "parameters that hold factors of their own"),
+):
+    _r.add("argument", _name, f"the base class: {_what}", tests=_FACTORS, not_yet=_JUDGED)
+_r.add(
+    "argument",
+    "multi_precision",
+    "the base class: a float32 copy of float16 weights",
+    tests="test_a_float16_weight_has_a_float32_copy_where_precision_is_multiple",
+    not_yet="the rounding of the copy; the copy is judged as a float32 weight",
+)
+_r.add(
+    "argument",
+    "aggregate_num",
+    "the base class: how many weights one update takes together",
+    tests="test_how_many_weights_are_updated_together_is_not_seen",
+)
+_r.add(
+    "method",
+    "create_state",
+    "mean and variance, zeros of the weight's shape; of its storage where lazy",
+    tests="test_a_state_is_mean_and_variance_of_zeros_stored_as_the_weight_where_lazy",
+)
+_r.add(
+    "method",
+    "step",
+    "one update of every index, operation by operation",
+    stages=f"rescale clip l2 {_MOMENTS}",
+    checks="one-step golden direct",
+    cases="mxnet2-adam/first-steps/rescale-clip-l2",
+    tests=f"{_CHOSEN} {_FORMULA}",
+    differs="it rescales the caller's gradient where it lies",
+)
+_r.add(
+    "method",
+    "fused_step",
+    "one update of every index, by the fused kernel",
+    stages=f"rescale clip l2 {_MOMENTS}",
+    checks="one-step golden direct",
+    cases="mxnet2-adam/first-steps/rescale-clip-l2",
+    tests=f"{_CHOSEN} {_FORMULA}",
+)
+for _name in ("set_lr_mult", "set_wd_mult"):
+    _r.add(
+        "method",
+        _name,
+        "a factor of an index' own",
+        tests=_FACTORS,
+        not_yet=_JUDGED,
+    )
+_r.add(
+    "method",
+    "set_learning_rate",
+    "(of the base class, not in this document) holds from the next step on, where there is no scheduler",
+    checks="law-change",
+    tests="test_a_learning_rate_can_be_set_where_there_is_no_scheduler",
+)
+_r.add(
+    "error",
+    "lazy_update without use_fused_step",
+    "AssertionError",
+    tests="test_lazy_update_needs_the_fused_step",
+)
+_r.add(
+    "behaviour",
+    "standard updates",
+    "clip(rescale_grad g) + wd w; m and v; w - lr_t m / (sqrt(v) + epsilon)",
+    stages=f"rescale clip l2 {_MOMENTS}",
+    checks="one-step free-running golden direct long-run",
+    cases="mxnet2-adam/first-steps/plain mxnet2-adam/thousand-steps/dense mxnet2-adam/sign-alternation/dense",
+    tests=_FORMULA,
+)
+_r.add(
+    "behaviour",
+    "lazy updates",
+    "the same for the rows that the gradient names, and nothing for the others",
+    stages=f"gather_rows rescale clip l2 {_MOMENTS} restore_rows",
+    checks="law-untouched-rows law-row-order one-step golden",
+    cases="mxnet2-adam-lazy/first-steps/rows",
+    tests=f"{_ENVIRONMENT}::test_lazy_moves_and_decays_the_named_rows_only "
+    f"{_ENVIRONMENT}::test_why_unsorted_and_duplicate_rows_are_not_claimed",
+    findings="mxnet2-unsorted-rows-reach-wrong-rows mxnet2-row-sparse-weight-refuses-after-zero-rows",
+    differs="unsorted rows reach other rows; row_sparse weights are refused after a zero row",
+)
+_r.add(
+    "behaviour",
+    "registration",
+    "it is found by its name",
+    tests="test_it_is_registered_by_its_name",
+)
+
+DOCUMENT = Document(
+    title="MXNet 2: Adam",
+    about="mxnet.optimizer.adam, source; run on MXNet 2.0.0b1",
+    environment="mxnet",
+    paths=("mxnet.optimizer:Adam", "mxnet.optimizer:Optimizer"),
+    dialects=("mxnet2-adam", "mxnet2-adam-lazy"),
+    rows=tuple(_r.rows),
+)
