@@ -61,9 +61,21 @@ _r.add(
     "clipnorm",
     "limits the norm of each gradient",
     tests="test_clipping",
-    not_yet="a clipped norm",
+    stages="clip_norm",
+    checks="one-step law-clips",
+    cases="keras-v2-adam/clipping/norm keras-v2-adam/clipping/norm-rows",
+    mutants="NormOfSummedRows",
 )
-_r.add("argument", "clipvalue", "limits every gradient's elements", tests="test_clipping", not_yet="a clipped value")
+_r.add(
+    "argument",
+    "clipvalue",
+    "limits every gradient's elements",
+    tests="test_clipping",
+    stages="clip_values",
+    checks="one-step law-clips",
+    cases="keras-v2-adam/clipping/value keras-v2-adam/clipping/value-zero",
+    mutants="ClipvalueIgnored ClipsSummedRows",
+)
 _r.add(
     "argument",
     "lr",
@@ -76,7 +88,10 @@ _r.add(
     "decay",
     "NonFusedAdam's document: inverse time decay of the learning rate",
     tests=f"test_decay_is_inverse_in_the_iterations_and_acts_on_top_of_a_schedule {_NAMES}",
-    not_yet="a rate that decays",
+    stages="inverse_time_decay",
+    checks="one-step law-clips",
+    cases="keras-v2-adam/rate-decay/",
+    mutants="RateDecaysFromOne",
     differs="Adam, whose document does not name it, takes it too",
 )
 _r.add(
@@ -84,7 +99,9 @@ _r.add(
     "global_clipnorm",
     "the base class: limits the norm of all gradients together",
     tests="test_clipping",
-    not_yet="a norm over all gradients",
+    stages="global_norm clip_global_norm",
+    checks="one-step law-clips",
+    cases="keras-v2-adam/clipping/global-norm keras-v2-adam/clipping/global-norm-rows",
     differs="the list of what the keywords may be does not name it; it is taken",
 )
 _r.add(

@@ -35,16 +35,30 @@ _r.add(
     "clipvalue",
     "limits every element of a gradient from above",
     tests="test_clipping",
-    not_yet="a clipped value",
+    stages="clip_values",
+    checks="one-step law-clips",
+    cases="keras-v2-adam/clipping/value keras-v2-adam/clipping/value-zero",
+    mutants="ClipvalueIgnored",
     differs="it limits them from below too",
 )
-_r.add("argument", "clipnorm", "limits the norm of each gradient", tests="test_clipping", not_yet="a clipped norm")
+_r.add(
+    "argument",
+    "clipnorm",
+    "limits the norm of each gradient",
+    tests="test_clipping",
+    stages="clip_norm",
+    checks="one-step law-clips",
+    cases="keras-v2-adam/clipping/norm keras-v2-adam/clipping/value-and-norm",
+    mutants="NormsBeforeValues LastNormIfAbsent",
+)
 _r.add(
     "argument",
     "global_clipnorm",
     "limits the norm of all gradients together",
     tests="test_clipping",
-    not_yet="a norm over all gradients",
+    stages="global_norm clip_global_norm",
+    checks="one-step law-clips",
+    cases="keras-v2-adam/clipping/global-norm",
 )
 _r.add(
     "argument",
@@ -57,7 +71,9 @@ _r.add(
     "decay",
     "(not in this document; the package takes it) inverse time decay",
     tests="test_decay_is_inverse_in_the_iterations_and_acts_on_top_of_a_schedule",
-    not_yet="a rate that decays",
+    stages="inverse_time_decay",
+    checks="one-step law-clips",
+    cases="keras-v2-adam/rate-decay/",
 )
 for _name in ("clipnorm", "clipvalue", "global_clipnorm"):
     _r.add("attribute", _name, "what was given, or None", tests="test_clipping")

@@ -83,7 +83,10 @@ _r.add(
     "clipnorm",
     "limits the norm of each gradient",
     tests=_CLIPPING,
-    not_yet="a clipped norm",
+    stages="clip_in_one_way",
+    checks="one-step law-clips",
+    cases="tf-keras-adam/clipping/norm tf-keras-adam/clipping/norm-rows",
+    mutants="NormAlwaysScales",
     differs="0 and below are off",
 )
 _r.add(
@@ -91,7 +94,10 @@ _r.add(
     "clipvalue",
     "limits every element of a gradient from above",
     tests=_CLIPPING,
-    not_yet="a clipped value",
+    stages="clip_in_one_way",
+    checks="one-step law-clips",
+    cases="tf-keras-adam/clipping/value tf-keras-adam/clipping/value-zero tf-keras-adam/clipping/value-and-norm",
+    mutants="ClipvalueZeroClips ValuesBesideNorms",
     findings="tf-keras-clipvalue-is-dropped-beside-a-norm",
     differs="it limits them from below too; beside a norm it does nothing; 0 and below are off",
 )
@@ -100,7 +106,9 @@ _r.add(
     "global_clipnorm",
     "limits the norm of all gradients together",
     tests=_CLIPPING,
-    not_yet="a norm over all gradients",
+    stages="global_norm clip_in_one_way",
+    checks="one-step law-clips",
+    cases="tf-keras-adam/clipping/global-norm",
     differs="0 and below are off",
 )
 _r.add(

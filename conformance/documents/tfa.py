@@ -114,13 +114,18 @@ _r.add(
     cases="tfa-lookahead-rectified-adam/first-steps/plain",
     tests=f"{_RANGER} adapters/test_keras_lookahead.py::test_theta_goes_a_share_of_the_way_that_arrives_in_float32",
 )
-for _name in ("clipnorm", "clipvalue"):
+for _name, _stage, _case in (
+    ("clipnorm", "clip_norm", "tfa-rectified-adam/clipping/norm"),
+    ("clipvalue", "clip_values", "tfa-rectified-adam/clipping/value"),
+):
     _r.add(
         "argument",
         _name,
         "as in the base class",
+        stages=_stage,
+        checks="one-step law-clips",
+        cases=_case,
         tests="test_clipping_is_that_of_the_base_class",
-        not_yet="clipped gradients",
         findings="tfa-lookahead-drops-inner-clipping",
         differs="inside Lookahead it does nothing",
     )
@@ -130,7 +135,10 @@ _r.add(
     "decay",
     "inverse time decay of the learning rate",
     tests="test_decay_divides_the_learning_rate_by_the_iterations",
-    not_yet="a rate that decays",
+    stages="inverse_time_decay",
+    checks="one-step law-clips",
+    cases="tfa-rectified-adam/rate-decay/",
+    mutants="RateDecaysExponentially",
     findings="tfa-lookahead-ignores-lr-and-decay",
     differs="Lookahead takes lr and decay and does nothing with them",
 )
