@@ -96,12 +96,12 @@ class KerasClass(KerasAdapter):
                 "a class of Keras 2; Keras 3 has --adapter keras3-adam and keras3-adamw, its others take an adapter"
             )
             raise ContractError(OPTION, path, accepted)
-        self._v2 = issubclass(self.optimizer, legacy)
+        self.is_v2 = issubclass(self.optimizer, legacy)
         self._kwargs = dict(kwargs or {})
         self._changes = dict(arithmetic or {})
         self._takes = arguments_of(self.optimizer)
         self.arithmetic("float32")
-        self.claim = self._claimed(dialect or ("keras-v2-adam" if self._v2 else "tf-keras-adam"))
+        self.claim = self._claimed(dialect or ("keras-v2-adam" if self.is_v2 else "tf-keras-adam"))
 
     def identity(self) -> Identity:
         """Steps under TensorFlow's dispatch; `start` sees to it that they are of the class."""
@@ -128,7 +128,7 @@ class KerasClass(KerasAdapter):
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """That of Keras' own Adam on the same base class, which is where hyper-parameters are rounded."""
-        base = keras_v2.arithmetic if self._v2 else tf_keras_adam.arithmetic
+        base = keras_v2.arithmetic if self.is_v2 else tf_keras_adam.arithmetic
         return declared(replace(base(dtype), decay="float32", sma_threshold="float32"), self._changes)
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
@@ -144,12 +144,12 @@ class KerasClass(KerasAdapter):
         module, _, name = self.name.partition(":")
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.arguments(hyperparameters).items())
         first = name.partition(".")[0]
-        read = _READ_V2 if self._v2 else _READ
+        read = _READ_V2 if self.is_v2 else _READ
         return _REPRODUCTION.format(module=module, first=first, name=name, arguments=arguments, read=read)
 
     def slot(self, optimizer: Any, position: int, variable: Any, name: str) -> Any:
         """Of the base."""
-        base = slot_of_optimizer_v2 if self._v2 else tf_keras_adam.slot
+        base = slot_of_optimizer_v2 if self.is_v2 else tf_keras_adam.slot
         return base(optimizer, position, variable, name)
 
     def run(self, bench: Bench) -> OptimizerRun:
@@ -186,7 +186,7 @@ class KerasClass(KerasAdapter):
             hyperparameters=frozenset(claimed),
             gradients=frozenset(("dense", "none", *rows)),
             # The base's deferred restoration, which is no doing of the class.
-            not_claimed=(*missing, *no_rows, *left, *_NOT_CLAIMED, *((AFTER_LOAD,) if self._v2 else ())),
+            not_claimed=(*missing, *no_rows, *left, *_NOT_CLAIMED, *((AFTER_LOAD,) if self.is_v2 else ())),
             procedures={name: p for name, p in known.items() if name != "state" or self._holds_moments_alone()},
         )
 
@@ -194,18 +194,18 @@ class KerasClass(KerasAdapter):
         """Whether a step leaves no variables but m, v and vhat, so that a state can be put."""
         theta = np.ones(2, np.float32)
         optimizer = self.optimizer(**self.arguments(Hyperparameters()))
-        before = 0 if self._v2 else len(optimizer.variables)
+        before = 0 if self.is_v2 else len(optimizer.variables)
         try:
             self.fresh(optimizer, (theta,)).apply((theta,))
         except Exception:  # a finding, which the checks make
             return False
-        names = {*optimizer.get_slot_names()} if self._v2 else {"m", "v"}
-        made = len(optimizer.variables()) - 1 if self._v2 else len(optimizer.variables) - before
+        names = {*optimizer.get_slot_names()} if self.is_v2 else {"m", "v"}
+        made = len(optimizer.variables()) - 1 if self.is_v2 else len(optimizer.variables) - before
         return names <= {"m", "v", "vhat"} and made == len(names)
 
     def _variables(self) -> frozenset[str]:
         """Hyper-parameters that the class keeps as variables, which a checkpoint holds."""
-        if not self._v2:
+        if not self.is_v2:
             return frozenset({"learning_rate"})
         return frozenset(self.optimizer(**self.arguments(Hyperparameters()))._hyper)
 
@@ -228,7 +228,7 @@ class KerasClass(KerasAdapter):
             return ()
         lacking = run.without("m", "v", *(("vhat",) if amsgrad else ()))
         if lacking:
-            names = "slots m, v and vhat" if self._v2 else "lists _momentums, _velocities and _velocity_hats"
+            names = "slots m, v and vhat" if self.is_v2 else "lists _momentums, _velocities and _velocity_hats"
             accepted = f"a class that keeps the {names}; it has no {', '.join(lacking)}; by --adapter otherwise"
             raise ContractError(OPTION, self.name, accepted)
         try:

@@ -66,6 +66,7 @@ _FUSED_OPERATIONS = ("dense: ResourceApplyAdam", "amsgrad: ResourceApplyAdamWith
 
 class _Adam(KerasAdapter):
     slot = staticmethod(slot_of_optimizer_v2)
+    is_v2 = True
 
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of both classes."""

@@ -186,6 +186,8 @@ class KerasAdapter:
     optimizer: Any
     """The class."""
     slot: SlotReader
+    is_v2 = False
+    """Whether the class is an OptimizerV2."""
 
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of the constructor."""
@@ -217,10 +219,14 @@ class KerasAdapter:
     def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """What can be assigned between steps: not amsgrad, which decides what slots there are, nor decay.
 
-        Assigned to an OptimizerV2, decay is taken without a word, and the one of the constructor goes on.
+        Assigned to an OptimizerV2, decay is taken without a word, and the one of the constructor goes on; and an
+        epsilon of 0 is 0, where the constructor takes it for the backend's.
         """
         fixed = ("amsgrad", "decay")
-        return {name: value for name, value in self.arguments(hyperparameters).items() if name not in fixed}
+        given = {name: value for name, value in self.arguments(hyperparameters).items() if name not in fixed}
+        if self.is_v2 and given.get("epsilon") == 0:
+            given["epsilon"] = self.tensorflow.keras.backend.epsilon()
+        return given
 
 
 CLIPS = frozenset({"clipvalue", "clipnorm", "global_clipnorm"})

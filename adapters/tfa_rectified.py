@@ -57,6 +57,7 @@ class Rectified(KerasAdapter):
         ),
     )
     slot = staticmethod(slot_of_optimizer_v2)
+    is_v2 = True
 
     def __init__(self) -> None:
         self.tensorflow = import_tensorflow()
