@@ -246,7 +246,7 @@ def test_a_failure_of_the_command_is_no_verdict(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--stage", "nothing"], "--stage is 'nothing'; accepted: step, sum_duplicate_rows"),
+        (["--stage", "nothing"], "--stage is 'nothing'; accepted: step, clip_values"),
         (["--dialect", "adam"], "--dialect is 'adam'; accepted: keras-v2-adam"),
         (["--dialect", "optax-adam", "--stage", "clip"], "has no stage clip"),
         (["--seed", "-1"], "accepted: a whole number from 0 on"),
