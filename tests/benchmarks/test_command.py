@@ -260,6 +260,7 @@ def test_an_interrupt_leaves_no_report(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks", "cpu", "--quick", "--no-fresh", "--json", str(target)],
         cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background it is ignored
     )  # fmt: skip
     for line in process.stderr:
         if line.startswith("[1/"):

@@ -73,7 +73,7 @@ def test_several_entries_may_explain_several_checks(tmp_path: Path) -> None:
     ended = judged(
         tmp_path,
         one,
-        {**one, "id": "b", "checks": ["free-running", "equal-shapes", "golden"]},
+        {**one, "id": "b", "checks": ["free-running", "equal-shapes", "law-clips", "golden"]},
         adapter=mutant,
     )
     assert (ended.code, ended.implementation(mutant)["reason"]) == (0, "a, b")

@@ -225,7 +225,8 @@ def test_both_decays_and_values_that_are_refused_are_outside() -> None:
 
 def test_all_that_is_not_claimed_is_named_at_once() -> None:
     problem = Standard(dtype="float16", gradients="rows", hyperparameters={"amsgrad": True}).problem("keras-v2-adam")
-    claim = replace(KerasV2Twin().claim, gradients=frozenset({"dense"}), procedures={}, hyperparameters=frozenset())
+    nothing = {"procedures": {}, "hyperparameters": frozenset(), "clips_together": False}
+    claim = replace(KerasV2Twin().claim, gradients=frozenset({"dense"}), **nothing)
     assert outside(problem, claim) == ["float16", "amsgrad", "rows gradients"]
 
 
