@@ -178,10 +178,7 @@ class Reusable:
         for name in ("learning_rate", "beta_1", "beta_2"):
             setattr(self.optimizer, name, getattr(h, name))
         self.optimizer.epsilon = new.epsilon  # what the constructor made of it: 0 becomes 1e-7
-        self.optimizer.decay, self.optimizer._initial_decay = (
-            h.decay,
-            h.decay,
-        )  # get_config has the one, a step the other
+        self.optimizer.decay = self.optimizer._initial_decay = h.decay  # get_config has the one, a step the other
         for name, value in clips(h).items():
             setattr(self.optimizer, name, value)
         self.optimizer.iterations.assign(0)

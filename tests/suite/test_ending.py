@@ -52,8 +52,10 @@ PLACES = (_in_plain_code, _in_a_finalizer, _in_a_callback_of_the_collector)
 def not_ignored(number: signal.Signals) -> Iterator[None]:
     """Whoever runs these tests in the background may have it ignored."""
     before = signal.signal(number, signal.SIG_DFL)
-    yield
-    signal.signal(number, before)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 @contextlib.contextmanager

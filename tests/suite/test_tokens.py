@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -140,6 +141,13 @@ def accident(kind: str) -> Any:
         case "hangs":
             time.sleep(3600)
     return None
+
+
+def test_no_child_outlives_the_context() -> None:
+    with pool.in_children(accident, ["answers", "hangs"], jobs=2, seconds=600) as answers:
+        assert next(answers) == (0, 42)
+        assert len(multiprocessing.active_children()) == 1
+    assert multiprocessing.active_children() == []
 
 
 def test_a_child_may_answer_raise_die_leave_or_hang() -> None:
