@@ -15,6 +15,7 @@ import numpy as np
 
 from adapters.contract import Array, Claim, Gradient, Hyperparameters, Precision, Problem, Rows
 from conformance.formats import rounded
+from conformance.regimes import REGIMES, initial, whole
 from reference import DIALECTS
 from reference.stages import rectified_hat
 
@@ -170,7 +171,7 @@ def build(draft: Draft, seed: int, number: int) -> Problem:
     Hypothesis likes to repeat what it has drawn; the arrays of two equal drafts differ.
     """
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))
-    parameters = tuple(rounded(_initial(random, shape), draft.dtype) for shape in draft.shapes)
+    parameters = tuple(rounded(initial(random, shape), draft.dtype) for shape in draft.shapes)
     regime = REGIMES[draft.regime]
     series = [regime(random, draft.steps, shape, draft.dtype) * draft.scale for shape in draft.shapes]
     present = _present(draft, random)
@@ -223,7 +224,7 @@ def _present(draft: Draft, random: np.random.Generator) -> Array:
     if not draft.absent:
         return np.ones(shape, dtype=bool)
     present = random.random(shape) < 0.7
-    present[np.arange(draft.steps), _whole(random, (draft.steps,), shape[1])] = True
+    present[np.arange(draft.steps), whole(random, (draft.steps,), shape[1])] = True
     return present
 
 
@@ -237,104 +238,14 @@ def _gradient(draft: Draft, random: np.random.Generator, dense: Array) -> Gradie
     if draft.rows == "empty rows" and random.random() < 0.5:
         rows = np.zeros(0, dtype=np.int64)
     elif draft.rows == "duplicate rows":
-        rows = _whole(random, (few,), n)[_whole(random, (1 + int(_whole(random, (), 2 * few)),), few)]
+        rows = whole(random, (few,), n)[whole(random, (1 + int(whole(random, (), 2 * few)),), few)]
     else:
-        rows = np.argsort(random.random(n), kind="stable")[: 1 + int(_whole(random, (), few))]
+        rows = np.argsort(random.random(n), kind="stable")[: 1 + int(whole(random, (), few))]
     if not (draft.unsorted or draft.rows == "unsorted rows"):
         rows = np.sort(rows)
     # Duplicates get values of their own.
     values = dense[rows] * (1 + np.arange(len(rows))).reshape(-1, *[1] * (dense.ndim - 1)).astype(dense.dtype)
     return Rows(indices=rows.astype(np.int64), values=values.astype(dense.dtype))
-
-
-# Random arrays out of uniform numbers by + - * and powers of two, so that they are the same on every
-# machine and under every NumPy, whose pow, log and normal variates are not.
-
-
-def _initial(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """A parameter; one element in ten is 0."""
-    return _bell(random, shape) * _powers_of_two(random, (), -9, 2) * (random.random(shape) < 0.9)
-
-
-def _bell(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Bell-shaped, within +-3.5, of variance about 1."""
-    return np.asarray(1.75 * (random.random((4, *shape)).sum(axis=0) - 2.0))
-
-
-def _whole(random: np.random.Generator, shape: tuple[int, ...], n: int) -> Array:
-    """Whole numbers from 0 to n - 1."""
-    return np.asarray(np.floor(n * random.random(shape)), dtype=np.int64)
-
-
-def _powers_of_two(random: np.random.Generator, shape: tuple[int, ...], low: int, high: int) -> Array:
-    """Between 2^low and 2^high, as many in every octave."""
-    return np.asarray(np.ldexp(1.0 + random.random(shape), low + _whole(random, shape, high - low)))
-
-
-def _signs(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    return np.where(random.random(shape) < 0.5, -1.0, 1.0)
-
-
-# Regimes: float64 arrays [steps, *shape] of magnitude about 1
-
-Regime = Callable[[np.random.Generator, int, tuple[int, ...], Precision], Array]
-
-
-def _normal(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    return _bell(random, (steps, *shape))
-
-
-def _decades(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    """Ten decades in one tensor."""
-    return _signs(random, (steps, *shape)) * _powers_of_two(random, (steps, *shape), -27, 7)
-
-
-def _alternating(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    size = np.abs(_bell(random, shape)) + 0.1
-    sign = (-1.0) ** np.arange(steps).reshape(-1, *[1] * len(shape))
-    return sign * size
-
-
-def _constant(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    return np.broadcast_to(_bell(random, shape), (steps, *shape))
-
-
-def _seldom(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    """Zero most of the time."""
-    return _bell(random, (steps, *shape)) * (random.random((steps, *shape)) < 0.2)
-
-
-def _spike(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    """One spike, then small gradients: where AMSGrad differs."""
-    g = 1e-3 * _bell(random, (steps, *shape))
-    g[_whole(random, (), steps)] *= 1e5
-    return g
-
-
-def _late(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    """Zeros from the start."""
-    g = _bell(random, (steps, *shape))
-    g[: steps // 2] = 0
-    return g
-
-
-def _range(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
-    """From squares that underflow to squares that, seldom, overflow: such an element is frozen from then on."""
-    info = np.finfo(dtype)
-    low, high = int(0.8 * info.minexp), int(0.49 * info.maxexp)
-    return _signs(random, (steps, *shape)) * _powers_of_two(random, (steps, *shape), low, high)
-
-
-REGIMES: dict[str, Regime] = {
-    "normal": _normal,
-    "decades": _decades,
-    "alternating": _alternating,
-    "constant": _constant,
-    "seldom": _seldom,
-    "spike": _spike,
-    "late": _late,
-    "range": _range,
-}
 
 
 # Sets of problems

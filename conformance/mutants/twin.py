@@ -38,6 +38,7 @@ from adapters.contract import (
 )
 from adapters.memory import copied
 from adapters.procedures import Group
+from conformance.mutants.twin_run import TwinRun as TwinRun
 
 Scalar = Any
 """A NumPy number of type `Work.scalar`."""
@@ -341,62 +342,6 @@ class Twin:
 
     def move(self, w: Work, direction: Any) -> Any:
         return w.theta - direction
-
-
-class TwinRun:
-    """One optimizer over one list of parameters."""
-
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
-        self.slots: list[Slot] = []
-        self.own: list[Hyperparameters] = []
-        """Of every group."""
-        self.first: list[Hyperparameters] = []
-        """Of every group when it was made."""
-        self.groups: list[int] = []
-        """Of every parameter."""
-
-    def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
-        new = self.twin.slots(parameters, hyperparameters)
-        for slot in new:
-            self.twin.late(slot, self.slots)
-        self.groups += [len(self.own)] * len(new)
-        self.slots += new
-        self.own.append(hyperparameters)
-        self.first.append(hyperparameters)
-
-    def step(self, gradients: Sequence[Gradient]) -> State:
-        with np.errstate(all="ignore"):
-            self.twin.count(self.slots, gradients)
-            held = [self.twin.of_group(h, self.own) for h in self.own]
-            for slot, gradient, k in zip(self.slots, self._clipped(gradients, held), self.groups, strict=True):
-                self.twin.update(slot, gradient, held[k])
-        return self.twin.state(self.slots, self.own[0])
-
-    def _clipped(self, gradients: Sequence[Gradient], held: Sequence[Hyperparameters]) -> list[Gradient]:
-        """Group by group, each with the hyper-parameters that hold for it."""
-        clipped = list(gradients)
-        for k, h in enumerate(held):
-            mine = [i for i, group in enumerate(self.groups) if group == k]
-            for i, g in zip(mine, self.twin.clipped([gradients[i] for i in mine], h), strict=True):
-                clipped[i] = g
-        return clipped
-
-    def save(self) -> bytes:
-        return pickle.dumps({"slots": [self.twin.saved(slot) for slot in self.slots], "own": self.own})
-
-    def put(self, state: State) -> None:
-        for i, slot in enumerate(self.slots):
-            slot.theta, slot.m, slot.v = (copied(arrays[i]) for arrays in (state.parameters, state.m, state.v))
-            slot.v_max = None if state.v_max is None else copied(state.v_max[i])
-            slot.slow = None if state.slow is None else copied(state.slow[i])
-            slot.t = state.t[i]
-
-    def configuration(self) -> bytes:
-        return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()
-
-    def change(self, hyperparameters: Hyperparameters) -> None:
-        self.own = [self.twin.after_change(h, hyperparameters) for h in self.own]
 
 
 def twin_claim(

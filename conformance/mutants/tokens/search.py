@@ -24,7 +24,8 @@ import numpy as np
 import reference
 from adapters.contract import Arithmetic, Claim, Hyperparameters, Problem, Rows
 from conformance import oracle
-from conformance.problems import REGIMES, Draft, build, least_threshold
+from conformance.problems import Draft, build, least_threshold
+from conformance.regimes import REGIMES
 
 ARITHMETIC = Arithmetic(storage="float32", compute="float32", step_size="float32")
 """Of `conformance.mutants.tokens.float32`."""
