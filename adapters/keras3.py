@@ -30,8 +30,12 @@ from adapters.tensorflow_support import (
 )
 from adapters.tf_keras_adam import arithmetic, slot
 
+SAVE = "save_own_variables and load_own_variables of the optimizer; the variables by value"
 
-class _Run(OptimizerRun):
+
+class Keras3Run(OptimizerRun):
+    """Steps on ``keras.Variable``s."""
+
     def apply(self, gradients: Sequence[Gradient]) -> None:
         """Keras warns at every step of parameters without gradient, which the contract has on purpose."""
         with warnings.catch_warnings():
@@ -92,21 +96,14 @@ class Adam(KerasAdapter):
             frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
-            save="save_own_variables and load_own_variables of the optimizer; the variables by value",
+            save=SAVE,
         ),
     )
     slot = staticmethod(slot)
 
     def __init__(self) -> None:
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # read once, when Keras is imported
+        self.keras = import_keras()
         self.tensorflow = import_tensorflow()
-        import keras
-
-        if not keras.__version__.startswith("3."):
-            raise ImportError(f"keras is {keras.__version__}, accepted: 3.x")
-        if keras.backend.backend() != "tensorflow":
-            raise ImportError(f"the backend of Keras is {keras.backend.backend()}, accepted: tensorflow")
-        self.keras = keras
 
     def identity(self) -> Identity:
         """Dense, AMSGrad and sparse steps under TensorFlow's dispatch, and the class that made them."""
@@ -152,18 +149,14 @@ class Adam(KerasAdapter):
             **clips(h),
         }
 
-    def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> _Run:
+    def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> Keras3Run:
         """A run of a new optimizer over new variables."""
-        # A constant copies the caller's array.
-        variables = tuple(
-            self.keras.Variable(self.tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters
-        )
-        return self.run(Bench(optimizer, variables))
+        return self.run(Bench(optimizer, new_variables(self.keras, self.tensorflow, parameters)))
 
-    def run(self, bench: Bench) -> _Run:
+    def run(self, bench: Bench) -> Keras3Run:
         """A run of what is there."""
         amsgrad = bool(bench.optimizer.amsgrad)
-        return _Run(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
+        return Keras3Run(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
 
     def _weight_decay(self, h: Hyperparameters) -> float | None:
         return h.weight_decay or None  # None is this framework's "absent"
@@ -180,3 +173,21 @@ class AdamW(Adam):
 
     def _weight_decay(self, h: Hyperparameters) -> float | None:
         return float(h.weight_decay)
+
+
+def import_keras() -> Any:
+    """The ``keras`` module, on TensorFlow; raises ImportError where it is another Keras, or on another backend."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # read once, when Keras is imported
+    import_tensorflow()
+    import keras
+
+    if not keras.__version__.startswith("3."):
+        raise ImportError(f"keras is {keras.__version__}, accepted: 3.x")
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(f"the backend of Keras is {keras.backend.backend()}, accepted: tensorflow")
+    return keras
+
+
+def new_variables(keras: Any, tensorflow: Any, parameters: Sequence[Array]) -> tuple[Any, ...]:
+    """New variables that hold copies of `parameters`; a constant copies the caller's array."""
+    return tuple(keras.Variable(tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters)
