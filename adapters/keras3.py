@@ -17,10 +17,13 @@ from typing import Any
 
 from adapters.contract import Arithmetic, Array, Claim, Gradient, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
+    BESIDE,
     CLIPS,
+    FINALIZE,
     Bench,
     KerasAdapter,
     OptimizerRun,
+    averaging,
     clips,
     import_tensorflow,
     installed,
@@ -68,23 +71,23 @@ class Adam(KerasAdapter):
     """In ``keras.optimizers``."""
     claim = Claim(
         dialect="keras3-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}) | CLIPS,
+        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"})
+        | CLIPS
+        | BESIDE,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
             "clipnorm, clipvalue and global_clipnorm, one beside another (refused)",
-            "use_ema",
-            "ema_momentum",
-            "ema_overwrite_frequency",
             "loss_scale_factor",
             "gradient_accumulation_steps",
             "learning_rate as schedule, callable or integer (refused)",
             "beta_1 and beta_2 as tensor or callable",
             "weight_decay=0 (here always None)",
-            "exclude_from_weight_decay",
+            "exclude_from_weight_decay by name",
             "stateless_apply (refused by this backend)",
             "the jax and torch backends",
-            "variable constraints and overwrite_with_gradient",
+            "constraints of the caller's own, or with other arguments",
+            "overwrite_with_gradient",
             "float16 and bfloat16 variables",
             "tf.train.Checkpoint of an optimizer of Keras 3",
         ),
@@ -93,7 +96,8 @@ class Adam(KerasAdapter):
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
             save="save_own_variables and load_own_variables of the optimizer; the variables by value",
-        ),
+        )
+        | FINALIZE,
     )
     slot = staticmethod(slot)
 
@@ -131,8 +135,11 @@ class Adam(KerasAdapter):
         return replace(seen, required=seen.required | {cls}, observed=seen.observed | {label})
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
-        """Operation by operation, in eager mode; every number is cast where tf_keras casts it."""
-        return arithmetic(dtype)
+        """Operation by operation, in eager mode; every number is cast where tf_keras casts it, but for ema_momentum.
+
+        That one is a number of the variables' dtype before it is subtracted from 1.
+        """
+        return replace(arithmetic(dtype), ema_momentum=dtype)
 
     @property
     def optimizer(self) -> Any:
@@ -150,15 +157,23 @@ class Adam(KerasAdapter):
             "amsgrad": h.amsgrad,
             "weight_decay": self._weight_decay(h),
             **clips(h),
+            **averaging(h),
         }
 
-    def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> _Run:
-        """A run of a new optimizer over new variables."""
+    def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
+        """New ones of Keras' own class, which hold copies."""
         # A constant copies the caller's array.
-        variables = tuple(
+        made = tuple(
             self.keras.Variable(self.tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters
         )
-        return self.run(Bench(optimizer, variables))
+        for variable in made:
+            variable.constraint = constraint
+        return made
+
+    @property
+    def constraints(self) -> Any:
+        """The module of Keras' constraints."""
+        return self.keras.constraints
 
     def run(self, bench: Bench) -> _Run:
         """A run of what is there."""
