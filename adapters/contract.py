@@ -61,6 +61,7 @@ PROCEDURES: tuple[str, ...] = (
 """What an implementation may do beside steps, all of it optional: see `Procedure`."""
 
 CONSTRAINED_ROWS = "row-sparse gradients of constrained parameters (refused)"
+NON_NEG_FLOAT64 = "the constraint non_neg of float64 parameters (refused)"
 """In `Claim.not_claimed` of whoever refuses them."""
 
 

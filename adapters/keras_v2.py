@@ -16,7 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from adapters.contract import CONSTRAINED_ROWS, Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import (
+    CONSTRAINED_ROWS,
+    NON_NEG_FLOAT64,
+    Arithmetic,
+    Array,
+    Claim,
+    Hyperparameters,
+    Identity,
+    Precision,
+)
 from adapters.tensorflow_support import (
     CLIPS,
     Bench,
@@ -44,7 +53,8 @@ _CLAIM = Claim(
         "beta_1 and beta_2 as callable or tensor",
         "lr",
         CONSTRAINED_ROWS,
-        "constraints of the caller's own, with other arguments, or of float64 variables by NonNeg (refused)",
+        NON_NEG_FLOAT64,
+        "constraints of the caller's own, or with other arguments",
         "get_weights and set_weights (tests hold them where every variable has had a gradient from the first step on)",
         "float16 and bfloat16 variables",
     ),

@@ -11,7 +11,7 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
     BESIDE,
     CLIPS,
@@ -54,7 +54,8 @@ class TfKeras(KerasAdapter):
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
             "skip_gradients_aggregation",
-            "constraints of the caller's own, with other arguments, or of float64 variables by NonNeg (refused)",
+            NON_NEG_FLOAT64,
+            "constraints of the caller's own, or with other arguments",
             "float16 and bfloat16 variables",
         ),
         clips_together=True,

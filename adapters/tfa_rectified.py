@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.contract import CONSTRAINED_ROWS, Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
     CLIPS,
     KerasAdapter,
@@ -47,7 +47,8 @@ class Rectified(KerasAdapter):
             "beta_1, beta_2 and sma_threshold as tensor",
             "lr",
             CONSTRAINED_ROWS,
-            "constraints of the caller's own, with other arguments, or of float64 variables by NonNeg (refused)",
+            NON_NEG_FLOAT64,
+            "constraints of the caller's own, or with other arguments",
             "get_weights and set_weights",
             "float16 and bfloat16 variables",
         ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract import CONSTRAINED_ROWS, Claim, Precision
+from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Claim, Precision
+from adapters.hyperparameters import CONSTRAINTS
 from conformance.edges import draft, one
 from conformance.problems import Draft, wide
 
@@ -51,7 +52,7 @@ def constraints(claim: Claim, number: int) -> list[Draft]:
     kinds = ("dense",) if CONSTRAINED_ROWS in claim.not_claimed else _kinds(claim)
     beside: tuple[dict[str, Any], ...] = ({}, {"ema_momentum": 0.5, "ema_overwrite_frequency": 2})
     both = beside if "ema_momentum" in claim.hyperparameters else beside[:1]
-    given: tuple[tuple[str, Precision], ...] = (("non_neg", "float32"), *((n, d) for n in _NORMS for d in dtypes))
+    given = [(name, dtype) for name in CONSTRAINTS for dtype in dtypes if takes_constraint(claim, name, dtype)]
     return [
         draft(
             dtype,
@@ -65,7 +66,9 @@ def constraints(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
-_NORMS = ("max_norm", "unit_norm")
+def takes_constraint(claim: Claim, constraint: str | None, dtype: Precision) -> bool:
+    """Whether parameters of the dtype may have it."""
+    return not (constraint == "non_neg" and dtype == "float64" and NON_NEG_FLOAT64 in claim.not_claimed)
 
 
 def _kinds(claim: Claim) -> tuple[str, ...]:
