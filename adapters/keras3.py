@@ -17,10 +17,13 @@ from typing import Any
 
 from adapters.contract import Arithmetic, Array, Claim, Gradient, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
+    BESIDE,
     CLIPS,
+    FINALIZE,
     Bench,
     KerasAdapter,
     OptimizerRun,
+    averaging,
     clips,
     import_tensorflow,
     installed,
@@ -72,23 +75,23 @@ class Adam(KerasAdapter):
     """In ``keras.optimizers``."""
     claim = Claim(
         dialect="keras3-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}) | CLIPS,
+        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"})
+        | CLIPS
+        | BESIDE,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
             "clipnorm, clipvalue and global_clipnorm, one beside another (refused)",
-            "use_ema",
-            "ema_momentum",
-            "ema_overwrite_frequency",
             "loss_scale_factor",
             "gradient_accumulation_steps",
             "learning_rate as schedule, callable or integer (refused)",
             "beta_1 and beta_2 as tensor or callable",
             "weight_decay=0 (here always None)",
-            "exclude_from_weight_decay",
+            "exclude_from_weight_decay by name",
             "stateless_apply (refused by this backend)",
             "the jax and torch backends",
-            "variable constraints and overwrite_with_gradient",
+            "constraints of the caller's own, or with other arguments",
+            "overwrite_with_gradient",
             "float16 and bfloat16 variables",
             "tf.train.Checkpoint of an optimizer of Keras 3",
         ),
@@ -97,7 +100,8 @@ class Adam(KerasAdapter):
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
             save=SAVE,
-        ),
+        )
+        | FINALIZE,
     )
     slot = staticmethod(slot)
 
@@ -128,8 +132,11 @@ class Adam(KerasAdapter):
         return replace(seen, required=seen.required | {cls}, observed=seen.observed | {label})
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
-        """Operation by operation, in eager mode; every number is cast where tf_keras casts it."""
-        return arithmetic(dtype)
+        """Operation by operation, in eager mode; every number is cast where tf_keras casts it, but for ema_momentum.
+
+        That one is a number of the variables' dtype before it is subtracted from 1.
+        """
+        return replace(arithmetic(dtype), ema_momentum=dtype)
 
     @property
     def optimizer(self) -> Any:
@@ -147,11 +154,17 @@ class Adam(KerasAdapter):
             "amsgrad": h.amsgrad,
             "weight_decay": self._weight_decay(h),
             **clips(h),
+            **averaging(h),
         }
 
-    def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> Keras3Run:
-        """A run of a new optimizer over new variables."""
-        return self.run(Bench(optimizer, new_variables(self.keras, self.tensorflow, parameters)))
+    def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
+        """New ones of Keras' own class, which hold copies."""
+        return new_variables(self.keras, self.tensorflow, parameters, constraint)
+
+    @property
+    def constraints(self) -> Any:
+        """The module of Keras' constraints."""
+        return self.keras.constraints
 
     def run(self, bench: Bench) -> Keras3Run:
         """A run of what is there."""
@@ -188,6 +201,9 @@ def import_keras() -> Any:
     return keras
 
 
-def new_variables(keras: Any, tensorflow: Any, parameters: Sequence[Array]) -> tuple[Any, ...]:
+def new_variables(keras: Any, tensorflow: Any, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
     """New variables that hold copies of `parameters`; a constant copies the caller's array."""
-    return tuple(keras.Variable(tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters)
+    made = tuple(keras.Variable(tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters)
+    for variable in made:
+        variable.constraint = constraint
+    return made

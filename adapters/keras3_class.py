@@ -28,9 +28,9 @@ class Keras3Class(KerasClass):
         """The one there is."""
         return "keras3-adam"
 
-    def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> keras3.Keras3Run:
-        """A run of a new optimizer over new variables."""
-        return self.run(Bench(optimizer, keras3.new_variables(self.keras, self.tensorflow, parameters)))
+    def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
+        """Of Keras' own class."""
+        return keras3.new_variables(self.keras, self.tensorflow, parameters, constraint)
 
     def run(self, bench: Bench) -> keras3.Keras3Run:
         """With a v_max where the class has the argument and it is on."""

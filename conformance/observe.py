@@ -175,13 +175,17 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
     dtype = travels_as(problem.dtype)
     usual = np.dtype(dtype)
     h = problem.hyperparameters
-    for name, wanted, of in (("v_max", h.amsgrad, "amsgrad"), ("slow", h.sync_period is not None, "sync_period")):
+    for name, wanted, of in (
+        ("v_max", h.amsgrad, "amsgrad"),
+        ("slow", h.sync_period is not None, "sync_period"),
+        ("average", h.ema_momentum is not None, "ema_momentum"),
+    ):
         given = getattr(state, name) is not None
         if given != wanted:
             raise breach(name, "given" if given else None, f"arrays with {of}, None without")
     for name in QUANTITIES:
         arrays = getattr(state, name)
-        if arrays is None and name in ("v_max", "slow"):
+        if arrays is None and name in ("v_max", "slow", "average"):
             continue
         if not isinstance(arrays, tuple | list) or len(arrays) != n:
             count = len(arrays) if isinstance(arrays, tuple | list) else type(arrays).__name__

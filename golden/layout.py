@@ -23,9 +23,14 @@ FORMAT = "adam-conformance golden"
 VERSION = 1
 HASH = "content_hash"
 _BOOLEANS = ("adaptive_epsilon", "amsgrad")
-_COUNTS = ("sync_period",)
-_MAY_BE_NONE = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm", *_COUNTS)
-_LATER = frozenset({"decay", "clipvalue", "clipnorm", "global_clipnorm"})
+_COUNTS = ("sync_period", "ema_overwrite_frequency")
+_WORDS = ("constraint",)
+_LISTS = ("exclude_from_weight_decay",)
+_MAY_BE_NONE = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm", "ema_momentum", *_COUNTS, *_WORDS)
+_LATER = frozenset(
+    {"decay", "clipvalue", "clipnorm", "global_clipnorm"}
+    | {"ema_momentum", "ema_overwrite_frequency", "exclude_from_weight_decay", "constraint"}
+)
 """Hyper-parameters that dialects were given after their first files: a case that does not use one does not name it."""
 
 
@@ -134,6 +139,10 @@ def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyper
             values[name] = None
         elif name in _COUNTS:
             values[name] = _is(value, int, at)
+        elif name in _WORDS:
+            values[name] = _is(value, str, at)
+        elif name in _LISTS:
+            values[name] = tuple(_is(i, int, at) for i in _is(value, list, at))
         else:
             values[name] = floats.from_hex(_get(_is(value, dict, at), "hex", str, at), f"{at}.hex")
             _exact_in_float32(np.array(values[name]), at)
@@ -199,11 +208,13 @@ def _expected(
             for i, (texts, shape) in enumerate(zip(lists, shapes, strict=True))
         )
 
-    looks_ahead = h.sync_period is not None
+    looks_ahead, averages = h.sync_period is not None, h.ema_momentum is not None
     if not h.amsgrad and data.get("v_max") is not None:
         raise GoldenError(f"{where}.v_max is given; accepted: null, because amsgrad is off")
     if not looks_ahead and "slow" in data:
         raise GoldenError(f"{where}.slow is given; accepted: no such key, because there is no sync_period")
+    if not averages and "average" in data:
+        raise GoldenError(f"{where}.average is given; accepted: no such key, because there is no ema_momentum")
     expected = Expected(
         step=_get(data, "step", int, where),
         t=tuple(_is(t, int, f"{where}.t") for t in _get(data, "t", list, where)),
@@ -212,6 +223,7 @@ def _expected(
         v=arrays("v"),
         v_max=arrays("v_max") if h.amsgrad else None,
         slow=arrays("slow") if looks_ahead else None,
+        average=arrays("average") if averages else None,
     )
     if len(expected.t) != len(shapes):
         raise GoldenError(f"{where}.t has length {len(expected.t)}; accepted: {len(shapes)}, one per parameter")
@@ -290,7 +302,10 @@ def _hyperparameters_to_json(case: Case) -> Iterator[tuple[str, Any]]:
     for field in fields(Hyperparameters):
         if field.name in written:
             value = getattr(case.hyperparameters, field.name)
-            plain = value is None or isinstance(value, bool) or field.name in _COUNTS
+            if isinstance(value, tuple):
+                yield field.name, list(value)
+                continue
+            plain = value is None or isinstance(value, bool | str) or field.name in _COUNTS
             yield field.name, value if plain else {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
 
 
@@ -313,6 +328,7 @@ def _expected_to_json(e: Expected) -> dict[str, Any]:
         "v": [floats.hex_list(array) for array in e.v],
         "v_max": None if e.v_max is None else [floats.hex_list(array) for array in e.v_max],
         **({} if e.slow is None else {"slow": [floats.hex_list(array) for array in e.slow]}),
+        **({} if e.average is None else {"average": [floats.hex_list(array) for array in e.average]}),
     }
 
 

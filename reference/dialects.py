@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from reference import clipping
+from reference import averages, clipping, constraints
 from reference import stages as s
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
 _CLIPS = frozenset({"clipvalue", "clipnorm", "global_clipnorm"})
-_KERAS_V2 = _ADAM | {"amsgrad", "decay"} | _CLIPS
+_KERAS_V2 = _ADAM | {"amsgrad", "decay", "constraint"} | _CLIPS
+_NEWER_KERAS = frozenset(
+    {"weight_decay", "exclude_from_weight_decay", "ema_momentum", "ema_overwrite_frequency", "constraint"}
+)
 _LOOKAHEAD = frozenset({"sync_period", "slow_step_size"})
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
 _CLIPPING = (clipping.clip_values, clipping.clip_norm, clipping.global_norm, clipping.clip_global_norm)
@@ -78,6 +81,7 @@ _TABLE = (
             s.inverse_time_decay,
             s.epsilon_hat,
             s.subtract,
+            constraints.constrain,
         ),
         step_count="optimizer",
         hyperparameters=_KERAS_V2,
@@ -95,9 +99,12 @@ _TABLE = (
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
+            averages.average,
+            averages.overwrite,
+            constraints.constrain,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"} | _CLIPS,
+        hyperparameters=_ADAM | {"amsgrad", "adaptive_epsilon"} | _CLIPS | _NEWER_KERAS,
     ),
     Dialect(
         name="keras3-adam",
@@ -114,9 +121,12 @@ _TABLE = (
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
+            averages.average_all,
+            averages.overwrite_all,
+            constraints.constrain,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay"} | _CLIPS,
+        hyperparameters=_ADAM | {"amsgrad"} | _CLIPS | _NEWER_KERAS,
     ),
     Dialect(
         name="mxnet2-adam",
@@ -202,6 +212,7 @@ _TABLE = (
             s.decay_direction,
             s.named_rows_move,
             s.subtract,
+            constraints.constrain,
         ),
         step_count="optimizer",
         hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"},
@@ -219,6 +230,7 @@ _TABLE = (
             s.epsilon_hat,
             s.subtract,
             s.lookahead,
+            constraints.constrain,
         ),
         step_count="optimizer",
         hyperparameters=_KERAS_V2 | _LOOKAHEAD,
@@ -238,6 +250,7 @@ _TABLE = (
             s.named_rows_move,
             s.subtract,
             s.lookahead,
+            constraints.constrain,
         ),
         step_count="optimizer",
         hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"} | _LOOKAHEAD,

@@ -40,6 +40,10 @@ class Hyperparameters:
     clipvalue: Any = None
     clipnorm: Any = None
     global_clipnorm: Any = None
+    ema_momentum: Any = None
+    ema_overwrite_frequency: Any = None
+    exclude_from_weight_decay: tuple[int, ...] = ()
+    constraint: str | None = None
     power_beta_1: Any = None
     power_beta_2: Any = None
 
@@ -60,11 +64,20 @@ class Hyperparameters:
                 raise ValueError(f"{name} is {value!r}; accepted: None or a finite number >= 0")
         if self.clipnorm is not None and self.global_clipnorm is not None:
             raise ValueError(f"global_clipnorm is {self.global_clipnorm!r}; accepted: None where clipnorm is a number")
-        period = self.sync_period
-        if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
-            raise ValueError(f"sync_period is {period!r}; accepted: None or a whole number >= 1")
+        for name in _PERIODS:
+            period = getattr(self, name)
+            if not (period is None or (_whole(period) and period >= 1)):
+                raise ValueError(f"{name} is {period!r}; accepted: None or a whole number >= 1")
         if not (_within(self.slow_step_size, 0, 1) or self.slow_step_size == 1):
             raise ValueError(f"slow_step_size is {self.slow_step_size!r}; accepted: a number in [0, 1]")
+        momentum = self.ema_momentum
+        if not (momentum is None or _within(momentum, 0, 1) or momentum == 1):
+            raise ValueError(f"ema_momentum is {momentum!r}; accepted: None or a number in [0, 1]")
+        excluded = self.exclude_from_weight_decay
+        if not (isinstance(excluded, tuple) and all(_whole(i) and i >= 0 for i in excluded)):
+            raise ValueError(f"exclude_from_weight_decay is {excluded!r}; accepted: a tuple of numbers of parameters")
+        if self.constraint not in (None, *CONSTRAINTS):
+            raise ValueError(f"constraint is {self.constraint!r}; accepted: None, {', '.join(CONSTRAINTS)}")
 
     def given(self) -> frozenset[str]:
         """Names whose value is not the default, the two betas of the bias correction aside."""
@@ -76,7 +89,7 @@ class Hyperparameters:
         if arithmetic not in self._converted:
             numbers: dict[str, Any] = {
                 f.name: value
-                if value is None or isinstance(value, bool) or f.name == "sync_period"
+                if value is None or isinstance(value, bool | str | tuple) or f.name in _PERIODS
                 else x.number(value)
                 for f in fields(self)
                 for value in [getattr(self, f.name)]
@@ -110,6 +123,12 @@ _NOT_NEGATIVE = (
     "decay",
 )
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
+_PERIODS = ("sync_period", "ema_overwrite_frequency")
+CONSTRAINTS = ("non_neg", "max_norm", "unit_norm")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _within(value: Any, low: float, high: float) -> bool:

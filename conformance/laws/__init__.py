@@ -12,7 +12,19 @@ from functools import partial
 
 from adapters.contract import LAYOUTS, Claim, Layout
 from conformance.check import Check
-from conformance.laws import closed_forms, company, elements, far, formats, groups, layouts, rows, saved, settings
+from conformance.laws import (
+    beside,
+    closed_forms,
+    company,
+    elements,
+    far,
+    formats,
+    groups,
+    layouts,
+    rows,
+    saved,
+    settings,
+)
 from conformance.laws.procedures import claims
 from reference import dialect, stages
 
@@ -101,6 +113,16 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-epsilon-survives", problems="low-precision", judge=formats.epsilon_survives, applies=_low),
     Check(name="law-many-steps", problems="many-steps", judge=formats.many_steps, applies=_low),
     Check(name="law-clips", problems="clips", judge=settings.clips_and_decay, applies=settings.clips_or_decays),
+    Check(name="law-averages", problems="averages", judge=beside.averages, applies=beside.has_average),
+    Check(
+        name="law-saved-average",
+        problems="averages",
+        judge=saved.load_continues,
+        applies=lambda claim: "save" in claim.procedures and beside.has_average(claim),
+    ),
+    Check(name="law-finalized", problems="averages", judge=beside.finalized, applies=claims("finalize")),
+    Check(name="law-exclusions", problems="exclusions", judge=beside.exclusions, applies=beside.excludes),
+    Check(name="law-constraints", problems="constraints", judge=beside.constraints, applies=beside.constrains),
     Check(name="law-sizes", problems="sizes", judge=layouts.sizes),
     *(
         Check(

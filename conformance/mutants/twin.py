@@ -38,6 +38,7 @@ from adapters.contract import (
 )
 from adapters.memory import copied
 from adapters.procedures import Group
+from conformance.mutants.twin_beside import NEWER
 from conformance.mutants.twin_run import TwinRun as TwinRun
 
 Scalar = Any
@@ -55,6 +56,10 @@ class Slot:
     t: int = 0
     slow: Array | None = None
     """The slow weights of Lookahead."""
+    average: Array | None = None
+    """Keras' moving average of theta."""
+    decays: bool = True
+    """Whether weight_decay reaches it."""
 
 
 @dataclass
@@ -78,6 +83,7 @@ class Work:
     m: Any
     v: Any
     v_max: Any
+    decays: bool = True
 
 
 class Twin:
@@ -151,7 +157,9 @@ class Twin:
         return [self.loaded(h, kept) for h, kept in zip(built, saved, strict=True)]
 
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> TwinRun:
-        return self.start(parameters, Hyperparameters(**json.loads(configuration)))
+        given = json.loads(configuration)
+        excluded = tuple(given.pop("exclude_from_weight_decay", ()))
+        return self.start(parameters, Hyperparameters(**given, exclude_from_weight_decay=excluded))
 
     def configuration(self, h: Hyperparameters, first: Hyperparameters) -> dict[str, Any]:
         """first: the hyper-parameters that the optimizer was built with."""
@@ -176,7 +184,7 @@ class Twin:
     # State
 
     def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
-        """m = v = v_max = 0 and t = 0, beside a copy of each parameter; slow weights are another one."""
+        """m = v = v_max = 0 and t = 0, beside a copy of each parameter; slow weights and average are others."""
         return [
             Slot(
                 theta=copied(theta),
@@ -184,8 +192,10 @@ class Twin:
                 v=np.zeros_like(theta),
                 v_max=np.zeros_like(theta) if h.amsgrad else None,
                 slow=np.array(theta) if h.sync_period is not None else None,
+                average=np.array(theta) if h.ema_momentum is not None else None,
+                decays=i not in h.exclude_from_weight_decay,
             )
-            for theta in parameters
+            for i, theta in enumerate(parameters)
         ]
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
@@ -202,6 +212,7 @@ class Twin:
             v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
             t=tuple(slot.t for slot in slots),
             slow=tuple(np.array(slot.slow) for slot in slots) if h.sync_period is not None else None,
+            average=tuple(np.array(slot.average) for slot in slots) if h.ema_momentum is not None else None,
         )
 
     def store(self, slot: Slot, w: Work) -> None:
@@ -225,6 +236,12 @@ class Twin:
         w.theta = self.move(w, self.direction(w))
         self.store(slot, w)
 
+    def behind(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        """What happens to a parameter at the end of a step, with a gradient or without."""
+
+    def finalize(self, slot: Slot) -> None:
+        """What happens to it after the last step."""
+
     def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
         w = Work(
             h=h,
@@ -239,6 +256,7 @@ class Twin:
             m=slot.m,
             v=slot.v,
             v_max=slot.v_max,
+            decays=slot.decays,
         )
         if isinstance(gradient, Rows):
             w.rows, w.g = self.sum_duplicates(gradient.indices, gradient.values)
@@ -353,7 +371,7 @@ def twin_claim(
     clips_together: bool = False,
 ) -> Claim:
     """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
-    free = hyperparameters - {"amsgrad"}
+    free = hyperparameters - {"amsgrad"} - NEWER
     how = {
         "save": Procedure(how="pickle of the slots", hyperparameters=free if saved is None else saved),
         "configuration": Procedure(how="JSON"),
@@ -364,6 +382,8 @@ def twin_claim(
         "state": Procedure(how="TwinRun.put"),
         "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
     }
+    if "ema_momentum" in hyperparameters:
+        how["finalize"] = Procedure(how="TwinRun.finalize")
     return Claim(
         dialect=dialect,
         hyperparameters=hyperparameters,

@@ -44,6 +44,7 @@ class TwinRun:
             held = [self.twin.of_group(h, self.own) for h in self.own]
             for slot, gradient, k in zip(self.slots, self._clipped(gradients, held), self.groups, strict=True):
                 self.twin.update(slot, gradient, held[k])
+                self.twin.behind(slot, gradient, held[k])
         return self.twin.state(self.slots, self.own[0])
 
     def _clipped(self, gradients: Sequence[Gradient], held: Sequence[Hyperparameters]) -> list[Gradient]:
@@ -63,7 +64,13 @@ class TwinRun:
             slot.theta, slot.m, slot.v = (copied(arrays[i]) for arrays in (state.parameters, state.m, state.v))
             slot.v_max = None if state.v_max is None else copied(state.v_max[i])
             slot.slow = None if state.slow is None else copied(state.slow[i])
+            slot.average = None if state.average is None else copied(state.average[i])
             slot.t = state.t[i]
+
+    def finalize(self) -> State:
+        for slot in self.slots:
+            self.twin.finalize(slot)
+        return self.twin.state(self.slots, self.own[0])
 
     def configuration(self) -> bytes:
         return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()
