@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from certify.coordinates import Coordinate, Point, betas, choice, decades, moved, seeds, steps
+from certify.coordinates import Coordinate, Point, betas, choice, decades, moved, multipliers, seeds, steps
 from certify.terms import CannotCertify
 from reference import Dialect, Hyperparameters, State, initial_state
 from reference import stages as s
@@ -46,6 +46,9 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "clipvalue": decades(-8, 8, None, 0.0, often=0.5),
     "clipnorm": decades(-8, 8, None, None, 0.0, often=0.6),
     "global_clipnorm": decades(-8, 8, None, 0.0, often=0.5),
+    "lr_mult": multipliers(len(_SHAPES)),
+    "wd_mult": multipliers(len(_SHAPES)),
+    "begin_num_update": choice(0, 1, 1000),
 }
 """How each is drawn; a dialect with another one cannot be certified."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reference import clipping
+from reference import clipping, multipliers
 from reference import stages as s
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import Namespace
@@ -91,6 +91,7 @@ def _of_sum(terms: int, x: Namespace) -> Any:
 _DIRECTION = ("step_size", "denominator", "direction")
 
 TERMS: dict[Stage, Terms] = {
+    multipliers.multiply: on_magnitudes(multipliers.multiply, "learning_rate", "l2"),
     s.rescale: on_magnitudes(s.rescale, "g"),
     s.clip: moved,
     clipping.clip_values: moved,

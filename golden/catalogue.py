@@ -129,6 +129,16 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "a decay that counts from 1, that counts epochs, or that is not there",
             "effect": "the learning rate is that of another step: half as large in step 1 if it counts from 1, decay 1",
         },
+        "multipliers": {
+            "bug": "formula",
+            "catches": "multipliers ignored, exchanged, applied twice, or handed to those that have a gradient",
+            "effect": "a parameter moves by another's share of the learning rate, or decays by another's share of l2",
+        },
+        "begin": {
+            "bug": "step count",
+            "catches": "a count that begins at 0 whatever is asked, off by one, or at that of the others",
+            "effect": "the bias correction of another step: the first updates are too large",
+        },
         "decoupled-decay": {
             "bug": "decay",
             "catches": "decay after the step (transformers), not times the learning rate (TF-Addons' AdamW), or in m",
@@ -355,6 +365,38 @@ def rate_decay(d: Dialect, topic: str) -> Made:
     yield _case(d, topic, "absent", text, flags, (*theta, _wave((2,), 0.5)), late, {"decay": 0.25})
 
 
+def multipliers(d: Dialect, topic: str) -> Made:
+    """Parameters with multiples of the learning rate and of l2 of their own."""
+    if "lr_mult" not in d.hyperparameters:
+        return
+    theta = _wave((3,), 1.0), _wave((2,), 0.5), _wave((5,), 0.25)
+    dense = [tuple(_wave((n,), 0.5, k + n) for n in (3, 2, 5)) for k in range(STEPS)]
+    h: dict[str, Any] = {"lr_mult": (2.0, 0.0, 0.5)}
+    text = "twice the learning rate, none of it, and half of it"
+    yield _case(d, topic, "rate", text, ("multipliers",), theta, dense, h)
+    text, h = "l2 as it is, three times, and none", {"l2": 0.125, "wd_mult": (1.0, 3.0, 0.0)}
+    yield _case(d, topic, "decay", text, ("multipliers", "l2"), theta, dense, h)
+    absent = [(a if k not in (0, 3) else None, b, c if k != 1 else None) for k, (a, b, c) in enumerate(dense)]
+    text, h = "both, and parameters without gradient", {"lr_mult": (2.0, 1.0, 0.5), **h}
+    flags: tuple[str, ...] = ("multipliers", "l2", "absent-gradient")
+    yield _case(d, topic, "absent", text, flags, theta, absent, h)
+    text, flags = "both, by rows", ("multipliers", "l2", "rows")
+    sparse = [(_rows([k % 4, 3], k) if k % 4 < 3 else _rows([0, 1], k), _wave((2,), 0.5, k)) for k in range(STEPS)]
+    h = {"l2": 0.125, "lr_mult": (0.5, 4.0), "wd_mult": (3.0, 0.0)}
+    yield _case(d, topic, "rows", text, flags, (_wave((4, 2), 1.0), _wave((2,), 0.5)), sparse, h)
+
+
+def begin(d: Dialect, topic: str) -> Made:
+    """A count that begins above 0."""
+    if "begin_num_update" not in d.hyperparameters:
+        return
+    theta = _wave((3,), 1.0), _wave((2,), 0.5)
+    late = [(_wave((3,), 0.5, k), _wave((2,), 0.25, k) if k not in (0, 1, 4) else None) for k in range(STEPS)]
+    text = "the first steps are number 11; one parameter comes late and begins there too"
+    flags = ("begin", "step-count", "absent-gradient")
+    yield _case(d, topic, "ten", text, flags, theta, late, {"begin_num_update": 10})
+
+
 TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
     {
         "first-steps": first_steps,
@@ -365,6 +407,8 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "thousand-steps": thousand_steps,
         "clipping": clipping,
         "rate-decay": rate_decay,
+        "multipliers": multipliers,
+        "begin": begin,
     }
 )
 

@@ -18,14 +18,15 @@ import numpy as np
 from golden import floats
 from golden.case import MAX_ELEMENTS, MAX_NUMBERS, MAX_PARAMETERS, MAX_STEPS, Case, Expected, Generator, GoldenError
 from reference import DIALECTS, Hyperparameters
+from reference.hyperparameters import MULTIPLIERS
 
 FORMAT = "adam-conformance golden"
 VERSION = 1
 HASH = "content_hash"
 _BOOLEANS = ("adaptive_epsilon", "amsgrad")
-_COUNTS = ("sync_period",)
-_MAY_BE_NONE = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm", *_COUNTS)
-_LATER = frozenset({"decay", "clipvalue", "clipnorm", "global_clipnorm"})
+_COUNTS = ("sync_period", "begin_num_update")
+_MAY_BE_NONE = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm", "sync_period")
+_LATER = frozenset({"decay", "clipvalue", "clipnorm", "global_clipnorm", "begin_num_update", *MULTIPLIERS})
 """Hyper-parameters that dialects were given after their first files: a case that does not use one does not name it."""
 
 
@@ -134,15 +135,23 @@ def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyper
             values[name] = None
         elif name in _COUNTS:
             values[name] = _is(value, int, at)
+        elif name in MULTIPLIERS:
+            values[name] = tuple(_number(each, f"{at}[{i}]") for i, each in enumerate(_is(value, list, at)))
         else:
-            values[name] = floats.from_hex(_get(_is(value, dict, at), "hex", str, at), f"{at}.hex")
-            _exact_in_float32(np.array(values[name]), at)
-            if value.get("decimal") != floats.decimal(values[name]):
-                raise GoldenError(f"{at}.decimal is {floats.shortened(value.get('decimal'))}; accepted: that of hex")
+            values[name] = _number(value, at)
     try:
         return Hyperparameters(**values)
     except ValueError as error:
         raise GoldenError(f"{where}: {error}") from error
+
+
+def _number(data: object, at: str) -> float:
+    written = _is(data, dict, at)
+    value = floats.from_hex(_get(written, "hex", str, at), f"{at}.hex")
+    _exact_in_float32(np.array(value), at)
+    if written.get("decimal") != floats.decimal(value):
+        raise GoldenError(f"{at}.decimal is {floats.shortened(written.get('decimal'))}; accepted: that of hex")
+    return value
 
 
 def _generator(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], where: str) -> Generator:
@@ -291,7 +300,12 @@ def _hyperparameters_to_json(case: Case) -> Iterator[tuple[str, Any]]:
         if field.name in written:
             value = getattr(case.hyperparameters, field.name)
             plain = value is None or isinstance(value, bool) or field.name in _COUNTS
-            yield field.name, value if plain else {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
+            many = field.name in MULTIPLIERS
+            yield field.name, value if plain else [*map(_written, value)] if many else _written(value)
+
+
+def _written(value: float) -> dict[str, str]:
+    return {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
 
 
 def _gradient_to_json(gradient: Any) -> Any:

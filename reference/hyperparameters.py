@@ -40,6 +40,9 @@ class Hyperparameters:
     clipvalue: Any = None
     clipnorm: Any = None
     global_clipnorm: Any = None
+    lr_mult: Any = ()
+    wd_mult: Any = ()
+    begin_num_update: Any = 0
     power_beta_1: Any = None
     power_beta_2: Any = None
 
@@ -63,6 +66,13 @@ class Hyperparameters:
         period = self.sync_period
         if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
             raise ValueError(f"sync_period is {period!r}; accepted: None or a whole number >= 1")
+        for name in MULTIPLIERS:
+            factors = getattr(self, name)
+            if not (isinstance(factors, tuple) and all(_within(factor, 0, math.inf) for factor in factors)):
+                raise ValueError(f"{name} is {factors!r}; accepted: (), or one finite number >= 0 per parameter")
+        begin = self.begin_num_update
+        if not (isinstance(begin, int) and not isinstance(begin, bool) and begin >= 0):
+            raise ValueError(f"begin_num_update is {begin!r}; accepted: a whole number >= 0")
         if not (_within(self.slow_step_size, 0, 1) or self.slow_step_size == 1):
             raise ValueError(f"slow_step_size is {self.slow_step_size!r}; accepted: a number in [0, 1]")
 
@@ -76,7 +86,9 @@ class Hyperparameters:
         if arithmetic not in self._converted:
             numbers: dict[str, Any] = {
                 f.name: value
-                if value is None or isinstance(value, bool) or f.name == "sync_period"
+                if value is None or isinstance(value, bool) or f.name in _COUNTS
+                else tuple(map(x.number, value))
+                if f.name in MULTIPLIERS
                 else x.number(value)
                 for f in fields(self)
                 for value in [getattr(self, f.name)]
@@ -109,6 +121,9 @@ _NOT_NEGATIVE = (
     "momentum_decay",
     "decay",
 )
+_COUNTS = ("sync_period", "begin_num_update")
+MULTIPLIERS = ("lr_mult", "wd_mult")
+"""One number per parameter; none stand for 1."""
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 
 

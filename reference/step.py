@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference.dialects import Dialect
-from reference.hyperparameters import Hyperparameters
+from reference.hyperparameters import MULTIPLIERS, Hyperparameters
 from reference.namespace import FLOAT64, Namespace
 from reference.stages import Stage, Working, sum_duplicate_rows
 
@@ -40,12 +40,12 @@ class State:
 
 
 def initial_state(theta: Sequence[Any], h: Hyperparameters, x: Namespace = FLOAT64) -> State:
-    """theta as given, m = v = v_max = 0, t = 0, and the slow weights theta."""
+    """theta as given, m = v = v_max = 0, t = begin_num_update, and the slow weights theta."""
     numbers = tuple(x.number(np.array(array)) for array in theta)
     zeros = tuple(x.number(np.zeros(array.shape)) for array in numbers)
     v_max = zeros if h.amsgrad else None
     slow = numbers if h.sync_period is not None else None
-    return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)
+    return State(numbers, zeros, zeros, v_max, (h.begin_num_update,) * len(numbers), slow)
 
 
 def step(
@@ -95,7 +95,8 @@ def _opened(
     theta, m, v = (x.number(np.asarray(group[i])) for group in (state.theta, state.m, state.v))
     v_max = None if state.v_max is None else x.number(np.asarray(state.v_max[i]))
     slow = None if state.slow is None else x.number(np.asarray(state.slow[i]))
-    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow, learning_rate=h.learning_rate)
+    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow, index=i)
+    p.learning_rate, p.l2 = h.learning_rate, h.l2
     if gradient is not None or d.step_count == "optimizer":
         p.t += 1
     if gradient is None:
@@ -116,6 +117,9 @@ def _check(d: Dialect, h: Hyperparameters, state: State, gradients: Sequence[Gra
         )
     if len(gradients) != len(state.theta):
         raise ValueError(f"len(gradients) is {len(gradients)}; accepted: {len(state.theta)}, one per parameter")
+    for name in MULTIPLIERS:
+        if len(getattr(h, name)) not in (0, len(gradients)):
+            raise ValueError(f"len({name}) is {len(getattr(h, name))}; accepted: 0, or {len(gradients)} parameters")
     for i, (theta, gradient) in enumerate(zip(state.theta, gradients, strict=True)):
         if gradient is None:
             continue

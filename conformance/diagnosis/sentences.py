@@ -60,6 +60,9 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-mixed-dtypes": "parameters of two dtypes in one list do not move as those of each by themselves",
         "law-clips": "with gradients clipped by Keras' arguments, or a learning rate that decays, the steps are not the"
         " dialect's",
+        "law-multipliers": "with multipliers of the learning rate or of l2 for each parameter, the steps are not the"
+        " dialect's, or a load loses them",
+        "law-begin": "with a count that begins above 0, t or the bias correction is not the dialect's",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",

@@ -21,7 +21,7 @@ LONGEST = 10
 OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None, "decay": 0.0}
 OFF |= dict.fromkeys(("clipvalue", "clipnorm", "global_clipnorm"))
 """Hyper-parameters that one value switches off."""
-_OTHERS: dict[str, tuple[Any, Any]] = {
+OTHERS: dict[str, tuple[Any, Any]] = {
     "learning_rate": (float(np.float32(0.01234567)), float(np.float32(0.1234567))),
     "beta_1": (0.8, 0.5),
     "beta_2": (float(np.float32(0.9876543)), float(np.float32(0.9123456))),
@@ -41,7 +41,10 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
     "clipnorm": (float(np.float32(0.1234567)), 1e-2),
     "global_clipnorm": (float(np.float32(0.1234567)), 1e-2),
 }
-"""As those that problems are drawn from; two of many digits, which a configuration must not round."""
+"""As those that problems are drawn from; two of many digits, which a configuration must not round.
+
+What a parameter has by its index is not among them: `conformance.laws.indices` is for that.
+"""
 
 
 def claims(procedure: str) -> Any:
@@ -60,13 +63,13 @@ def reach(implementation: Implementation, procedure: str) -> frozenset[str]:
 
 def value(name: str, than: Any) -> Any:
     """A value of a hyper-parameter other than `than`."""
-    first, second = _OTHERS[name]
+    first, second = OTHERS[name]
     return second if than == first else first
 
 
 def other(h: Hyperparameters, names: frozenset[str]) -> Hyperparameters:
     """`h` with other values of `names`; what is off stays off."""
-    on = [name for name in names if name not in OFF or getattr(h, name) != OFF[name]]
+    on = [name for name in names & OTHERS.keys() if name not in OFF or getattr(h, name) != OFF[name]]
     return replace(h, **{name: value(name, getattr(h, name)) for name in on})
 
 
@@ -112,6 +115,11 @@ def quieter_from(problem: Problem, k: int) -> Problem:
     quiet = on_values(lambda g: np.asarray(np.ldexp(g, -6)))
     later = tuple(tuple(quiet(g) for g in step) for step in problem.gradients[k:])
     return replace(problem, gradients=problem.gradients[:k] + later)
+
+
+def first_waits(gradients: tuple[tuple[Gradient, ...], ...]) -> tuple[tuple[Gradient, ...], ...]:
+    """The steps without a gradient of the first parameter, where another one has one."""
+    return tuple((None, *step[1:]) if any(g is not None for g in step[1:]) else step for step in gradients)
 
 
 def ask(whom: Any, procedure: str, *arguments: Any) -> Any:

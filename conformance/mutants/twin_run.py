@@ -42,8 +42,8 @@ class TwinRun:
         with np.errstate(all="ignore"):
             self.twin.count(self.slots, gradients)
             held = [self.twin.of_group(h, self.own) for h in self.own]
-            for slot, gradient, k in zip(self.slots, self._clipped(gradients, held), self.groups, strict=True):
-                self.twin.update(slot, gradient, held[k])
+            for i, (slot, gradient) in enumerate(zip(self.slots, self._clipped(gradients, held), strict=True)):
+                self.twin.update(slot, gradient, self.twin.of_parameter(held[self.groups[i]], i))
         return self.twin.state(self.slots, self.own[0])
 
     def _clipped(self, gradients: Sequence[Gradient], held: Sequence[Hyperparameters]) -> list[Gradient]:
