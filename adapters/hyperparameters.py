@@ -57,6 +57,12 @@ class Hyperparameters:
     """Bound on the norm of each parameter's gradient (Keras); as clipvalue, and not with global_clipnorm."""
     global_clipnorm: float | None = None
     """Bound on the norm of all parameters' gradients together (Keras); as clipvalue, and not with clipnorm."""
+    lr_mult: tuple[float, ...] = ()
+    """Factors of the learning rate, one per parameter (MXNet ``set_lr_mult``); () stands for 1 everywhere."""
+    wd_mult: tuple[float, ...] = ()
+    """Factors of l2, as lr_mult (MXNet ``set_wd_mult``)."""
+    begin_num_update: int = 0
+    """t of every parameter begins there (MXNet): its first step is number begin_num_update + 1."""
 
     ema_momentum: float | None = None
     """A moving average of the parameters keeps this share of itself in a step (Keras, use_ema); None is no average."""
@@ -87,6 +93,15 @@ class Hyperparameters:
             raise ContractError("exclude_from_weight_decay", excluded, "a tuple of numbers of parameters")
         if self.constraint not in (None, *CONSTRAINTS):
             raise ContractError("constraint", self.constraint, f"None, {', '.join(CONSTRAINTS)}")
+        begin = self.begin_num_update
+        if not isinstance(begin, int) or isinstance(begin, bool) or begin < 0:
+            raise ContractError("begin_num_update", begin, "a whole number >= 0")
+        for name in MULTIPLIERS:
+            factors = getattr(self, name)
+            if not isinstance(factors, tuple):
+                raise ContractError(name, factors, "a tuple of finite numbers >= 0, one per parameter or none")
+            for i, factor in enumerate(factors):
+                _number(f"{name}[{i}]", factor, "a finite number >= 0", lambda x: x >= 0)
         _number("slow_step_size", self.slow_step_size, "a number in [0, 1]", lambda x: 0 <= x <= 1)
         for name in ("adaptive_epsilon", "amsgrad"):
             if not isinstance(getattr(self, name), bool):
@@ -107,6 +122,8 @@ _NOT_NEGATIVE = (
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 _PERIODS = ("sync_period", "ema_overwrite_frequency")
 CONSTRAINTS = ("non_neg", "max_norm", "unit_norm")
+MULTIPLIERS: tuple[str, ...] = ("lr_mult", "wd_mult")
+"""Hyper-parameters that are one number per parameter."""
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))
 
 

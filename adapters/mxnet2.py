@@ -35,7 +35,10 @@ from adapters.contract import (
     check_count,
 )
 
-_HYPERPARAMETERS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient"})
+_CHANGEABLE = frozenset(
+    {"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient", "lr_mult", "wd_mult"}
+)
+_HYPERPARAMETERS = _CHANGEABLE | {"begin_num_update"}
 _SAVE = "Updater.get_states(dump_optimizer=True) and set_states, as Trainer.save_states and load_states call them"
 """Without dump_optimizer, its default, t and every hyper-parameter are lost; the kvstore's default is that, too."""
 
@@ -49,13 +52,6 @@ def _claim(dialect: str) -> Claim:
         gradients=frozenset({"dense", "none", "rows", "empty rows"}),
         not_claimed=(
             "lr_scheduler",
-            "learning_rate=None",
-            "set_lr_mult and set_wd_mult",
-            "begin_num_update",
-            "param_dict",
-            "param_idx2name",
-            "sym",
-            "aggregate_num",
             "multi_precision",
             "step counts per device",
             "get_states without dump_optimizer=True (it holds neither t nor hyper-parameters)",
@@ -64,7 +60,7 @@ def _claim(dialect: str) -> Claim:
         ),
         procedures={
             "save": Procedure(how=_SAVE, hyperparameters=_HYPERPARAMETERS),
-            "change": Procedure(how="set_learning_rate, and attributes", hyperparameters=_HYPERPARAMETERS),
+            "change": Procedure(how="set_learning_rate, set_*_mult, attributes", hyperparameters=_CHANGEABLE),
             "state": Procedure(how="arrays in place, and the counts of every index"),
         },
     )
@@ -96,7 +92,7 @@ class AdamRun:
             m=tuple(mean.asnumpy() for mean, _ in self._states),
             v=tuple(var.asnumpy() for _, var in self._states),
             v_max=None,
-            t=tuple(counts.get(i, 0) for i in range(len(self._weights))),
+            t=tuple(counts.get(i, self._optimizer.begin_num_update) for i in range(len(self._weights))),
         )
 
     def _update(self, present: list[int], gradients: list[Any]) -> None:
@@ -137,6 +133,7 @@ class AdamRun:
     def change(self, hyperparameters: Hyperparameters) -> None:
         """``set_learning_rate``, and the attributes that a step reads; ``Trainer.step`` sets rescale_grad so."""
         given = _arguments(hyperparameters)
+        _multiply(self._optimizer, hyperparameters)
         self._optimizer.set_learning_rate(given.pop("learning_rate"))
         for name, value in given.items():
             setattr(self._optimizer, name, value)
@@ -213,7 +210,9 @@ class Adam:
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> AdamRun:
         """A new optimizer over new weights."""
-        optimizer = self._mxnet.optimizer.Adam(**_arguments(hyperparameters), **self.arguments)
+        begin = hyperparameters.begin_num_update
+        optimizer = self._mxnet.optimizer.Adam(**_arguments(hyperparameters), begin_num_update=begin, **self.arguments)
+        _multiply(optimizer, hyperparameters)
         return self.run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
 
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> AdamRun:
@@ -300,6 +299,12 @@ def _arguments(h: Hyperparameters) -> dict[str, Any]:
         "rescale_grad": h.rescale_grad,
         "clip_gradient": h.clip_gradient,
     }
+
+
+def _multiply(optimizer: Any, h: Hyperparameters) -> None:
+    """By index; ``param_idx2name``, ``param_dict`` and ``sym`` give the same (tests/adapters/test_mxnet_indices.py)."""
+    optimizer.set_lr_mult(dict(enumerate(h.lr_mult)))
+    optimizer.set_wd_mult(dict(enumerate(h.wd_mult)))
 
 
 def _row_sparse(mxnet: Any, values: Array, indices: Array, shape: tuple[int, ...]) -> Any:

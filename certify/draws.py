@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from certify.coordinates import Coordinate, Point, betas, choice, decades, moved, seeds, steps
+from certify.coordinates import Coordinate, Point, betas, choice, decades, moved, multipliers, seeds, steps
 from certify.terms import CannotCertify
 from reference import Dialect, Hyperparameters, State, initial_state
 from reference import stages as s
@@ -50,6 +50,9 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "ema_overwrite_frequency": choice(None, 1, 2, 3),
     "exclude_from_weight_decay": choice((), (), (0,), (1,), (0, 1)),
     "constraint": choice(None, None, "non_neg", "max_norm", "unit_norm"),
+    "lr_mult": multipliers(len(_SHAPES)),
+    "wd_mult": multipliers(len(_SHAPES)),
+    "begin_num_update": choice(0, 1, 1000),
 }
 """How each is drawn; a dialect with another one cannot be certified."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reference import averages, clipping, constraints
+from reference import averages, clipping, constraints, multipliers
 from reference import stages as s
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import Namespace
@@ -101,6 +101,7 @@ def _constrain(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any
 _DIRECTION = ("step_size", "denominator", "direction")
 
 TERMS: dict[Stage, Terms] = {
+    multipliers.multiply: on_magnitudes(multipliers.multiply, "learning_rate", "l2"),
     s.rescale: on_magnitudes(s.rescale, "g"),
     s.clip: moved,
     clipping.clip_values: moved,

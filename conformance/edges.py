@@ -179,6 +179,26 @@ def clips(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
+def multipliers(claim: Claim, number: int) -> list[Draft]:
+    """Of each of three parameters another multiplier, 0 among them; products of decay that float32 does not hold."""
+    own = {"lr_mult": (0.5, 3.0, 0.0), "wd_mult": (1.5, 0.0, 0.7)}
+    kinds = [kind for kind in ("dense", "rows") if kind in claim.gradients]
+    absent = "none" in claim.gradients
+    return [
+        draft(dtype, ((9, 31), (33,), (5, 2)), one(claim, l2=0.1, **own), 6, rows=kind, absent=absent)
+        for dtype in wide(claim)
+        for kind in kinds
+    ]
+
+
+def begin(claim: Claim, number: int) -> list[Draft]:
+    """A count that begins at 10, where the bias corrections are still far from 1, and from 0 apart."""
+    rows = "dense" if "dense" in claim.gradients else "rows"
+    absent = "none" in claim.gradients
+    h = one(claim, begin_num_update=10)
+    return [draft(dtype, ((9, 31), (33,), (5, 2)), h, 6, rows=rows, absent=absent) for dtype in wide(claim)]
+
+
 def _low(claim: Claim) -> tuple[Precision, ...]:
     return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
@@ -218,5 +238,7 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "momenta": momenta,
     "long-run": long_run,
     "clips": clips,
+    "multipliers": multipliers,
+    "begin": begin,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

@@ -47,8 +47,16 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
     def rounded(value: float, precision: str) -> float:
         return value if precision == "float64" else float(rounded_to(value, precision))
 
+    def multiplied(value: float, factors: tuple[float, ...], precision: str) -> tuple[float, tuple[float, ...]]:
+        """A hyper-parameter and its multipliers, whose product is formed in double before it is rounded."""
+        products = tuple(rounded(value * factor, precision) for factor in factors)
+        value = rounded(value, precision)
+        return (value, factors) if products == tuple(value * factor for factor in factors) else (1.0, products)
+
+    learning_rate, lr_mult = multiplied(h.learning_rate, h.lr_mult, a.learning_rate)
+    l2, wd_mult = multiplied(h.l2, h.wd_mult, a.decay)
     return reference.Hyperparameters(
-        learning_rate=rounded(h.learning_rate, a.learning_rate),
+        learning_rate=learning_rate,
         beta_1=rounded(h.beta_1, a.moment_betas),
         beta_2=rounded(h.beta_2, a.moment_betas),
         power_beta_1=rounded(h.beta_1, a.power_betas),
@@ -56,7 +64,7 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         epsilon=rounded(h.epsilon, a.epsilon),
         adaptive_epsilon=h.adaptive_epsilon,
         amsgrad=h.amsgrad,
-        l2=rounded(h.l2, a.decay),
+        l2=l2,
         weight_decay=rounded(h.weight_decay, a.decay),
         rescale_grad=rounded(h.rescale_grad, a.rescale_grad),
         clip_gradient=None if h.clip_gradient is None else rounded(h.clip_gradient, a.clip_gradient),
@@ -70,6 +78,9 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         ema_overwrite_frequency=h.ema_overwrite_frequency,
         exclude_from_weight_decay=h.exclude_from_weight_decay,
         constraint=h.constraint,
+        lr_mult=lr_mult,
+        wd_mult=wd_mult,
+        begin_num_update=h.begin_num_update,
         **{name: None if (c := getattr(h, name)) is None else rounded(c, a.clips) for name in _CLIPS},
     )
 
@@ -220,7 +231,8 @@ def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State
 def step_counts(dialect: str, problem: Problem, start: State | None = None) -> list[tuple[int, ...]]:
     """t of every parameter after every step; start: as in `walk`."""
     per_optimizer = one_count(dialect)
-    before = start.t if start else (0,) * len(problem.parameters)
+    begin = problem.hyperparameters.begin_num_update
+    before = start.t if start else (begin,) * len(problem.parameters)
     present = [[per_optimizer or g is not None for g in gradients] for gradients in problem.gradients]
     return [tuple(counts) for counts in np.cumsum([before, *present], axis=0)[1:].tolist()]
 

@@ -18,18 +18,23 @@ import numpy as np
 from golden import floats
 from golden.case import MAX_ELEMENTS, MAX_NUMBERS, MAX_PARAMETERS, MAX_STEPS, Case, Expected, Generator, GoldenError
 from reference import DIALECTS, Hyperparameters
+from reference.hyperparameters import MULTIPLIERS
 
 FORMAT = "adam-conformance golden"
 VERSION = 1
 HASH = "content_hash"
 _BOOLEANS = ("adaptive_epsilon", "amsgrad")
-_COUNTS = ("sync_period", "ema_overwrite_frequency")
+_COUNTS = ("sync_period", "ema_overwrite_frequency", "begin_num_update")
 _WORDS = ("constraint",)
 _LISTS = ("exclude_from_weight_decay",)
-_MAY_BE_NONE = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm", "ema_momentum", *_COUNTS, *_WORDS)
+_MAY_BE_NONE = frozenset(
+    {"clip_gradient", "clipvalue", "clipnorm", "global_clipnorm"}
+    | {"sync_period", "ema_momentum", "ema_overwrite_frequency", "constraint"}
+)
 _LATER = frozenset(
     {"decay", "clipvalue", "clipnorm", "global_clipnorm"}
     | {"ema_momentum", "ema_overwrite_frequency", "exclude_from_weight_decay", "constraint"}
+    | {"begin_num_update", *MULTIPLIERS}
 )
 """Hyper-parameters that dialects were given after their first files: a case that does not use one does not name it."""
 
@@ -143,15 +148,23 @@ def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyper
             values[name] = _is(value, str, at)
         elif name in _LISTS:
             values[name] = tuple(_is(i, int, at) for i in _is(value, list, at))
+        elif name in MULTIPLIERS:
+            values[name] = tuple(_number(each, f"{at}[{i}]") for i, each in enumerate(_is(value, list, at)))
         else:
-            values[name] = floats.from_hex(_get(_is(value, dict, at), "hex", str, at), f"{at}.hex")
-            _exact_in_float32(np.array(values[name]), at)
-            if value.get("decimal") != floats.decimal(values[name]):
-                raise GoldenError(f"{at}.decimal is {floats.shortened(value.get('decimal'))}; accepted: that of hex")
+            values[name] = _number(value, at)
     try:
         return Hyperparameters(**values)
     except ValueError as error:
         raise GoldenError(f"{where}: {error}") from error
+
+
+def _number(data: object, at: str) -> float:
+    written = _is(data, dict, at)
+    value = floats.from_hex(_get(written, "hex", str, at), f"{at}.hex")
+    _exact_in_float32(np.array(value), at)
+    if written.get("decimal") != floats.decimal(value):
+        raise GoldenError(f"{at}.decimal is {floats.shortened(written.get('decimal'))}; accepted: that of hex")
+    return value
 
 
 def _generator(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], where: str) -> Generator:
@@ -302,11 +315,17 @@ def _hyperparameters_to_json(case: Case) -> Iterator[tuple[str, Any]]:
     for field in fields(Hyperparameters):
         if field.name in written:
             value = getattr(case.hyperparameters, field.name)
-            if isinstance(value, tuple):
-                yield field.name, list(value)
-                continue
             plain = value is None or isinstance(value, bool | str) or field.name in _COUNTS
-            yield field.name, value if plain else {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
+            if field.name in _LISTS:
+                yield field.name, list(value)
+            elif field.name in MULTIPLIERS:
+                yield field.name, [*map(_written, value)]
+            else:
+                yield field.name, value if plain else _written(value)
+
+
+def _written(value: float) -> dict[str, str]:
+    return {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
 
 
 def _gradient_to_json(gradient: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reference import clipping
+from reference import clipping, multipliers
 from reference import stages as s
 from reference.bias_correction import momentum, one_minus_momentum, one_minus_momentum_product, one_minus_power
 from reference.bound_beside import BESIDE
@@ -18,8 +18,17 @@ from reference.bound_errors import norm_error, overflows, sqrt_error
 from reference.bound_scalars import correction_errors, rectification_error
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64
-from reference.rounding import C, Rounding
+from reference.rounding import C, Rounding, unit
 from reference.stages import Stage, Working
+
+# Rules: what is a parameter's own
+
+
+def _multiply(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """A product of the caller's numbers. That of l2 is one of the roundings that are granted to its term."""
+    if h.lr_mult:
+        e.rate = e.rate + unit("float64")
+
 
 # Rules: gradient
 
@@ -76,8 +85,8 @@ def _dense_by_global_norm(before: Working, after: Working, e: Errors, h: Hyperpa
 
 def _l2(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if h.l2:
-        term = h.l2 * abs(before.theta)
-        e.g = e.g + h.l2 * e.theta + C * a.u * (abs(before.g) + term) + C * a.tiny
+        term = before.l2 * abs(before.theta)
+        e.g = e.g + before.l2 * e.theta + C * a.u * (abs(before.g) + term) + C * a.tiny
 
 
 # Rules: rows
@@ -293,6 +302,7 @@ def _lookahead(before: Working, after: Working, e: Errors, h: Hyperparameters, a
 RULES: Mapping[Stage, Rule] = MappingProxyType(
     {
         **BESIDE,
+        multipliers.multiply: _multiply,
         s.rescale: _rescale,
         s.clip: _clip,
         clipping.clip_values: _clip_values,

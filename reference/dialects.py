@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from reference import averages, clipping, constraints
+from reference import averages, clipping, constraints, multipliers
 from reference import stages as s
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
-_MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
+_MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient", "lr_mult", "wd_mult", "begin_num_update"}
 _CLIPS = frozenset({"clipvalue", "clipnorm", "global_clipnorm"})
 _KERAS_V2 = _ADAM | {"amsgrad", "decay", "constraint"} | _CLIPS
 _NEWER_KERAS = frozenset(
@@ -132,6 +132,7 @@ _TABLE = (
         name="mxnet2-adam",
         source="mxnet 2.0.0b1, optimizer/adam.py; src/operator/optimizer_op-inl.h",
         stages=(
+            multipliers.multiply,
             s.rescale,
             s.clip,
             s.scatter_rows,
@@ -149,6 +150,7 @@ _TABLE = (
         name="mxnet2-adam-lazy",
         source="mxnet 2.0.0b1, optimizer/adam.py with lazy_update=True; src/operator/optimizer_op-inl.h",
         stages=(
+            multipliers.multiply,
             s.gather_rows,
             s.rescale,
             s.clip,
@@ -167,6 +169,7 @@ _TABLE = (
         name="mxnet1-adam",
         source="mxnet 1.9.1, optimizer/optimizer.py: Adam with lazy_update=False",
         stages=(
+            multipliers.multiply,
             s.rescale,
             s.scatter_rows,
             s.l2,
@@ -184,6 +187,7 @@ _TABLE = (
         name="mxnet1-adam-lazy",
         source="mxnet 1.9.1, optimizer/optimizer.py: Adam, whose lazy_update is True by default",
         stages=(
+            multipliers.multiply,
             s.gather_rows,
             s.rescale,
             s.l2,

@@ -44,6 +44,9 @@ class Hyperparameters:
     ema_overwrite_frequency: Any = None
     exclude_from_weight_decay: tuple[int, ...] = ()
     constraint: str | None = None
+    lr_mult: Any = ()
+    wd_mult: Any = ()
+    begin_num_update: Any = 0
     power_beta_1: Any = None
     power_beta_2: Any = None
 
@@ -68,6 +71,13 @@ class Hyperparameters:
             period = getattr(self, name)
             if not (period is None or (_whole(period) and period >= 1)):
                 raise ValueError(f"{name} is {period!r}; accepted: None or a whole number >= 1")
+        for name in MULTIPLIERS:
+            factors = getattr(self, name)
+            if not (isinstance(factors, tuple) and all(_within(factor, 0, math.inf) for factor in factors)):
+                raise ValueError(f"{name} is {factors!r}; accepted: (), or one finite number >= 0 per parameter")
+        begin = self.begin_num_update
+        if not (isinstance(begin, int) and not isinstance(begin, bool) and begin >= 0):
+            raise ValueError(f"begin_num_update is {begin!r}; accepted: a whole number >= 0")
         if not (_within(self.slow_step_size, 0, 1) or self.slow_step_size == 1):
             raise ValueError(f"slow_step_size is {self.slow_step_size!r}; accepted: a number in [0, 1]")
         momentum = self.ema_momentum
@@ -89,7 +99,9 @@ class Hyperparameters:
         if arithmetic not in self._converted:
             numbers: dict[str, Any] = {
                 f.name: value
-                if value is None or isinstance(value, bool | str | tuple) or f.name in _PERIODS
+                if value is None or isinstance(value, bool | str) or f.name in _AS_THEY_ARE
+                else tuple(map(x.number, value))
+                if f.name in MULTIPLIERS
                 else x.number(value)
                 for f in fields(self)
                 for value in [getattr(self, f.name)]
@@ -122,8 +134,11 @@ _NOT_NEGATIVE = (
     "momentum_decay",
     "decay",
 )
+MULTIPLIERS = ("lr_mult", "wd_mult")
+"""One number per parameter; none stand for 1."""
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 _PERIODS = ("sync_period", "ema_overwrite_frequency")
+_AS_THEY_ARE = (*_PERIODS, "begin_num_update", "exclude_from_weight_decay")
 CONSTRAINTS = ("non_neg", "max_norm", "unit_norm")
 
 

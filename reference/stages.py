@@ -60,6 +60,9 @@ class Working:
     """Whether weight_decay reaches this parameter."""
     learning_rate: Any = None
     """Of this step."""
+    l2: Any = None
+    index: int = 0
+    """The parameter's place in the list."""
     all_g: Any = None
     """g of every parameter that has one, as they are when the stage begins."""
     norm: Any = None
@@ -91,7 +94,7 @@ def clip(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
 def l2(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """g <- g + l2 theta. (MXNet's wd; torch/optim/adam.py: weight_decay)"""
-    p.g = p.g + h.l2 * p.theta
+    p.g = p.g + p.l2 * p.theta
 
 
 # Rows

@@ -13,7 +13,7 @@ from adapters.contract import Arithmetic, Implementation, Problem, State
 from conformance import oracle
 from conformance.ablation.features import Feature
 
-QUANTITIES = ("theta", "m", "v", "v_max", "slow")
+QUANTITIES = ("theta", "m", "v", "v_max", "slow", "average")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def _differences(feature: Feature, seen: Observed) -> Iterator[str]:
 def _counts(d: reference.Dialect, problem: Problem) -> list[tuple[int, ...]]:
     """As `oracle.step_counts`, of a dialect that need not be in the table."""
     present = [[d.step_count == "optimizer" or g is not None for g in gradients] for gradients in problem.gradients]
-    return [tuple(row) for row in np.cumsum(present, axis=0).tolist()]
+    begin = [problem.hyperparameters.begin_num_update] * len(problem.parameters)
+    return [tuple(row) for row in np.cumsum([begin, *present], axis=0)[1:].tolist()]
 
 
 def _as_held(state: reference.State, h: reference.Hyperparameters) -> reference.State:
@@ -90,6 +91,7 @@ def _as_held(state: reference.State, h: reference.Hyperparameters) -> reference.
         state,
         v_max=state.v_max if h.amsgrad else None,
         slow=None if h.sync_period is None else state.slow,
+        average=None if h.ema_momentum is None else state.average,
     )
 
 

@@ -20,6 +20,7 @@ from conformance.laws import (
     far,
     formats,
     groups,
+    indices,
     layouts,
     rows,
     saved,
@@ -123,6 +124,8 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-finalized", problems="averages", judge=beside.finalized, applies=claims("finalize")),
     Check(name="law-exclusions", problems="exclusions", judge=beside.exclusions, applies=beside.excludes),
     Check(name="law-constraints", problems="constraints", judge=beside.constraints, applies=beside.constrains),
+    Check(name="law-multipliers", problems="multipliers", judge=indices.multipliers, applies=indices.has_multipliers),
+    Check(name="law-begin", problems="begin", judge=indices.begin, applies=indices.can_begin_later),
     Check(name="law-sizes", problems="sizes", judge=layouts.sizes),
     *(
         Check(

@@ -36,6 +36,7 @@ from adapters.contract import (
     Rows,
     State,
 )
+from adapters.hyperparameters import MULTIPLIERS
 from adapters.memory import copied
 from adapters.procedures import Group
 from conformance.mutants.twin_beside import NEWER
@@ -158,8 +159,8 @@ class Twin:
 
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> TwinRun:
         given = json.loads(configuration)
-        excluded = tuple(given.pop("exclude_from_weight_decay", ()))
-        return self.start(parameters, Hyperparameters(**given, exclude_from_weight_decay=excluded))
+        lists = {name: tuple(given[name]) for name in ("exclude_from_weight_decay", *MULTIPLIERS) if name in given}
+        return self.start(parameters, Hyperparameters(**given | lists))
 
     def configuration(self, h: Hyperparameters, first: Hyperparameters) -> dict[str, Any]:
         """first: the hyper-parameters that the optimizer was built with."""
@@ -179,6 +180,10 @@ class Twin:
 
     def of_group(self, h: Hyperparameters, groups: Sequence[Hyperparameters]) -> Hyperparameters:
         """What holds for a parameter whose group has `h`."""
+        return h
+
+    def of_parameter(self, h: Hyperparameters, i: int) -> Hyperparameters:
+        """What of `h` holds for the parameter at place i."""
         return h
 
     # State
@@ -372,11 +377,12 @@ def twin_claim(
 ) -> Claim:
     """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
     free = hyperparameters - {"amsgrad"} - NEWER
+    changing, of_groups = free - {"begin_num_update"}, free - {*MULTIPLIERS}
     how = {
         "save": Procedure(how="pickle of the slots", hyperparameters=free if saved is None else saved),
         "configuration": Procedure(how="JSON"),
-        "change": Procedure(how="TwinRun.change", hyperparameters=free),
-        "groups": Procedure(how="Twin.start_groups", hyperparameters=free),
+        "change": Procedure(how="TwinRun.change", hyperparameters=changing),
+        "groups": Procedure(how="Twin.start_groups", hyperparameters=of_groups),
         "late groups": Procedure(how="TwinRun.add_group"),
         "saved groups": Procedure(how="pickle of the slots of all groups"),
         "state": Procedure(how="TwinRun.put"),

@@ -42,9 +42,10 @@ class TwinRun:
         with np.errstate(all="ignore"):
             self.twin.count(self.slots, gradients)
             held = [self.twin.of_group(h, self.own) for h in self.own]
-            for slot, gradient, k in zip(self.slots, self._clipped(gradients, held), self.groups, strict=True):
-                self.twin.update(slot, gradient, held[k])
-                self.twin.behind(slot, gradient, held[k])
+            for i, (slot, gradient) in enumerate(zip(self.slots, self._clipped(gradients, held), strict=True)):
+                h = self.twin.of_parameter(held[self.groups[i]], i)
+                self.twin.update(slot, gradient, h)
+                self.twin.behind(slot, gradient, h)
         return self.twin.state(self.slots, self.own[0])
 
     def _clipped(self, gradients: Sequence[Gradient], held: Sequence[Hyperparameters]) -> list[Gradient]:

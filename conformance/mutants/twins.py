@@ -24,6 +24,7 @@ from conformance.mutants.twin_beside import NEWER, Averaged, AveragedFromFirstSt
 from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
+BY_INDEX = frozenset({"lr_mult", "wd_mult", "begin_num_update"})
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
 _UNIQUE_ROWS: frozenset[GradientKind] = _DENSE | {"rows", "empty rows"}
 _ANY_ROWS: frozenset[GradientKind] = _UNIQUE_ROWS | {"duplicate rows", "unsorted rows"}
@@ -256,15 +257,26 @@ class Mxnet2Twin(Twin):
     """mxnet2-adam (mxnet/optimizer/adam.py, version 2): rescale, clip, then weight decay."""
 
     name = "twin-mxnet2"
-    claim = twin_claim("mxnet2-adam", _ADAM | {"l2", "rescale_grad", "clip_gradient"}, _UNIQUE_ROWS)
+    claim = twin_claim("mxnet2-adam", _ADAM | {"l2", "rescale_grad", "clip_gradient", *BY_INDEX}, _UNIQUE_ROWS)
     required = Twin.required | {"rescale", "clip", "add_l2", "place_rows"}
     excluded = frozenset({"take_rows"})
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)
 
+    def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
+        """t begins at begin_num_update."""
+        return [replace(slot, t=h.begin_num_update) for slot in Twin.slots(self, parameters, h)]
+
     def late(self, slot: Slot, present: Sequence[Slot]) -> None:
-        """t = 0: it is the parameter's own."""
+        """t begins as that of all others did: it is the parameter's own."""
+
+    def of_parameter(self, h: Hyperparameters, i: int) -> Hyperparameters:
+        """The products are formed by the caller, in double."""
+        if not (h.lr_mult or h.wd_mult):
+            return h
+        lr_mult, wd_mult = (factors[i] if factors else 1.0 for factors in (h.lr_mult, h.wd_mult))
+        return replace(h, learning_rate=h.learning_rate * lr_mult, l2=h.l2 * wd_mult)
 
     def rescale(self, w: Work, g: Any) -> Any:
         return w.element(w.h.rescale_grad) * g

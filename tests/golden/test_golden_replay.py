@@ -19,6 +19,7 @@ from conformance.mutants import (
     clipping,
     directions,
     formula,
+    indices,
     lookahead,
     low_precision,
     memory,
@@ -44,6 +45,9 @@ NOT_BY_GOLDEN = {
     state.GradientsOverwritten: "computes rightly",
     state.InitialParametersOverwritten: "computes rightly",
     state.LiveViews: "computes rightly",
+    **dict.fromkeys(
+        (indices.MultipliersLostOnLoad, indices.BeginLostOnLoad), "steps rightly; laws of indices are for that"
+    ),
     clipping.WeightDecayKeepsFirstRate: "no case has both decays",
     formula.ZeroLearningRateIsDefault: "the cases have one learning rate",
     formula.LearningRateAtMostOne: "the cases have one learning rate",

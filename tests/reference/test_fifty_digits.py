@@ -31,6 +31,7 @@ from reference import (
 )
 from reference import stages as s
 from reference.fifty_digits import FiftyDigits
+from reference.multipliers import multiply
 
 DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
 FIFTY = FiftyDigits()
@@ -95,6 +96,9 @@ def acting_problem(d: Dialect, **changes: Any) -> Problem:
         "slow_step_size": 0.8,
         "decay": 0.125,
         "clipvalue": 1.25,
+        "lr_mult": (0.7,),
+        "wd_mult": (1.1,),
+        "begin_num_update": 3,
     }
     optional = {name: value for name, value in (values | changes).items() if name in d.hyperparameters}
     h = Hyperparameters(learning_rate=0.1, beta_1=0.8, beta_2=0.9, epsilon=0.5, **optional)
@@ -108,6 +112,7 @@ def acting_problem(d: Dialect, **changes: Any) -> Problem:
 
 
 WRITES: dict[s.Stage, str] = {
+    multiply: "learning_rate",
     s.gather_rows: "m",
     s.restore_rows: "theta",
     s.named_rows_move: "direction",

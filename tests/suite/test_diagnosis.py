@@ -31,6 +31,7 @@ from conformance.mutants import (
     clipping,
     directions,
     formula,
+    indices,
     lookahead,
     rows,
     state,
@@ -134,6 +135,13 @@ SENTENCED: dict[type[Twin], str] = {
     breaches.TooFewArrays: "contract",
     breaches.MaximumNotReturned: "contract",
     state.FirstDtypeForAll: "law-mixed-dtypes",
+    **dict.fromkeys(
+        (m for m in MUTANTS if m.__module__ == indices.__name__ and not m.__name__.startswith("Begin")),
+        "law-multipliers",
+    ),
+    indices.BeginIgnored: "law-begin",
+    indices.BeginIsTheFirstStep: "law-begin",
+    indices.BeginLostOnLoad: "law-begin",
     unlawful.NanBecomesZero: "law-nonfinite",
     unlawful.StepSkippedForInfinity: "law-nonfinite",
     unlawful.TailInDouble: "law-permutation",
@@ -189,7 +197,7 @@ def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
-    modules = {m.__name__ for m in (formula, directions, rows, state, lookahead, clipping, breaches, unlawful)}
+    modules = {m.__name__ for m in (formula, directions, rows, state, lookahead, clipping, indices, breaches, unlawful)}
     assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *SENTENCED}
 
 

@@ -20,6 +20,7 @@ from conformance.mutants import (
     TWINS,
     clipping,
     formula,
+    indices,
     lookahead,
     low_precision,
     memory,
@@ -59,6 +60,8 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-epsilon-survives": low_precision.EpsilonInStorageFormat,
     "law-many-steps": low_precision.CountInStorageFormat,
     "law-clips": clipping.ClipsSummedRows,
+    "law-multipliers": indices.MultipliersOfPresent,
+    "law-begin": indices.BeginLostOnLoad,
     "law-sizes": memory.BufferShorterThanTail,
     "law-transposed": memory.GradientTakenForRowMajor,
     "law-channels-last": memory.GradientTakenForRowMajor,
@@ -130,6 +133,8 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     procedures.RoundedInPlace: {"law-caller-hyperparameters"},
     procedures.GroupRateIgnored: {"law-groups"},
     procedures.LateGroupSharesCount: {"law-late-group"},
+    indices.MultipliersLostOnLoad: {"law-multipliers"},
+    indices.BeginLostOnLoad: {"law-begin"},
 }
 """Agreement with the oracle accepts these: they differ from it by less than its bound, or on other problems.
 

@@ -63,7 +63,7 @@ STAGES = Target(
             ("h.beta_1", "h.beta_2"),
             ("h.power_beta_1", "h.power_beta_2"),
             ("p.learning_rate", "h.epsilon", "h.decay"),
-            ("h.l2", "h.weight_decay"),
+            ("p.l2", "h.weight_decay"),
             ("h.rescale_grad", "h.clip_gradient"),
             ("h.amsgrad", "h.adaptive_epsilon"),
             ("h.sync_period", "h.slow_step_size"),
@@ -102,6 +102,16 @@ CLIPPING = Target(
             ("np.minimum", "np.maximum"),
         ),
         functions=("x.sqrt",),
+        objects=("p",),
+    ),
+)
+
+MULTIPLIERS = Target(
+    module="reference.multipliers",
+    scopes=("multiply",),
+    vocabulary=Vocabulary(
+        kinds=(("h.lr_mult", "h.wd_mult"), ("p.learning_rate", "p.l2"), ("p.index", "p.t")),
+        functions=(),
         objects=("p",),
     ),
 )
@@ -181,7 +191,7 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("gather|restore|whole|-lazy", "mxnet2-adam-lazy"),
     ("mxnet1-adam-lazy", "mxnet1-adam-lazy"),
     ("mxnet1", "mxnet1-adam"),
-    ("mxnet2|rescale|clip", "mxnet2-adam"),
+    ("mxnet2|rescale|clip|mult|begin", "mxnet2-adam"),
     ("schedule|momentum|mu|torch-nadam", "torch-nadam"),
     ("nesterov|optax-nadam", "optax-nadam"),
     ("rectified_root|optax-radam", "optax-radam"),
@@ -201,7 +211,7 @@ def reached(mutant: Mutant, adapters: Sequence[str]) -> Sequence[str]:
     scope, _, row = mutant.change.scope.partition(".")
     if mutant.module == DIALECTS.module:
         return [name for name in adapters if name == row] or adapters
-    if mutant.module in (STAGES.module, CLIPPING.module, SCALARS.module):
+    if mutant.module in (STAGES.module, CLIPPING.module, MULTIPLIERS.module, SCALARS.module):
         return [name for name in adapters if scope in _functions(name)]
     return adapters
 
@@ -235,7 +245,7 @@ def effect(dialects: Sequence[str], seed: int) -> Effect:
 
 REFERENCE = Aim(
     name="reference",
-    targets=(STAGES, CLIPPING, SCALARS, WALK, DIALECTS),
+    targets=(STAGES, CLIPPING, MULTIPLIERS, SCALARS, WALK, DIALECTS),
     adapters=tuple(reference.DIALECTS),
     load=float32.implementation,
     checks=tuple(name for name in CHECKS if name != "identity"),  # that a row is another one is to show in numbers
