@@ -30,6 +30,7 @@ _ROWS = (
     s.named_rows_move,
 )
 """Stages that do nothing to a dense gradient."""
+_AVERAGES = (averages.average, averages.overwrite, averages.average_all, averages.overwrite_all)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +61,10 @@ class Dialect:
         return any(stage in s.RECTIFYING for stage in self.stages)
 
     def computes_as(self, other: Dialect) -> bool:
-        """Whether the two are one formula on dense gradients, as a lazy dialect and its standard one are."""
+        """Whether the two are one formula on dense gradients, averages aside, as a lazy and its standard one."""
 
         def dense(d: Dialect) -> tuple[s.Stage, ...]:
-            return tuple(stage for stage in d.stages if stage not in _ROWS)
+            return tuple(stage for stage in d.stages if stage not in (*_ROWS, *_AVERAGES))
 
         return (dense(self), self.step_count) == (dense(other), other.step_count)
 

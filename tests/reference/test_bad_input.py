@@ -101,6 +101,10 @@ GIVEN: dict[str, Any] = {
     "clipvalue": 1.0,
     "clipnorm": 1.0,
     "global_clipnorm": 1.0,
+    "ema_momentum": 0.5,
+    "ema_overwrite_frequency": 2,
+    "exclude_from_weight_decay": (0,),
+    "constraint": "non_neg",
 }
 
 

@@ -53,7 +53,7 @@ def received(h: Hyperparameters, x: Low, d: Dialect) -> Hyperparameters | None:
     """The hyper-parameters of `d` as the format holds them; None where a beta does not survive."""
     given = {f.name: getattr(h, f.name) for f in fields(h) if f.name in d.hyperparameters or "power" in f.name}
     numbers: dict[str, Any] = {
-        name: value if value is None or isinstance(value, int) else float(x.number(value))
+        name: value if value is None or isinstance(value, int | tuple) else float(x.number(value))
         for name, value in given.items()
     }
     return None if max(numbers["beta_1"], numbers["beta_2"]) >= 1 else Hyperparameters(**numbers)
