@@ -61,9 +61,7 @@ class Dialect:
         return any(stage in s.RECTIFYING for stage in self.stages)
 
     def computes_as(self, other: Dialect) -> bool:
-        """Whether the two are one formula on dense gradients without a moving average, as a lazy dialect and its
-        standard one are.
-        """
+        """Whether the two are one formula on dense gradients, averages aside, as a lazy and its standard one."""
 
         def dense(d: Dialect) -> tuple[s.Stage, ...]:
             return tuple(stage for stage in d.stages if stage not in (*_ROWS, *_AVERAGES))
