@@ -6,13 +6,9 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-
-class ContractError(ValueError):
-    """Data that the contract does not allow; the message names argument, value and what it accepts."""
-
-    def __init__(self, argument: str, value: object, accepted: str) -> None:
-        super().__init__(f"{argument} is {value!r}; accepted: {accepted}")
-        self.argument = argument
+from adapters.schedules import ContractError as ContractError
+from adapters.schedules import Schedule as Schedule
+from adapters.schedules import schedule_or_none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +53,16 @@ class Hyperparameters:
     """Bound on the norm of each parameter's gradient (Keras); as clipvalue, and not with global_clipnorm."""
     global_clipnorm: float | None = None
     """Bound on the norm of all parameters' gradients together (Keras); as clipvalue, and not with clipnorm."""
+    schedule: Schedule | None = None
+    """What becomes of the learning rate: in step t its value after t - 1 steps; decay and warm-up act on that."""
+    weight_decay_schedule: Schedule | None = None
+    """Likewise of weight_decay (TF-Addons)."""
+    total_steps: int = 0
+    """Of the warm-up of RectifiedAdam (TF-Addons); 0 is none."""
+    warmup_proportion: float = 0.1
+    """Share of total_steps in which the learning rate grows from 0."""
+    min_lr: float = 0.0
+    """What the learning rate has come down to after total_steps."""
 
     def __post_init__(self) -> None:
         for name in _NOT_NEGATIVE:
@@ -72,6 +78,11 @@ class Hyperparameters:
         if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
             raise ContractError("sync_period", period, "None or a whole number >= 1")
         _number("slow_step_size", self.slow_step_size, "a number in [0, 1]", lambda x: 0 <= x <= 1)
+        for name in ("schedule", "weight_decay_schedule"):
+            object.__setattr__(self, name, schedule_or_none(name, getattr(self, name)))
+        if not isinstance(self.total_steps, int) or isinstance(self.total_steps, bool) or self.total_steps < 0:
+            raise ContractError("total_steps", self.total_steps, "a whole number >= 0")
+        _number("warmup_proportion", self.warmup_proportion, "a number in [0, 1]", lambda x: 0 <= x <= 1)
         for name in ("adaptive_epsilon", "amsgrad"):
             if not isinstance(getattr(self, name), bool):
                 raise ContractError(name, getattr(self, name), "True or False")
@@ -87,6 +98,7 @@ _NOT_NEGATIVE = (
     "epsilon_root",
     "momentum_decay",
     "decay",
+    "min_lr",
 )
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))

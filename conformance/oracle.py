@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 import reference
-from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
+from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, Schedule, State
 from conformance.formats import rounded as rounded_to
 
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
@@ -66,8 +66,26 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         sync_period=h.sync_period,
         slow_step_size=rounded(h.slow_step_size, a.slow_step_size),
         decay=rounded(h.decay, a.rate_decay),
+        schedule=_schedule(h.schedule, a),
+        weight_decay_schedule=_schedule(h.weight_decay_schedule, a),
+        total_steps=h.total_steps,
+        warmup_proportion=rounded(h.warmup_proportion, a.learning_rate),
+        min_lr=rounded(h.min_lr, a.learning_rate),
         **{name: None if (c := getattr(h, name)) is None else rounded(c, a.clips) for name in _CLIPS},
     )
+
+
+def _schedule(schedule: Schedule | None, a: Arithmetic) -> reference.Schedule | None:
+    """Its numbers as they are received; whole ones stay whole."""
+
+    def given(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(given, value))
+        return float(rounded_to(value, a.schedule)) if isinstance(value, float) and a.schedule != "float64" else value
+
+    if schedule is None:
+        return None
+    return reference.Schedule(schedule.name, tuple((key, given(value)) for key, value in schedule.numbers))
 
 
 def rounding(a: Arithmetic) -> reference.Rounding:
@@ -78,6 +96,7 @@ def rounding(a: Arithmetic) -> reference.Rounding:
         powers=a.powers,
         step_size=a.step_size,
         power_form=a.power_form,
+        schedule=a.schedule,
         momentum_product=a.momentum_product,
         first_moment=a.first_moment,
         second_moment=a.second_moment,

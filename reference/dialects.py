@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from reference import clipping
+from reference import clipping, rates
 from reference import stages as s
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
 _CLIPS = frozenset({"clipvalue", "clipnorm", "global_clipnorm"})
-_KERAS_V2 = _ADAM | {"amsgrad", "decay"} | _CLIPS
+_WARM_UP = frozenset({"total_steps", "warmup_proportion", "min_lr"})
+_KERAS_V2 = _ADAM | {"amsgrad", "decay", "schedule"} | _CLIPS
+_RECTIFIED = _KERAS_V2 | {"weight_decay", "sma_threshold", "weight_decay_schedule"} | _WARM_UP
 _LOOKAHEAD = frozenset({"sync_period", "slow_step_size"})
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
 _CLIPPING = (clipping.clip_values, clipping.clip_norm, clipping.global_norm, clipping.clip_global_norm)
@@ -75,6 +77,7 @@ _TABLE = (
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            rates.scheduled_rate,
             s.inverse_time_decay,
             s.epsilon_hat,
             s.subtract,
@@ -90,6 +93,7 @@ _TABLE = (
             clipping.clip_in_one_way,
             s.sum_duplicate_rows,
             s.scatter_rows,
+            rates.scheduled_rate,
             s.decay_theta,
             *_MOMENTS,
             s.epsilon_as_given,
@@ -97,7 +101,7 @@ _TABLE = (
             s.subtract,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"} | _CLIPS,
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "schedule", "adaptive_epsilon"} | _CLIPS,
     ),
     Dialect(
         name="keras3-adam",
@@ -109,6 +113,7 @@ _TABLE = (
             s.square_rows,
             s.sum_duplicate_rows,
             s.scatter_rows,
+            rates.scheduled_rate,
             s.decay_theta,
             *_MOMENTS,
             s.epsilon_as_given,
@@ -116,7 +121,7 @@ _TABLE = (
             s.subtract,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay"} | _CLIPS,
+        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "schedule"} | _CLIPS,
     ),
     Dialect(
         name="mxnet2-adam",
@@ -193,14 +198,17 @@ _TABLE = (
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            rates.scheduled_rate,
             s.inverse_time_decay,
+            rates.warm_up,
+            rates.scheduled_weight_decay,
             s.rectified,
             s.decay_direction,
             s.named_rows_move,
             s.subtract,
         ),
         step_count="optimizer",
-        hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"},
+        hyperparameters=_RECTIFIED,
     ),
     Dialect(
         name="tfa-lookahead-keras-v2-adam",
@@ -211,6 +219,7 @@ _TABLE = (
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            rates.scheduled_rate,
             s.inverse_time_decay,
             s.epsilon_hat,
             s.subtract,
@@ -228,7 +237,10 @@ _TABLE = (
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            rates.scheduled_rate,
             s.inverse_time_decay,
+            rates.warm_up,
+            rates.scheduled_weight_decay,
             s.rectified,
             s.decay_direction,
             s.named_rows_move,
@@ -236,7 +248,7 @@ _TABLE = (
             s.lookahead,
         ),
         step_count="optimizer",
-        hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"} | _LOOKAHEAD,
+        hyperparameters=_RECTIFIED | _LOOKAHEAD,
     ),
     Dialect(
         name="torch-adam",

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from reference.namespace import Namespace
+from reference.schedules import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,11 @@ class Hyperparameters:
     clipvalue: Any = None
     clipnorm: Any = None
     global_clipnorm: Any = None
+    schedule: Schedule | None = None
+    weight_decay_schedule: Schedule | None = None
+    total_steps: int = 0
+    warmup_proportion: Any = 0.1
+    min_lr: Any = 0.0
     power_beta_1: Any = None
     power_beta_2: Any = None
 
@@ -63,8 +69,15 @@ class Hyperparameters:
         period = self.sync_period
         if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
             raise ValueError(f"sync_period is {period!r}; accepted: None or a whole number >= 1")
-        if not (_within(self.slow_step_size, 0, 1) or self.slow_step_size == 1):
-            raise ValueError(f"slow_step_size is {self.slow_step_size!r}; accepted: a number in [0, 1]")
+        for name in ("slow_step_size", "warmup_proportion"):
+            value = getattr(self, name)
+            if not (_within(value, 0, 1) or value == 1):
+                raise ValueError(f"{name} is {value!r}; accepted: a number in [0, 1]")
+        if not isinstance(self.total_steps, int) or isinstance(self.total_steps, bool) or self.total_steps < 0:
+            raise ValueError(f"total_steps is {self.total_steps!r}; accepted: a whole number >= 0")
+        for name in ("schedule", "weight_decay_schedule"):
+            if not isinstance(getattr(self, name), Schedule | None):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: None or a reference.Schedule")
 
     def given(self) -> frozenset[str]:
         """Names whose value is not the default, the two betas of the bias correction aside."""
@@ -76,7 +89,7 @@ class Hyperparameters:
         if arithmetic not in self._converted:
             numbers: dict[str, Any] = {
                 f.name: value
-                if value is None or isinstance(value, bool) or f.name == "sync_period"
+                if value is None or isinstance(value, bool | Schedule) or f.name in ("sync_period", "total_steps")
                 else x.number(value)
                 for f in fields(self)
                 for value in [getattr(self, f.name)]
@@ -108,6 +121,7 @@ _NOT_NEGATIVE = (
     "epsilon_root",
     "momentum_decay",
     "decay",
+    "min_lr",
 )
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 

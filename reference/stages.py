@@ -56,6 +56,8 @@ class Working:
     """The slow weights of Lookahead; None without."""
     learning_rate: Any = None
     """Of this step."""
+    weight_decay: Any = None
+    """Of this step."""
     all_g: Any = None
     """g of every parameter that has one, as they are when the stage begins."""
     norm: Any = None
@@ -182,7 +184,7 @@ def decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> None:
     (tf_keras, optimizers/optimizer.py: _apply_weight_decay; torch/optim/adam.py: decoupled_weight_decay)
     """
     if h.weight_decay:
-        p.theta = p.theta - p.learning_rate * h.weight_decay * p.theta
+        p.theta = p.theta - p.learning_rate * p.weight_decay * p.theta
 
 
 def decay_direction(p: Working, h: Hyperparameters, x: Namespace) -> None:
@@ -192,7 +194,7 @@ def decay_direction(p: Working, h: Hyperparameters, x: Namespace) -> None:
     optax, _src/transform.py: add_decayed_weights before scale_by_learning_rate)
     """
     if h.weight_decay:
-        p.direction = p.direction + p.learning_rate * h.weight_decay * p.theta
+        p.direction = p.direction + p.learning_rate * p.weight_decay * p.theta
 
 
 # Moments

@@ -95,7 +95,8 @@ def _opened(
     theta, m, v = (x.number(np.asarray(group[i])) for group in (state.theta, state.m, state.v))
     v_max = None if state.v_max is None else x.number(np.asarray(state.v_max[i]))
     slow = None if state.slow is None else x.number(np.asarray(state.slow[i]))
-    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow, learning_rate=h.learning_rate)
+    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow)
+    p.learning_rate, p.weight_decay = h.learning_rate, h.weight_decay
     if gradient is not None or d.step_count == "optimizer":
         p.t += 1
     if gradient is None:
