@@ -68,7 +68,10 @@ class Adam(KerasAdapter):
     """In ``keras.optimizers``."""
     claim = Claim(
         dialect="keras3-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}) | CLIPS,
+        hyperparameters=frozenset(
+            {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "schedule"}
+        )
+        | CLIPS,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
@@ -78,7 +81,7 @@ class Adam(KerasAdapter):
             "ema_overwrite_frequency",
             "loss_scale_factor",
             "gradient_accumulation_steps",
-            "learning_rate as schedule, callable or integer (refused)",
+            "learning_rate as callable or integer (refused)",
             "beta_1 and beta_2 as tensor or callable",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay",
@@ -89,7 +92,7 @@ class Adam(KerasAdapter):
             "tf.train.Checkpoint of an optimizer of Keras 3",
         ),
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "schedule"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
             save="save_own_variables and load_own_variables of the optimizer; the variables by value",
@@ -106,7 +109,12 @@ class Adam(KerasAdapter):
             raise ImportError(f"keras is {keras.__version__}, accepted: 3.x")
         if keras.backend.backend() != "tensorflow":
             raise ImportError(f"the backend of Keras is {keras.backend.backend()}, accepted: tensorflow")
-        self.keras = keras
+        self.package = keras
+
+    @property
+    def keras(self) -> Any:
+        """The package."""
+        return self.package
 
     def identity(self) -> Identity:
         """Dense, AMSGrad and sparse steps under TensorFlow's dispatch, and the class that made them."""
@@ -143,7 +151,7 @@ class Adam(KerasAdapter):
         """Of the constructor."""
         h = hyperparameters
         return {
-            "learning_rate": float(h.learning_rate),  # an integer is refused
+            "learning_rate": self.rate(h),
             "beta_1": h.beta_1,
             "beta_2": h.beta_2,
             "epsilon": h.epsilon,

@@ -38,7 +38,10 @@ class TfKeras(KerasAdapter):
     distribution = "keras"
     claim = Claim(
         dialect="tf-keras-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}) | CLIPS,
+        hyperparameters=frozenset(
+            {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "schedule"}
+        )
+        | CLIPS,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
@@ -47,7 +50,7 @@ class TfKeras(KerasAdapter):
             "ema_overwrite_frequency",
             "jit_compile on a GPU",
             "mesh",
-            "learning_rate as schedule, callable or tensor",
+            "learning_rate as callable or tensor",
             "beta_1 and beta_2 as tensor",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay",
@@ -57,7 +60,7 @@ class TfKeras(KerasAdapter):
         ),
         clips_together=True,
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "schedule"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
         ),
@@ -101,7 +104,7 @@ class TfKeras(KerasAdapter):
         """Of the constructor."""
         h = hyperparameters
         return {
-            "learning_rate": h.learning_rate,
+            "learning_rate": self.rate(h),
             "beta_1": h.beta_1,
             "beta_2": h.beta_2,
             "epsilon": h.epsilon,
@@ -125,7 +128,12 @@ class Package(TfKeras):
         self.tensorflow = import_tensorflow()
         import tf_keras
 
-        self.optimizer = tf_keras.optimizers.Adam
+        self.package, self.optimizer = tf_keras, tf_keras.optimizers.Adam
+
+    @property
+    def keras(self) -> Any:
+        """The package."""
+        return self.package
 
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of the constructor."""
@@ -150,6 +158,7 @@ def arithmetic(dtype: Precision) -> Arithmetic:
         power_form="pow",
         step_size=dtype,
         epsilon=dtype,
+        schedule="float32",
         decay="float32",
         clips=dtype,
         first_moment="lerp",

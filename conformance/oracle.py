@@ -19,6 +19,7 @@ from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Prob
 from conformance.formats import rounded as rounded_to
 
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
+_WARM_UP = ("warmup_proportion", "min_lr")
 BRANCHES = ("parameters", "update", "slow")
 """What the rectified branch decides."""
 
@@ -69,8 +70,7 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         schedule=_schedule(h.schedule, a),
         weight_decay_schedule=_schedule(h.weight_decay_schedule, a),
         total_steps=h.total_steps,
-        warmup_proportion=rounded(h.warmup_proportion, a.learning_rate),
-        min_lr=rounded(h.min_lr, a.learning_rate),
+        **{name: rounded(getattr(h, name), a.learning_rate) for name in _WARM_UP if h.total_steps},
         **{name: None if (c := getattr(h, name)) is None else rounded(c, a.clips) for name in _CLIPS},
     )
 

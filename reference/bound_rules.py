@@ -169,7 +169,7 @@ def _named_rows_move(before: Working, after: Working, e: Errors, h: Hyperparamet
 
 
 def _decay_theta(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    if h.weight_decay:
+    if before.weight_decay or e.weight_decay:
         rate = before.learning_rate * before.weight_decay
         rounding = C * a.u * rate * abs(before.theta) + 2 * a.u * abs(after.theta) + a.tiny
         rounding = rounding + _share(e.rate, (1 + C * a.u) * rate * (abs(before.theta) + e.theta))
@@ -178,7 +178,7 @@ def _decay_theta(before: Working, after: Working, e: Errors, h: Hyperparameters,
 
 
 def _decay_direction(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    if h.weight_decay:
+    if before.weight_decay or e.weight_decay:
         rate = before.learning_rate * before.weight_decay
         magnitude = abs(before.direction) + rate * abs(before.theta)
         of_decay = _share(e.weight_decay, (1 + C * a.u) * rate * (abs(before.theta) + e.theta))

@@ -138,4 +138,4 @@ class Inexact:
 
 
 def _is_whole(value: Any) -> bool:
-    return bool(value == value // 1) if abs(value) < 2**24 else False
+    return bool(value == int(value)) if abs(value) < 2**24 else False

@@ -6,9 +6,12 @@ step t. Steps are whole numbers, and what is a quotient of them is floored exact
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
+from decimal import Context, Decimal, localcontext
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -93,12 +96,13 @@ def cosine_after(
 
 
 def restarts(k: int, first_decay_steps: int, t_mul: Any) -> int:
-    """The largest i for which 1 + t_mul + ... + t_mul^(i - 1) <= k / first_decay_steps."""
+    """The largest i for which 1 + t_mul + ... + t_mul^(i - 1) <= k / first_decay_steps, with 120 decimal digits."""
     if t_mul == 1:
         return k // first_decay_steps
-    left, length, i = Fraction(k, first_decay_steps), Fraction(1), 0
-    while left >= length:
-        left, length, i = left - length, length * Fraction(t_mul), i + 1
+    with localcontext(Context(prec=120)):
+        left, length, factor, i = Decimal(k), Decimal(first_decay_steps), Decimal(t_mul), 0
+        while left >= length:
+            left, length, i = left - length, length * factor, i + 1
     return i
 
 
@@ -131,7 +135,10 @@ FORMULAS: Mapping[str, Formula] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Schedule:
-    """A name out of `FORMULAS`, and its numbers. Raises ValueError for another name."""
+    """A name out of `FORMULAS`, and all the numbers that the formula asks for, which are kept in their order by name.
+
+    Raises ValueError, naming argument, value and what is accepted.
+    """
 
     name: str
     numbers: tuple[tuple[str, Any], ...]
@@ -139,10 +146,56 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.name not in FORMULAS:
             raise ValueError(f"schedule is {self.name!r}; accepted: {', '.join(FORMULAS)}")
+        given, wanted = dict(self.numbers), inspect.signature(FORMULAS[self.name]).parameters
+        asked = {key for key, parameter in wanted.items() if parameter.kind is parameter.KEYWORD_ONLY}
+        if given.keys() != asked:
+            raise ValueError(f"numbers of {self.name} are {sorted(given)}; accepted: {', '.join(sorted(asked))}")
+        for key, value in given.items():
+            accepted, test = _ACCEPTED[key]
+            if not test(value):
+                raise ValueError(f"{self.name}.{key} is {value!r}; accepted: {accepted}")
+        if self.name == "piecewise_constant" and len(given["values"]) != len(given["boundaries"]):
+            raise ValueError(f"{self.name}.values is {given['values']!r}; accepted: as many as boundaries")
+        object.__setattr__(self, "numbers", tuple(sorted(self.numbers)))
 
     def after(self, k: int, first: Any, x: Namespace) -> Any:
         """What has become of `first` after k steps."""
         return FORMULAS[self.name](first, k, x, **dict(self.numbers))
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _real(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+_STEPS: tuple[str, Callable[[Any], bool]] = ("a whole number >= 1", lambda n: _whole(n, 1))
+_RATE: tuple[str, Callable[[Any], bool]] = ("a finite number >= 0", _real)
+_FACTOR: tuple[str, Callable[[Any], bool]] = ("a finite number > 0", lambda x: _real(x) and x > 0)
+_SWITCH: tuple[str, Callable[[Any], bool]] = ("True or False", lambda b: isinstance(b, bool))
+_ACCEPTED: Mapping[str, tuple[str, Callable[[Any], bool]]] = MappingProxyType(
+    {
+        "decay_steps": _STEPS,
+        "first_decay_steps": _STEPS,
+        "warmup_steps": ("a whole number >= 0", lambda n: _whole(n, 0)),
+        "decay_rate": _RATE,
+        "end_learning_rate": _RATE,
+        "warmup_target": ("None or a finite number >= 0", lambda x: x is None or _real(x)),
+        "alpha": ("a number in [0, 1]", lambda x: _real(x) and x <= 1),
+        "power": _FACTOR,
+        "m_mul": _FACTOR,
+        "t_mul": ("a finite number >= 1", lambda x: _real(x) and x >= 1),
+        "staircase": _SWITCH,
+        "cycle": _SWITCH,
+        "boundaries": (
+            "whole numbers >= 0 that rise",
+            lambda ns: bool(ns) and all(_whole(n, 0) for n in ns) and all(a < b for a, b in pairwise(ns)),
+        ),
+        "values": ("finite numbers >= 0", lambda xs: all(map(_real, xs))),
+    }
+)
 
 
 def warmed_up(rate: Any, t: int, x: Namespace, total_steps: int, warmup_proportion: Any, min_lr: Any) -> Any:

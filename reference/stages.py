@@ -183,7 +183,7 @@ def decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
     (tf_keras, optimizers/optimizer.py: _apply_weight_decay; torch/optim/adam.py: decoupled_weight_decay)
     """
-    if h.weight_decay:
+    if p.weight_decay:
         p.theta = p.theta - p.learning_rate * p.weight_decay * p.theta
 
 
@@ -193,7 +193,7 @@ def decay_direction(p: Working, h: Hyperparameters, x: Namespace) -> None:
     (TF-Addons, optimizers/rectified_adam.py: var_update += weight_decay * var, then times the rate;
     optax, _src/transform.py: add_decayed_weights before scale_by_learning_rate)
     """
-    if h.weight_decay:
+    if p.weight_decay:
         p.direction = p.direction + p.learning_rate * p.weight_decay * p.theta
 
 

@@ -12,7 +12,19 @@ from functools import partial
 
 from adapters.contract import LAYOUTS, Claim, Layout
 from conformance.check import Check
-from conformance.laws import closed_forms, company, elements, far, formats, groups, layouts, rows, saved, settings
+from conformance.laws import (
+    closed_forms,
+    company,
+    elements,
+    far,
+    formats,
+    groups,
+    layouts,
+    rates,
+    rows,
+    saved,
+    settings,
+)
 from conformance.laws.procedures import claims
 from reference import dialect, stages
 
@@ -101,6 +113,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-epsilon-survives", problems="low-precision", judge=formats.epsilon_survives, applies=_low),
     Check(name="law-many-steps", problems="many-steps", judge=formats.many_steps, applies=_low),
     Check(name="law-clips", problems="clips", judge=settings.clips_and_decay, applies=settings.clips_or_decays),
+    Check(name="law-schedules", problems="schedules", judge=rates.schedules, applies=rates.change),
     Check(name="law-sizes", problems="sizes", judge=layouts.sizes),
     *(
         Check(

@@ -21,6 +21,7 @@ from adapters.contract import (
 )
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay
+from conformance.mutants.twin_rates import RATES, RECTIFIED_RATES, Rates, WarmsUp, decayed
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
@@ -49,22 +50,27 @@ class TensorFlowTwin(Twin):
             epsilon=dtype,
             decay=dtype,
             sma_threshold=dtype,
+            schedule=dtype,
             rate_decay=dtype,
             clips=dtype,
         )
 
 
-class KerasV2Twin(Clips, TensorFlowTwin):
+class KerasV2Twin(Rates, Clips, TensorFlowTwin):
     """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
 
     name = "twin-keras-v2"
     claim = twin_claim(
-        "keras-v2-adam", _ADAM | CLIPS | {"amsgrad", "decay"}, _ANY_ROWS, _ADAM - {"epsilon"}, clips_together=True
+        "keras-v2-adam",
+        _ADAM | CLIPS | RATES | {"amsgrad", "decay"},
+        _ANY_ROWS,
+        _ADAM - {"epsilon"},
+        clips_together=True,
     )
 
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
-        """A checkpoint holds what is a variable: not epsilon, decay, nor what clips."""
-        return replace(saved, **{name: getattr(h, name) for name in ("epsilon", "decay", *CLIPS)})
+        """A checkpoint holds what is a variable: not epsilon, decay, a schedule, nor what clips."""
+        return replace(saved, **{name: getattr(h, name) for name in ("epsilon", "decay", "schedule", *CLIPS)})
 
     def rate(self, w: Work) -> Scalar:
         return decayed(self, w)
@@ -85,12 +91,15 @@ class KerasV2Twin(Clips, TensorFlowTwin):
         return w.scalar(w.h.epsilon or 1e-7)
 
 
-class TfKerasTwin(ClipsInOneWay, TensorFlowTwin):
+class TfKerasTwin(Rates, ClipsInOneWay, TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
     claim = twin_claim(
-        "tf-keras-adam", _ADAM | CLIPS | {"amsgrad", "weight_decay", "adaptive_epsilon"}, _ANY_ROWS, clips_together=True
+        "tf-keras-adam",
+        _ADAM | CLIPS | RATES | {"amsgrad", "weight_decay", "adaptive_epsilon"},
+        _ANY_ROWS,
+        clips_together=True,
     )
 
     def epsilon(self, w: Work) -> Scalar:
@@ -107,7 +116,7 @@ class Keras3Twin(TfKerasTwin):
     """keras3-adam (keras/src/optimizers/adam.py, version 3, on TensorFlow): duplicates are squared, then summed."""
 
     name = "twin-keras3"
-    claim = twin_claim("keras3-adam", _ADAM | CLIPS | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+    claim = twin_claim("keras3-adam", _ADAM | CLIPS | RATES | {"amsgrad", "weight_decay"}, _ANY_ROWS)
 
     def square(self, w: Work) -> Any:
         """The sum of the squares of a row's values; clipped by the global norm they are one."""
@@ -119,20 +128,20 @@ class Keras3Twin(TfKerasTwin):
         return total
 
 
-class RectifiedTwin(Clips, TensorFlowTwin):
+class RectifiedTwin(WarmsUp, Clips, TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
     name = "twin-rectified"
     claim = twin_claim(
         "tfa-rectified-adam",
-        _ADAM | CLIPS | {"amsgrad", "decay", "weight_decay", "sma_threshold"},
+        _ADAM | CLIPS | RECTIFIED_RATES | {"amsgrad", "decay", "weight_decay", "sma_threshold"},
         _ANY_ROWS,
         clips_together=True,
     )
     required = TensorFlowTwin.required | {"moving_rows"}
 
     def rate(self, w: Work) -> Scalar:
-        return decayed(self, w)
+        return self.warmed_up(w, decayed(self, w))
 
     def epsilon(self, w: Work) -> Scalar:
         """``epsilon or backend.epsilon()``."""
@@ -174,7 +183,7 @@ class RectifiedTwin(Clips, TensorFlowTwin):
 
     def move(self, w: Work, direction: Any) -> Any:
         rows = self.moving_rows(w)
-        if w.h.weight_decay:
+        if w.h.weight_decay or w.h.weight_decay_schedule:
             direction = direction + self.decay(w)
         theta = np.array(w.theta)
         theta[rows] = (w.theta - direction)[rows]
@@ -311,11 +320,6 @@ class Mxnet1LazyTwin(Mxnet2LazyTwin):
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
-
-
-def decayed(twin: Twin, w: Work) -> Scalar:
-    """learning_rate / (1 + decay iterations), where the first step has made no iteration."""
-    return twin.learning_rate(w) / (w.scalar(1) + w.scalar(w.h.decay) * w.scalar(w.t - 1))
 
 
 def _count_each(slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
