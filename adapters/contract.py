@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from adapters.hyperparameters import HYPERPARAMETERS as HYPERPARAMETERS
 from adapters.hyperparameters import ContractError as ContractError
 from adapters.hyperparameters import Hyperparameters as Hyperparameters
+from adapters.hyperparameters import Schedule as Schedule
 
 CONTRACT_VERSION = 1
 """Raised when an implementation written against this file would have to change."""
@@ -138,7 +139,7 @@ class Arithmetic:
     compute: Precision
     """The element formula."""
     learning_rate: Precision = "float64"
-    """Received."""
+    """Received, as min_lr and warmup_proportion are."""
     moment_betas: Precision = "float64"
     """beta_1 and beta_2 as the moments receive them."""
     power_betas: Precision = "float64"
@@ -158,6 +159,8 @@ class Arithmetic:
     """l2 and weight_decay, received."""
     rate_decay: Precision = "float64"
     """The hyper-parameter decay, received."""
+    schedule: Precision = "float64"
+    """The numbers of a schedule, received, and what is formed from them."""
     rescale_grad: Precision = "float64"
     """Received."""
     clip_gradient: Precision = "float64"

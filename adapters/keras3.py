@@ -75,7 +75,9 @@ class Adam(KerasAdapter):
     """In ``keras.optimizers``."""
     claim = Claim(
         dialect="keras3-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"})
+        hyperparameters=frozenset(
+            {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "schedule"}
+        )
         | CLIPS
         | BESIDE,
         dtypes=("float32", "float64"),
@@ -84,7 +86,7 @@ class Adam(KerasAdapter):
             "clipnorm, clipvalue and global_clipnorm, one beside another (refused)",
             "loss_scale_factor",
             "gradient_accumulation_steps",
-            "learning_rate as schedule, callable or integer (refused)",
+            "learning_rate as callable or integer (refused)",
             "beta_1 and beta_2 as tensor or callable",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
@@ -96,7 +98,7 @@ class Adam(KerasAdapter):
             "tf.train.Checkpoint of an optimizer of Keras 3",
         ),
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "schedule"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
             save=SAVE,
@@ -106,8 +108,13 @@ class Adam(KerasAdapter):
     slot = staticmethod(slot)
 
     def __init__(self) -> None:
-        self.keras = import_keras()
+        self.package = import_keras()
         self.tensorflow = import_tensorflow()
+
+    @property
+    def keras(self) -> Any:
+        """The package."""
+        return self.package
 
     def identity(self) -> Identity:
         """Dense, AMSGrad and sparse steps under TensorFlow's dispatch, and the class that made them."""
@@ -147,7 +154,7 @@ class Adam(KerasAdapter):
         """Of the constructor."""
         h = hyperparameters
         return {
-            "learning_rate": float(h.learning_rate),  # an integer is refused
+            "learning_rate": self.rate(h),
             "beta_1": h.beta_1,
             "beta_2": h.beta_2,
             "epsilon": h.epsilon,

@@ -25,6 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from adapters.contract import Array, Gradient, Hyperparameters, Identity, Procedure, Rows, State, check_count
+from adapters.keras_schedules import scheduled
 
 # Said at every step, or for every new optimizer, about what the contract does on purpose.
 _EXPECTED_MESSAGES = ("Gradients do not exist for variables", "triggered tf.function retracing")
@@ -204,6 +205,15 @@ class KerasAdapter:
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of the constructor."""
         raise NotImplementedError
+
+    @property
+    def keras(self) -> Any:
+        """The module that schedules are in."""
+        return self.tensorflow.keras
+
+    def rate(self, h: Hyperparameters) -> Any:
+        """The learning rate as the constructor takes it."""
+        return scheduled(self.keras, self.tensorflow, float(h.learning_rate), h.schedule)
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
         """A new optimizer over new variables."""

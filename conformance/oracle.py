@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 import reference
-from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
+from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, Schedule, State
 from conformance.formats import rounded as rounded_to
 
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
+_WARM_UP = ("warmup_proportion", "min_lr")
 BRANCHES = ("parameters", "update", "slow", "average")
 """What the rectified branch decides."""
 
@@ -81,8 +82,25 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         lr_mult=lr_mult,
         wd_mult=wd_mult,
         begin_num_update=h.begin_num_update,
+        schedule=_schedule(h.schedule, a),
+        weight_decay_schedule=_schedule(h.weight_decay_schedule, a),
+        total_steps=h.total_steps,
+        **{name: rounded(getattr(h, name), a.learning_rate) for name in _WARM_UP if h.total_steps},
         **{name: None if (c := getattr(h, name)) is None else rounded(c, a.clips) for name in _CLIPS},
     )
+
+
+def _schedule(schedule: Schedule | None, a: Arithmetic) -> reference.Schedule | None:
+    """Its numbers as they are received; whole ones stay whole."""
+
+    def given(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(given, value))
+        return float(rounded_to(value, a.schedule)) if isinstance(value, float) and a.schedule != "float64" else value
+
+    if schedule is None:
+        return None
+    return reference.Schedule(schedule.name, tuple((key, given(value)) for key, value in schedule.numbers))
 
 
 def rounding(a: Arithmetic) -> reference.Rounding:
@@ -93,6 +111,7 @@ def rounding(a: Arithmetic) -> reference.Rounding:
         powers=a.powers,
         step_size=a.step_size,
         power_form=a.power_form,
+        schedule=a.schedule,
         momentum_product=a.momentum_product,
         first_moment=a.first_moment,
         second_moment=a.second_moment,

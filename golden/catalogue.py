@@ -16,6 +16,7 @@ import numpy as np
 from golden.case import Generator
 from golden.catalogue_beside import averages, constraints, exclusions
 from golden.catalogue_indices import begin, multipliers
+from golden.catalogue_rates import schedules, warm_up
 from golden.layout import File
 from golden.making import BETAS, STEPS, Made, case_of, rows_of, wave
 from reference import Dialect
@@ -127,6 +128,16 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "a norm of all where one of each is meant and the reverse, one of summed duplicates, one of an"
             " absent gradient, one that scales what is shorter; the wrong order of value and norm",
             "effect": "m and v are of another gradient, often of all elements",
+        },
+        "schedule": {
+            "bug": "formula",
+            "catches": "a schedule asked one step ahead, frozen, without its stairs, cycles, restarts, power or end",
+            "effect": "the learning rate, and what weight decay takes, are those of another step",
+        },
+        "warm-up": {
+            "bug": "formula",
+            "catches": "warm-up that counts from 0, ignores min_lr, goes on below it, or is decayed afterwards",
+            "effect": "the first learning rate is not learning_rate / w, or the last one not min_lr",
         },
         "rate-decay": {
             "bug": "step count",
@@ -394,5 +405,7 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "constraint": constraints,
         "multipliers": multipliers,
         "begin": begin,
+        "schedules": schedules,
+        "warm-up": warm_up,
     }
 )

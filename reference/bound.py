@@ -23,7 +23,8 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
                 with a E_m + b E_g + |a m| (e_a + C u) + |b g| (e_b + C u) for alpha E_m where it is a m + b g
     theta:      E_theta <- E_theta + E + 2 u |theta| + u |d| + eta
                 with 2^-52 |d| besides where the learning rate has a multiplier, a product of two doubles
-                with C u |d| besides where inverse time decay forms the learning rate, which d is a multiple of
+                with r (|d| + E) besides, r the relative error of the learning rate, which d is a multiple of: that of
+                its schedule (`reference.running`) and C u, C u of inverse time decay, and of warm-up as of a schedule
     slow:       E_slow <- (1 - a) E_slow + a E_theta + C u (|slow| + a |theta|) + C eta, and E_theta <- E_slow, where
                 Lookahead synchronises; a is slow_step_size, and both sides of <- are seen before it
 

@@ -102,7 +102,8 @@ def _opened(
     slow = None if state.slow is None else x.number(np.asarray(state.slow[i]))
     average = None if state.average is None else x.number(np.asarray(state.average[i]))
     p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow, average=average, index=i)
-    p.learning_rate, p.l2, p.decays = h.learning_rate, h.l2, i not in h.exclude_from_weight_decay
+    p.learning_rate, p.l2, p.weight_decay = h.learning_rate, h.l2, h.weight_decay
+    p.decays = i not in h.exclude_from_weight_decay
     if gradient is not None or d.step_count == "optimizer":
         p.t += 1
     if gradient is None:

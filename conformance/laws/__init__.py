@@ -22,6 +22,7 @@ from conformance.laws import (
     groups,
     indices,
     layouts,
+    rates,
     rows,
     saved,
     settings,
@@ -126,6 +127,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-constraints", problems="constraints", judge=beside.constraints, applies=beside.constrains),
     Check(name="law-multipliers", problems="multipliers", judge=indices.multipliers, applies=indices.has_multipliers),
     Check(name="law-begin", problems="begin", judge=indices.begin, applies=indices.can_begin_later),
+    Check(name="law-schedules", problems="schedules", judge=rates.schedules, applies=rates.change),
     Check(name="law-sizes", problems="sizes", judge=layouts.sizes),
     *(
         Check(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.contract import Array, Claim, Gradient, Hyperparameters, Implementation, Problem, State
+from adapters.contract import Array, Claim, Gradient, Hyperparameters, Implementation, Problem, Schedule, State
 from conformance import oracle
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
@@ -19,8 +19,10 @@ from reference import dialect, stages
 LONGEST = 10
 """Steps of a problem that are run, to keep the cost small."""
 OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None, "decay": 0.0}
-OFF |= dict.fromkeys(("clipvalue", "clipnorm", "global_clipnorm"))
+OFF |= dict.fromkeys(("clipvalue", "clipnorm", "global_clipnorm", "schedule", "weight_decay_schedule"))
+OFF["total_steps"] = 0
 """Hyper-parameters that one value switches off."""
+_DECAYING = Schedule("polynomial", decay_steps=5, end_learning_rate=float(np.float32(0.1234567)), power=2.0)
 _FROM_THE_START: dict[str, Any] = {"ema_momentum": None, "ema_overwrite_frequency": None, "constraint": None}
 _FROM_THE_START |= {"exclude_from_weight_decay": ()}
 """What is not there from the start comes by no change."""
@@ -47,6 +49,11 @@ OTHERS: dict[str, tuple[Any, Any]] = {
     "clipvalue": (float(np.float32(0.1234567)), 1e-2),
     "clipnorm": (float(np.float32(0.1234567)), 1e-2),
     "global_clipnorm": (float(np.float32(0.1234567)), 1e-2),
+    "schedule": (_DECAYING, Schedule("inverse_time", decay_steps=2, decay_rate=0.5)),
+    "weight_decay_schedule": (_DECAYING, Schedule("inverse_time", decay_steps=2, decay_rate=0.5)),
+    "total_steps": (8, 4),
+    "warmup_proportion": (float(np.float32(0.1234567)), 0.5),
+    "min_lr": (float(np.float32(0.1234567)), 1e-2),
 }
 """As those that problems are drawn from; two of many digits, which a configuration must not round.
 

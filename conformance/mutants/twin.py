@@ -361,7 +361,10 @@ class Twin:
 
     def decay(self, w: Work) -> Any:
         """What decoupled decay takes from theta."""
-        return w.element(self.rate(w) * w.scalar(w.h.weight_decay)) * w.theta
+        return w.element(self.rate(w) * self.weight_decay(w)) * w.theta
+
+    def weight_decay(self, w: Work) -> Scalar:
+        return w.scalar(w.h.weight_decay)
 
     def move(self, w: Work, direction: Any) -> Any:
         return w.theta - direction

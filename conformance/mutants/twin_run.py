@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Hyperparameters, State
+from adapters.contract import Array, Gradient, Hyperparameters, Schedule, State
 from adapters.memory import copied
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class TwinRun:
         return self.twin.state(self.slots, self.own[0])
 
     def configuration(self) -> bytes:
-        return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()
+        content = self.twin.configuration(self.own[0], self.first[0])
+        return json.dumps(content, default=Schedule.as_json).encode()
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         self.own = [self.twin.after_change(h, hyperparameters) for h in self.own]

@@ -22,6 +22,7 @@ from adapters.contract import (
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 from conformance.mutants.twin_beside import NEWER, Averaged, AveragedFromFirstStep, Constrained
 from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay
+from conformance.mutants.twin_rates import RATES, RECTIFIED_RATES, Rates, WarmsUp, decayed
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 BY_INDEX = frozenset({"lr_mult", "wd_mult", "begin_num_update"})
@@ -51,26 +52,27 @@ class TensorFlowTwin(Twin):
             epsilon=dtype,
             decay=dtype,
             sma_threshold=dtype,
+            schedule=dtype,
             rate_decay=dtype,
             clips=dtype,
         )
 
 
-class KerasV2Twin(Constrained, Clips, TensorFlowTwin):
+class KerasV2Twin(Constrained, Rates, Clips, TensorFlowTwin):
     """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
 
     name = "twin-keras-v2"
     claim = twin_claim(
         "keras-v2-adam",
-        _ADAM | CLIPS | {"amsgrad", "decay", "constraint"},
+        _ADAM | CLIPS | RATES | {"amsgrad", "decay", "constraint"},
         _ANY_ROWS,
         _ADAM - {"epsilon"},
         clips_together=True,
     )
 
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
-        """A checkpoint holds what is a variable: not epsilon, decay, nor what clips."""
-        return replace(saved, **{name: getattr(h, name) for name in ("epsilon", "decay", *CLIPS)})
+        """A checkpoint holds what is a variable: not epsilon, decay, a schedule, nor what clips."""
+        return replace(saved, **{name: getattr(h, name) for name in ("epsilon", "decay", "schedule", *CLIPS)})
 
     def rate(self, w: Work) -> Scalar:
         return decayed(self, w)
@@ -91,13 +93,13 @@ class KerasV2Twin(Constrained, Clips, TensorFlowTwin):
         return w.scalar(w.h.epsilon or 1e-7)
 
 
-class TfKerasTwin(Averaged, ClipsInOneWay, TensorFlowTwin):
+class TfKerasTwin(Averaged, Rates, ClipsInOneWay, TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
     claim = twin_claim(
         "tf-keras-adam",
-        _ADAM | CLIPS | NEWER | {"amsgrad", "weight_decay", "adaptive_epsilon"},
+        _ADAM | CLIPS | NEWER | RATES | {"amsgrad", "weight_decay", "adaptive_epsilon"},
         _ANY_ROWS,
         clips_together=True,
     )
@@ -117,7 +119,7 @@ class Keras3Twin(AveragedFromFirstStep, TfKerasTwin):
     """keras3-adam (keras/src/optimizers/adam.py, version 3, on TensorFlow): duplicates are squared, then summed."""
 
     name = "twin-keras3"
-    claim = twin_claim("keras3-adam", _ADAM | CLIPS | NEWER | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+    claim = twin_claim("keras3-adam", _ADAM | CLIPS | NEWER | RATES | {"amsgrad", "weight_decay"}, _ANY_ROWS)
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         return replace(TfKerasTwin.arithmetic(self, dtype), ema_momentum=dtype)
@@ -132,20 +134,20 @@ class Keras3Twin(AveragedFromFirstStep, TfKerasTwin):
         return total
 
 
-class RectifiedTwin(Constrained, Clips, TensorFlowTwin):
+class RectifiedTwin(Constrained, WarmsUp, Clips, TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
     name = "twin-rectified"
     claim = twin_claim(
         "tfa-rectified-adam",
-        _ADAM | CLIPS | {"amsgrad", "decay", "weight_decay", "sma_threshold", "constraint"},
+        _ADAM | CLIPS | RECTIFIED_RATES | {"amsgrad", "decay", "weight_decay", "sma_threshold", "constraint"},
         _ANY_ROWS,
         clips_together=True,
     )
     required = TensorFlowTwin.required | {"moving_rows"}
 
     def rate(self, w: Work) -> Scalar:
-        return decayed(self, w)
+        return self.warmed_up(w, decayed(self, w))
 
     def epsilon(self, w: Work) -> Scalar:
         """``epsilon or backend.epsilon()``."""
@@ -187,7 +189,7 @@ class RectifiedTwin(Constrained, Clips, TensorFlowTwin):
 
     def move(self, w: Work, direction: Any) -> Any:
         rows = self.moving_rows(w)
-        if w.h.weight_decay:
+        if w.h.weight_decay or w.h.weight_decay_schedule:
             direction = direction + self.decay(w)
         theta = np.array(w.theta)
         theta[rows] = (w.theta - direction)[rows]
@@ -335,11 +337,6 @@ class Mxnet1LazyTwin(Mxnet2LazyTwin):
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
-
-
-def decayed(twin: Twin, w: Work) -> Scalar:
-    """learning_rate / (1 + decay iterations), where the first step has made no iteration."""
-    return twin.learning_rate(w) / (w.scalar(1) + w.scalar(w.h.decay) * w.scalar(w.t - 1))
 
 
 def _count_each(slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
