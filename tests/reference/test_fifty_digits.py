@@ -29,6 +29,7 @@ from reference import (
     dialect,
     initial_bound,
     initial_state,
+    rates,
     step,
 )
 from reference import stages as s
@@ -122,6 +123,9 @@ WRITES: dict[s.Stage, str] = {
     s.restore_rows: "theta",
     s.named_rows_move: "direction",
     s.inverse_time_decay: "learning_rate",
+    rates.scheduled_rate: "learning_rate",
+    rates.warm_up: "learning_rate",
+    rates.scheduled_weight_decay: "weight_decay",
     s.decay_theta: "theta",
     s.decay_direction: "direction",
     s.first_moment: "m",
