@@ -56,6 +56,8 @@ class Slot:
     t: int = 0
     slow: Array | None = None
     """The slow weights of Lookahead."""
+    weight: Array | None = None
+    """The parameter itself, where theta is its master copy."""
 
 
 @dataclass
@@ -208,7 +210,13 @@ class Twin:
             v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
             t=tuple(slot.t for slot in slots),
             slow=tuple(np.array(slot.slow) for slot in slots) if h.sync_period is not None else None,
+            weights=tuple(copied(slot.weight) for slot in slots if slot.weight is not None) or None,
         )
+
+    def rounded_master(self, slot: Slot) -> Array:
+        """What a parameter is where theta is its master copy."""
+        assert slot.weight is not None
+        return slot.theta.astype(slot.weight.dtype)
 
     def store(self, slot: Slot, w: Work) -> None:
         write(slot.theta, self.stored(w, w.theta))
@@ -230,6 +238,8 @@ class Twin:
             w.v_max = self.amsgrad_maximum(w)
         w.theta = self.move(w, self.direction(w))
         self.store(slot, w)
+        if slot.weight is not None:
+            write(slot.weight, self.rounded_master(slot))
 
     def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
         w = Work(
