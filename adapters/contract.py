@@ -56,8 +56,13 @@ PROCEDURES: tuple[str, ...] = (
     "saved groups",
     "state",
     "mixed dtypes",
+    "finalize",
 )
 """What an implementation may do beside steps, all of it optional: see `Procedure`."""
+
+CONSTRAINED_ROWS = "row-sparse gradients of constrained parameters (refused)"
+NON_NEG_FLOAT64 = "the constraint non_neg of float64 parameters (refused)"
+"""In `Claim.not_claimed` of whoever refuses them."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,10 @@ class State:
     Where a parameter has a master copy (`Claim.masters`), `parameters` are the copies, and they, m and v are float32;
     `weights` are the parameters themselves, which are of the problem's dtype. None without.
 
-    v_max is None without AMSGrad, and slow, Lookahead's slow weights, without a sync_period. t is the number of steps
-    that the bias correction of this parameter has seen: the optimizer's count where the dialect has one count for all.
-    A parameter whose state the framework has not created yet has m = v = 0, and its own value for slow weights.
+    v_max is None without AMSGrad, slow, Lookahead's slow weights, without a sync_period, and average, Keras' moving
+    average of the parameters, without ema_momentum. t is the number of steps that the bias correction of this parameter
+    has seen: the optimizer's count where the dialect has one count for all. A parameter whose state the framework has
+    not created yet has m = v = 0, and its own value for slow weights and average.
     """
 
     parameters: tuple[Array, ...]
@@ -113,10 +119,11 @@ class State:
     t: tuple[int, ...]
     slow: tuple[Array, ...] | None = None
     weights: tuple[Array, ...] | None = None
+    average: tuple[Array, ...] | None = None
 
 
-QUANTITIES: tuple[str, ...] = ("parameters", "m", "v", "v_max", "slow")
-"""The arrays of a state, by name; of the last two, one that is not there is None."""
+QUANTITIES: tuple[str, ...] = ("parameters", "m", "v", "v_max", "slow", "average")
+"""The arrays of a state, by name; of the last three, one that is not there is None."""
 
 Trajectory = tuple[State, ...]
 """The state after every step of a problem, first step first."""
@@ -165,6 +172,8 @@ class Arithmetic:
     """Received."""
     slow_step_size: Precision = "float64"
     """Received."""
+    ema_momentum: Precision = "float64"
+    """Received."""
     first_moment: Literal["sum", "lerp"] = "sum"
     """beta_1 m + (1 - beta_1) g (also a lerp that switches sides at 1/2), or m + (1 - beta_1) (g - m)."""
     second_moment: Literal["sum", "lerp"] = "sum"
@@ -187,9 +196,9 @@ class Procedure:
 
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
-    have of its own. None of "configuration", which holds all, nor of "late groups", "saved groups", "state" and
-    "mixed dtypes". Never amsgrad, which decides what state there is; sync_period from one number to another, as whether
-    it is None decides that too.
+    have of its own. None of "configuration", which holds all, nor of "late groups", "saved groups", "state",
+    "mixed dtypes" and "finalize". Never amsgrad, which decides what state there is; sync_period from one number to
+    another, as whether it is None decides that too.
     """
 
     how: str

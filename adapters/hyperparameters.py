@@ -64,6 +64,15 @@ class Hyperparameters:
     begin_num_update: int = 0
     """t of every parameter begins there (MXNet): its first step is number begin_num_update + 1."""
 
+    ema_momentum: float | None = None
+    """A moving average of the parameters keeps this share of itself in a step (Keras, use_ema); None is no average."""
+    ema_overwrite_frequency: int | None = None
+    """The average is written over the parameters in every step whose t it divides; None is never."""
+    exclude_from_weight_decay: tuple[int, ...] = ()
+    """Numbers of the parameters that weight_decay leaves alone (Keras)."""
+    constraint: str | None = None
+    """Of every parameter, at the end of a step (Keras): non_neg, unit_norm or max_norm, with its defaults."""
+
     def __post_init__(self) -> None:
         for name in _NOT_NEGATIVE:
             _number(name, getattr(self, name), "a finite number >= 0", lambda x: x >= 0)
@@ -74,9 +83,16 @@ class Hyperparameters:
                 _number(name, getattr(self, name), "None or a finite number >= 0", lambda x: x >= 0)
         if self.clipnorm is not None and self.global_clipnorm is not None:
             raise ContractError("global_clipnorm", self.global_clipnorm, "None where clipnorm is a number")
-        period = self.sync_period
-        if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
-            raise ContractError("sync_period", period, "None or a whole number >= 1")
+        for name in _PERIODS:
+            if not (getattr(self, name) is None or _counts(getattr(self, name), 1)):
+                raise ContractError(name, getattr(self, name), "None or a whole number >= 1")
+        if self.ema_momentum is not None:
+            _number("ema_momentum", self.ema_momentum, "None or a number in [0, 1]", lambda x: 0 <= x <= 1)
+        excluded = self.exclude_from_weight_decay
+        if not (isinstance(excluded, tuple) and all(_counts(i, 0) for i in excluded)):
+            raise ContractError("exclude_from_weight_decay", excluded, "a tuple of numbers of parameters")
+        if self.constraint not in (None, *CONSTRAINTS):
+            raise ContractError("constraint", self.constraint, f"None, {', '.join(CONSTRAINTS)}")
         begin = self.begin_num_update
         if not isinstance(begin, int) or isinstance(begin, bool) or begin < 0:
             raise ContractError("begin_num_update", begin, "a whole number >= 0")
@@ -104,9 +120,15 @@ _NOT_NEGATIVE = (
     "decay",
 )
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
+_PERIODS = ("sync_period", "ema_overwrite_frequency")
+CONSTRAINTS = ("non_neg", "max_norm", "unit_norm")
 MULTIPLIERS: tuple[str, ...] = ("lr_mult", "wd_mult")
 """Hyper-parameters that are one number per parameter."""
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))
+
+
+def _counts(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _number(name: str, value: object, accepted: str, test: Any) -> None:

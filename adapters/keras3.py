@@ -17,10 +17,13 @@ from typing import Any
 
 from adapters.contract import Arithmetic, Array, Claim, Gradient, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
+    BESIDE,
     CLIPS,
+    FINALIZE,
     Bench,
     KerasAdapter,
     OptimizerRun,
+    averaging,
     clips,
     import_tensorflow,
     installed,
@@ -30,8 +33,12 @@ from adapters.tensorflow_support import (
 )
 from adapters.tf_keras_adam import arithmetic, slot
 
+SAVE = "save_own_variables and load_own_variables of the optimizer; the variables by value"
 
-class _Run(OptimizerRun):
+
+class Keras3Run(OptimizerRun):
+    """Steps on ``keras.Variable``s."""
+
     def apply(self, gradients: Sequence[Gradient]) -> None:
         """Keras warns at every step of parameters without gradient, which the contract has on purpose."""
         with warnings.catch_warnings():
@@ -68,23 +75,23 @@ class Adam(KerasAdapter):
     """In ``keras.optimizers``."""
     claim = Claim(
         dialect="keras3-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}) | CLIPS,
+        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"})
+        | CLIPS
+        | BESIDE,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
             "clipnorm, clipvalue and global_clipnorm, one beside another (refused)",
-            "use_ema",
-            "ema_momentum",
-            "ema_overwrite_frequency",
             "loss_scale_factor",
             "gradient_accumulation_steps",
             "learning_rate as schedule, callable or integer (refused)",
             "beta_1 and beta_2 as tensor or callable",
             "weight_decay=0 (here always None)",
-            "exclude_from_weight_decay",
+            "exclude_from_weight_decay by name",
             "stateless_apply (refused by this backend)",
             "the jax and torch backends",
-            "variable constraints and overwrite_with_gradient",
+            "constraints of the caller's own, or with other arguments",
+            "overwrite_with_gradient",
             "float16 and bfloat16 variables",
             "tf.train.Checkpoint of an optimizer of Keras 3",
         ),
@@ -92,21 +99,15 @@ class Adam(KerasAdapter):
             frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
-            save="save_own_variables and load_own_variables of the optimizer; the variables by value",
-        ),
+            save=SAVE,
+        )
+        | FINALIZE,
     )
     slot = staticmethod(slot)
 
     def __init__(self) -> None:
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # read once, when Keras is imported
+        self.keras = import_keras()
         self.tensorflow = import_tensorflow()
-        import keras
-
-        if not keras.__version__.startswith("3."):
-            raise ImportError(f"keras is {keras.__version__}, accepted: 3.x")
-        if keras.backend.backend() != "tensorflow":
-            raise ImportError(f"the backend of Keras is {keras.backend.backend()}, accepted: tensorflow")
-        self.keras = keras
 
     def identity(self) -> Identity:
         """Dense, AMSGrad and sparse steps under TensorFlow's dispatch, and the class that made them."""
@@ -131,8 +132,11 @@ class Adam(KerasAdapter):
         return replace(seen, required=seen.required | {cls}, observed=seen.observed | {label})
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
-        """Operation by operation, in eager mode; every number is cast where tf_keras casts it."""
-        return arithmetic(dtype)
+        """Operation by operation, in eager mode; every number is cast where tf_keras casts it, but for ema_momentum.
+
+        That one is a number of the variables' dtype before it is subtracted from 1.
+        """
+        return replace(arithmetic(dtype), ema_momentum=dtype)
 
     @property
     def optimizer(self) -> Any:
@@ -150,20 +154,22 @@ class Adam(KerasAdapter):
             "amsgrad": h.amsgrad,
             "weight_decay": self._weight_decay(h),
             **clips(h),
+            **averaging(h),
         }
 
-    def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> _Run:
-        """A run of a new optimizer over new variables."""
-        # A constant copies the caller's array.
-        variables = tuple(
-            self.keras.Variable(self.tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters
-        )
-        return self.run(Bench(optimizer, variables))
+    def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
+        """New ones of Keras' own class, which hold copies."""
+        return new_variables(self.keras, self.tensorflow, parameters, constraint)
 
-    def run(self, bench: Bench) -> _Run:
+    @property
+    def constraints(self) -> Any:
+        """The module of Keras' constraints."""
+        return self.keras.constraints
+
+    def run(self, bench: Bench) -> Keras3Run:
         """A run of what is there."""
         amsgrad = bool(bench.optimizer.amsgrad)
-        return _Run(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
+        return Keras3Run(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
 
     def _weight_decay(self, h: Hyperparameters) -> float | None:
         return h.weight_decay or None  # None is this framework's "absent"
@@ -180,3 +186,24 @@ class AdamW(Adam):
 
     def _weight_decay(self, h: Hyperparameters) -> float | None:
         return float(h.weight_decay)
+
+
+def import_keras() -> Any:
+    """The ``keras`` module, on TensorFlow; raises ImportError where it is another Keras, or on another backend."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # read once, when Keras is imported
+    import_tensorflow()
+    import keras
+
+    if not keras.__version__.startswith("3."):
+        raise ImportError(f"keras is {keras.__version__}, accepted: 3.x")
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(f"the backend of Keras is {keras.backend.backend()}, accepted: tensorflow")
+    return keras
+
+
+def new_variables(keras: Any, tensorflow: Any, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
+    """New variables that hold copies of `parameters`; a constant copies the caller's array."""
+    made = tuple(keras.Variable(tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters)
+    for variable in made:
+        variable.constraint = constraint
+    return made

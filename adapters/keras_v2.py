@@ -16,7 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import (
+    CONSTRAINED_ROWS,
+    NON_NEG_FLOAT64,
+    Arithmetic,
+    Array,
+    Claim,
+    Hyperparameters,
+    Identity,
+    Precision,
+)
 from adapters.tensorflow_support import (
     CLIPS,
     Bench,
@@ -33,7 +42,8 @@ from adapters.tensorflow_support import (
 
 _CLAIM = Claim(
     dialect="keras-v2-adam",
-    hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "decay"}) | CLIPS,
+    hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "decay", "constraint"})
+    | CLIPS,
     dtypes=("float32", "float64"),
     gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
     not_claimed=(
@@ -42,7 +52,9 @@ _CLAIM = Claim(
         "learning_rate as schedule, callable or tensor",
         "beta_1 and beta_2 as callable or tensor",
         "lr",
-        "variable constraints",
+        CONSTRAINED_ROWS,
+        NON_NEG_FLOAT64,
+        "constraints of the caller's own, or with other arguments",
         "get_weights and set_weights (tests hold them where every variable has had a gradient from the first step on)",
         "float16 and bfloat16 variables",
     ),
@@ -152,8 +164,8 @@ class NonFused(_Adam):
         h = hyperparameters
         new = self.optimizer(**_arguments(h))
         kinds = [(theta.shape, theta.dtype.name) for theta in parameters]
-        if len(set(kinds)) < len(kinds) or not _fit_float32(h):
-            return self.fresh(new, parameters)
+        if len(set(kinds)) < len(kinds) or h.constraint is not None or not _fit_float32(h):
+            return self.fresh(new, parameters, h)
 
         idle = self.idle[h.amsgrad]
         reusable = idle.pop() if idle else Reusable(new)

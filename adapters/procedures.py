@@ -59,6 +59,15 @@ class ChangingRun(Run, Protocol):
         ...
 
 
+@runtime_checkable
+class FinalizingRun(Run, Protocol):
+    """A run of an implementation that claims "finalize"."""
+
+    def finalize(self) -> State:
+        """What the framework does after the last step: the parameters become their average, if they have one."""
+        ...
+
+
 Group = tuple[Sequence[Array], Hyperparameters]
 """Parameters, possibly none, and what holds for them."""
 

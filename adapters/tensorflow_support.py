@@ -115,7 +115,13 @@ class OptimizerRun:
             v=self._slots("v"),
             v_max=self._slots("vhat") if self._amsgrad else None,
             t=(t,) * len(variables),
+            average=self._averages() if getattr(optimizer, "use_ema", False) else None,
         )
+
+    def finalize(self) -> State:
+        """``finalize_variable_values``, as ``Model.fit`` calls it at its end."""
+        self._bench.optimizer.finalize_variable_values([*self._bench.variables])
+        return self.state()
 
     def save(self) -> bytes:
         """The files that ``tf.train.Checkpoint.write`` makes of the optimizer and the variables."""
@@ -140,6 +146,8 @@ class OptimizerRun:
             variable.assign(state.parameters[i])
             for name, arrays in slots.items():
                 self._slot(optimizer, i, variable, name).assign(arrays[i])
+            if state.average is not None:
+                optimizer._model_variables_moving_average[i].assign(state.average[i])
 
     def configuration(self) -> bytes:
         """``get_config`` as JSON."""
@@ -157,6 +165,10 @@ class OptimizerRun:
         """Those of the slots that the first parameter does not have."""
         optimizer, first = self._bench.optimizer, self._bench.variables[0]
         return [name for name in names if self._slot(optimizer, 0, first, name) is None]
+
+    def _averages(self) -> tuple[Array, ...]:
+        """In the order of the variables of the first step, as the newer Keras keeps all of its slots."""
+        return tuple(read(average) for average in self._bench.optimizer._model_variables_moving_average)
 
     def _slots(self, name: str) -> tuple[Array, ...]:
         values = []
@@ -195,11 +207,11 @@ class KerasAdapter:
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
         """A new optimizer over new variables."""
-        return self.fresh(self.optimizer(**self.arguments(hyperparameters)), parameters)
+        return self.fresh(self.optimizer(**self.arguments(hyperparameters)), parameters, hyperparameters)
 
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> OptimizerRun:
         """A new optimizer over new variables, and what `OptimizerRun.save` made."""
-        run = self.fresh(self.optimizer(**self.arguments(hyperparameters)), parameters)
+        run = self.fresh(self.optimizer(**self.arguments(hyperparameters)), parameters, hyperparameters)
         run.load(saved)
         return run
 
@@ -207,9 +219,21 @@ class KerasAdapter:
         """``from_config``, over new variables."""
         return self.fresh(self.optimizer.from_config(json.loads(configuration)), parameters)
 
-    def fresh(self, optimizer: Any, parameters: Sequence[Array]) -> OptimizerRun:
-        """A run of a new optimizer over new variables."""
-        return self.run(Bench(optimizer, new_variables(self.tensorflow, parameters)))
+    def fresh(self, optimizer: Any, parameters: Sequence[Array], h: Hyperparameters = _DEFAULTS) -> OptimizerRun:
+        """A run of a new optimizer over new variables; h: what is said of variables and not to the constructor."""
+        variables = self.variables(parameters, None if h.constraint is None else self.constraints.get(h.constraint))
+        if h.exclude_from_weight_decay:
+            optimizer.exclude_from_weight_decay(var_list=[variables[i] for i in h.exclude_from_weight_decay])
+        return self.run(Bench(optimizer, variables))
+
+    def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
+        """New variables that hold copies of `parameters`."""
+        return new_variables(self.tensorflow, parameters, constraint)
+
+    @property
+    def constraints(self) -> Any:
+        """The module of Keras' constraints."""
+        return self.tensorflow.keras.constraints
 
     def run(self, bench: Bench) -> OptimizerRun:
         """A run of what is there."""
@@ -253,10 +277,29 @@ def procedures(changed: frozenset[str], saved: frozenset[str], *, save: str = CH
     }
 
 
-def new_variables(tensorflow: Any, parameters: Sequence[Array]) -> tuple[Any, ...]:
+FINALIZE = {"finalize": Procedure(how="finalize_variable_values")}
+"""The newer Keras."""
+
+
+def averaging(h: Hyperparameters) -> dict[str, Any]:
+    """The arguments of the newer Keras that make it average the variables."""
+    if h.ema_momentum is None:
+        return {"use_ema": False}
+    return {
+        "use_ema": True,
+        "ema_momentum": h.ema_momentum,
+        "ema_overwrite_frequency": h.ema_overwrite_frequency,
+    }
+
+
+BESIDE = frozenset({"ema_momentum", "ema_overwrite_frequency", "exclude_from_weight_decay", "constraint"})
+"""Hyper-parameters of the newer Keras that act beside the step."""
+
+
+def new_variables(tensorflow: Any, parameters: Sequence[Array], constraint: Any = None) -> tuple[Any, ...]:
     """New variables that hold copies of `parameters`."""
     # tf.constant copies in 2.15.1, tf.Variable too; a test holds them to it.
-    return tuple(tensorflow.Variable(tensorflow.constant(theta)) for theta in parameters)
+    return tuple(tensorflow.Variable(tensorflow.constant(theta), constraint=constraint) for theta in parameters)
 
 
 def read(variable: Any) -> Array:

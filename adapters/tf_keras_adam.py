@@ -11,10 +11,13 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
+    BESIDE,
     CLIPS,
+    FINALIZE,
     KerasAdapter,
+    averaging,
     clips,
     import_tensorflow,
     installed,
@@ -38,21 +41,21 @@ class TfKeras(KerasAdapter):
     distribution = "keras"
     claim = Claim(
         dialect="tf-keras-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"}) | CLIPS,
+        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"})
+        | CLIPS
+        | BESIDE,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
-            "use_ema",
-            "ema_momentum",
-            "ema_overwrite_frequency",
             "jit_compile on a GPU",
             "mesh",
             "learning_rate as schedule, callable or tensor",
             "beta_1 and beta_2 as tensor",
             "weight_decay=0 (here always None)",
-            "exclude_from_weight_decay",
+            "exclude_from_weight_decay by name",
             "skip_gradients_aggregation",
-            "variable constraints",
+            NON_NEG_FLOAT64,
+            "constraints of the caller's own, or with other arguments",
             "float16 and bfloat16 variables",
         ),
         clips_together=True,
@@ -60,7 +63,8 @@ class TfKeras(KerasAdapter):
             frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
-        ),
+        )
+        | FINALIZE,
     )
     slot = staticmethod(slot)
 
@@ -108,6 +112,7 @@ class TfKeras(KerasAdapter):
             "amsgrad": h.amsgrad,
             "weight_decay": h.weight_decay or None,  # None is this framework's "absent"
             **clips(h),
+            **averaging(h),
         }
 
 
@@ -126,6 +131,12 @@ class Package(TfKeras):
         import tf_keras
 
         self.optimizer = tf_keras.optimizers.Adam
+        self._constraints = tf_keras.constraints
+
+    @property
+    def constraints(self) -> Any:
+        """The module of the package's constraints."""
+        return self._constraints
 
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of the constructor."""

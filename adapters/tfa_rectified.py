@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.contract import Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
     CLIPS,
     KerasAdapter,
@@ -32,6 +32,7 @@ class Rectified(KerasAdapter):
         dialect="tfa-rectified-adam",
         hyperparameters=frozenset(
             {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "sma_threshold", "decay"}
+            | {"constraint"}
         )
         | CLIPS,
         dtypes=("float32", "float64"),
@@ -45,7 +46,9 @@ class Rectified(KerasAdapter):
             "learning_rate and weight_decay as schedule, callable, dict or tensor",
             "beta_1, beta_2 and sma_threshold as tensor",
             "lr",
-            "variable constraints",
+            CONSTRAINED_ROWS,
+            NON_NEG_FLOAT64,
+            "constraints of the caller's own, or with other arguments",
             "get_weights and set_weights",
             "float16 and bfloat16 variables",
         ),

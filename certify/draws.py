@@ -46,6 +46,10 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "clipvalue": decades(-8, 8, None, 0.0, often=0.5),
     "clipnorm": decades(-8, 8, None, None, 0.0, often=0.6),
     "global_clipnorm": decades(-8, 8, None, 0.0, often=0.5),
+    "ema_momentum": decades(-6, 0, None, 0.0, 0.99, 0.5, 1.0, often=0.7),
+    "ema_overwrite_frequency": choice(None, 1, 2, 3),
+    "exclude_from_weight_decay": choice((), (), (0,), (1,), (0, 1)),
+    "constraint": choice(None, None, "non_neg", "max_norm", "unit_norm"),
     "lr_mult": multipliers(len(_SHAPES)),
     "wd_mult": multipliers(len(_SHAPES)),
     "begin_num_update": choice(0, 1, 1000),
@@ -96,6 +100,7 @@ def problem(d: Dialect, point: Point) -> Problem:
         v_max=None if state.v_max is None else tuple(a * 10.0 ** rng.uniform(-0.5, 1, size=a.shape) for a in v),
         t=(point["t"] - 1,) * len(groups),
         slow=None if state.slow is None else tuple(a * (1 + rng.normal(size=a.shape)) for a in state.theta),
+        average=None if state.average is None else tuple(a * (1 + rng.normal(size=a.shape)) for a in state.theta),
     )
     gradients = tuple(
         tuple(_gradient(d, point, rng, group["g"] * rng.choice([1.0, -1.0, 0.5])) for group in groups)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reference import clipping, multipliers
+from reference import averages, clipping, constraints, multipliers
 from reference import stages as s
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import Namespace
@@ -88,6 +88,16 @@ def _of_sum(terms: int, x: Namespace) -> Any:
     return x.number(max(1.0, terms / 8))
 
 
+def _average(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    if h.ema_momentum is None:
+        return {}
+    return {"average": h.ema_momentum * abs(p.average) + (1 - h.ema_momentum) * abs(p.theta)}
+
+
+def _constrain(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+    return {} if h.constraint in (None, "non_neg") else on_magnitudes(constraints.constrain, "theta")(p, h, x)
+
+
 _DIRECTION = ("step_size", "denominator", "direction")
 
 TERMS: dict[Stage, Terms] = {
@@ -126,6 +136,11 @@ TERMS: dict[Stage, Terms] = {
     s.rectified_root: on_magnitudes(s.rectified_root, "rho_t", *_DIRECTION),
     s.subtract: _subtract,
     s.lookahead: _lookahead,
+    averages.average: _average,
+    averages.average_all: lambda p, h, x: {} if p.t == 1 else _average(p, h, x),
+    averages.overwrite: moved,
+    averages.overwrite_all: moved,
+    constraints.constrain: _constrain,
 }
 """A sum of n terms, rounded n - 1 times, is multiplied by n / 8 in its entry where n can be more than 8."""
 

@@ -80,13 +80,13 @@ def counterparts(name: str, environments: Sequence[str] = ()) -> tuple[dict[str,
 
 def in_common(one: Claim, other: Claim) -> Claim | None:
     """What both claim; None if no problem lies inside both claims."""
-    gradients = one.gradients & other.gradients
-    if one.dialect != other.dialect:  # a lazy dialect and its standard one agree on dense gradients alone
+    gradients, hyperparameters = one.gradients & other.gradients, one.hyperparameters & other.hyperparameters
+    if one.dialect != other.dialect:  # what `computes_as` says no more of
         gradients &= {"dense", "none"}
+        hyperparameters -= {"ema_momentum", "ema_overwrite_frequency"}
     dtypes = tuple(dtype for dtype in one.dtypes if dtype in other.dtypes)
     if not dtypes or not gradients & {"dense", "rows"} or not _one_formula(one, other):
         return None
-    hyperparameters = one.hyperparameters & other.hyperparameters
     return Claim(
         dialect=one.dialect,
         hyperparameters=hyperparameters,

@@ -49,27 +49,27 @@ SHORT_MEMORIES = ((0.875, 0.125, 1.125), (0.5, 0.5, 2.25), (0.5, NEXT_TO_ZERO, 0
 def sizes(claim: Claim, number: int) -> list[Draft]:
     """Parameters of sizes around those of vectors, blocks, chunks and of what one thread does."""
     dtypes = wide(claim)
-    adam, decaying = _one(claim, amsgrad=True), _decaying(claim)
+    adam, decaying = one(claim, amsgrad=True), _decaying(claim)
     if "dense" not in claim.gradients:
-        return [_draft(dtype, ROW_WIDTHS, adam, 2, rows="rows") for dtype in dtypes]
-    found = [_draft(dtypes[0], SMALL, adam, 2), *(_draft(dtypes[0], LARGE[-2:], h, 2) for h in decaying)]
+        return [draft(dtype, ROW_WIDTHS, adam, 2, rows="rows") for dtype in dtypes]
+    found = [draft(dtypes[0], SMALL, adam, 2), *(draft(dtypes[0], LARGE[-2:], h, 2) for h in decaying)]
     if "rows" in claim.gradients:  # and dense ones between them, which a drawn problem seldom has
-        found.append(_draft(dtypes[0], ROW_WIDTHS[:2], adam, 6, rows="rows", mixed=True))
+        found.append(draft(dtypes[0], ROW_WIDTHS[:2], adam, 6, rows="rows", mixed=True))
     if number >= FEW:
-        found += [_draft(dtype, FEWER, decaying[0], 2) for dtype in dtypes[1:]]
-        found += [_draft(dtypes[0], shapes, adam, 2) for shapes in (LARGE[:-2], SEVERAL_THREADS)]
-        found += [_draft(dtypes[0], shapes, decaying[-1], 2) for shapes in (ALONE, MANY)]
+        found += [draft(dtype, FEWER, decaying[0], 2) for dtype in dtypes[1:]]
+        found += [draft(dtypes[0], shapes, adam, 2) for shapes in (LARGE[:-2], SEVERAL_THREADS)]
+        found += [draft(dtypes[0], shapes, decaying[-1], 2) for shapes in (ALONE, MANY)]
         if "rows" in claim.gradients:
-            found.append(_draft(dtypes[0], ROW_WIDTHS, adam, 2, rows="rows"))
+            found.append(draft(dtypes[0], ROW_WIDTHS, adam, 2, rows="rows"))
     return found
 
 
 def rows(claim: Claim, number: int) -> list[Draft]:
     """Rows, each named once, of parameters that can be turned over and cut."""
-    settings = (_one(claim, amsgrad=True), _one(claim, l2=0.1, weight_decay=0.1))
+    settings = (one(claim, amsgrad=True), one(claim, l2=0.1, weight_decay=0.1))
     unsorted = "unsorted rows" in claim.gradients
     return [
-        _draft(dtype, shapes, h, 4, rows="rows", unsorted=unsorted)
+        draft(dtype, shapes, h, 4, rows="rows", unsorted=unsorted)
         for dtype in wide(claim)
         for h, shapes in zip(settings, (((9, 31), (33,)), ((17,), (4, 2))), strict=True)
     ]
@@ -77,30 +77,30 @@ def rows(claim: Claim, number: int) -> list[Draft]:
 
 def layouts(claim: Claim, number: int) -> list[Draft]:
     """Dense gradients of parameters whose axes can be laid out in more than one way."""
-    settings = (_one(claim, amsgrad=True), *_decaying(claim))
-    drafts = [_draft(dtype, LAYOUT_SHAPES, h, 6) for h in settings for dtype in wide(claim)]
+    settings = (one(claim, amsgrad=True), *_decaying(claim))
+    drafts = [draft(dtype, LAYOUT_SHAPES, h, 6) for h in settings for dtype in wide(claim)]
     return drafts if number >= FEW else drafts[:1]
 
 
 def betas(claim: Claim, number: int) -> list[Draft]:
     """Betas of 0, next to it, and next to 1; of rectified dialects a short memory and a low threshold besides."""
     short = SHORT_MEMORIES if "sma_threshold" in claim.hyperparameters else ()
-    settings = [_one(claim, beta_1=b_1, beta_2=b_2, sma_threshold=threshold) for b_1, b_2, threshold in short]
-    settings += [_one(claim, beta_1=beta_1, beta_2=beta_2) for beta_1, beta_2 in BETAS]
-    drafts = [_draft(dtype, ((5,), ()), h, 8) for dtype in wide(claim) for h in settings]
+    settings = [one(claim, beta_1=b_1, beta_2=b_2, sma_threshold=threshold) for b_1, b_2, threshold in short]
+    settings += [one(claim, beta_1=beta_1, beta_2=beta_2) for beta_1, beta_2 in BETAS]
+    drafts = [draft(dtype, ((5,), ()), h, 8) for dtype in wide(claim) for h in settings]
     return drafts if number >= FEW else drafts[: len(short) + 2]
 
 
 def low_precision(claim: Claim, number: int) -> list[Draft]:
     """The low formats: gradients whose squares, and hyper-parameters of which, something is left in them."""
     settings = (
-        _one(claim, amsgrad=True),
-        _one(claim, beta_1=0.5, beta_2=0.9375, epsilon=0.125, l2=0.125),
-        _one(claim, beta_1=0.0, beta_2=0.984375, epsilon=2.0**-7, weight_decay=0.125),
+        one(claim, amsgrad=True),
+        one(claim, beta_1=0.5, beta_2=0.9375, epsilon=0.125, l2=0.125),
+        one(claim, beta_1=0.0, beta_2=0.984375, epsilon=2.0**-7, weight_decay=0.125),
     )
     regimes = ("normal", "alternating", "spike")
     return [
-        _draft(dtype, ((33,), (257,), (4, 2), ()), h, 8, regime=regime, scale=scale)
+        draft(dtype, ((33,), (257,), (4, 2), ()), h, 8, regime=regime, scale=scale)
         for dtype in _low(claim)
         for h, regime, scale in zip(settings, regimes, (1.0, 2.0, 0.25), strict=True)
     ]
@@ -115,10 +115,10 @@ MEMORIES: dict[str, float] = {"bfloat16": 1 - 2.0**-10, "float16": 1 - 2.0**-12}
 def many_steps(claim: Claim, number: int) -> list[Draft]:
     """More steps than the low formats can count."""
     return [
-        _draft(
+        draft(
             dtype,
             ((3,),),
-            _one(claim, learning_rate=1.0, beta_1=0.0, beta_2=MEMORIES[dtype]),
+            one(claim, learning_rate=1.0, beta_1=0.0, beta_2=MEMORIES[dtype]),
             STEPS[dtype],
             regime="alternating",
         )
@@ -134,9 +134,9 @@ FADED = 1 - 2.0**-17
 def large_count(claim: Claim, number: int) -> list[Draft]:
     """Few steps, for what begins with many behind it. By rows where nothing else is claimed."""
     rows = "dense" if "dense" in claim.gradients else "rows"
-    settings = _one(claim, learning_rate=1.0, beta_2=FADED, amsgrad=True)
+    settings = one(claim, learning_rate=1.0, beta_2=FADED, amsgrad=True)
     return [
-        _draft(dtype, ((5,), (3, 2), (65, 17)), settings, 4, regime="alternating", rows=rows)
+        draft(dtype, ((5,), (3, 2), (65, 17)), settings, 4, regime="alternating", rows=rows)
         for dtype in (*wide(claim), *_low(claim))
     ]
 
@@ -149,16 +149,16 @@ def long_run(claim: Claim, number: int) -> list[Draft]:
     """Many steps of what a short problem shows no end of: decay, AMSGrad's maximum, clipping."""
     slowly = {"learning_rate": 2.0**-10, "beta_2": 1 - 2.0**-13}
     more = {"clip_gradient": 1.0, "epsilon_root": 2.0**-10, "momentum_decay": 0.125}
-    settings = (_one(claim, amsgrad=True, l2=0.125, **slowly), _one(claim, weight_decay=0.125, **more, **slowly))
+    settings = (one(claim, amsgrad=True, l2=0.125, **slowly), one(claim, weight_decay=0.125, **more, **slowly))
     rows = "dense" if "dense" in claim.gradients else "rows"
-    drafts = [_draft(dtype, ((3,), (2, 2)), h, LONG, rows=rows) for dtype in wide(claim) for h in settings]
+    drafts = [draft(dtype, ((3,), (2, 2)), h, LONG, rows=rows) for dtype in wide(claim) for h in settings]
     return drafts if number >= FEW else drafts[:2]
 
 
 def momenta(claim: Claim, number: int) -> list[Draft]:
     """A momentum schedule whose product is still far from 0 after some steps."""
-    settings = _one(claim, beta_1=1 - 2.0**-7, momentum_decay=0.125)
-    return [_draft(dtype, ((5,), (3, 2)), settings, 8) for dtype in wide(claim)]
+    settings = one(claim, beta_1=1 - 2.0**-7, momentum_decay=0.125)
+    return [draft(dtype, ((5,), (3, 2)), settings, 8) for dtype in wide(claim)]
 
 
 def clips(claim: Claim, number: int) -> list[Draft]:
@@ -168,14 +168,14 @@ def clips(claim: Claim, number: int) -> list[Draft]:
     if claim.clips_together:
         ways += [{"clipvalue": 2 / 3, "clipnorm": 4.1}, {"clipvalue": 2 / 3, "global_clipnorm": 20 / 3}]
     beside = {"decay": 0.3, "weight_decay": 0.125}
-    usual = [_one(claim, **way, **beside) for way in ways if claim.hyperparameters.issuperset(way)]
+    usual = [one(claim, **way, **beside) for way in ways if claim.hyperparameters.issuperset(way)]
     kinds = [kind for kind in ("dense", "duplicate rows") if kind in claim.gradients]
-    each = [*itertools.product(usual or [_one(claim, **beside)], kinds)]
-    each += [(_one(claim, **way), kinds[0]) for way in zero if claim.hyperparameters.issuperset(way)]
+    each = [*itertools.product(usual or [one(claim, **beside)], kinds)]
+    each += [(one(claim, **way), kinds[0]) for way in zero if claim.hyperparameters.issuperset(way)]
     varied = {"unsorted": "unsorted rows" in claim.gradients, "absent": "none" in claim.gradients}
     dtypes = wide(claim)
     return [
-        _draft(dtypes[(k + k // 2) % len(dtypes)], ((9, 31), (33,)), h, 4, rows=kind, **varied)
+        draft(dtypes[(k + k // 2) % len(dtypes)], ((9, 31), (33,)), h, 4, rows=kind, **varied)
         for k, (h, kind) in enumerate(each)
     ]
 
@@ -186,7 +186,7 @@ def multipliers(claim: Claim, number: int) -> list[Draft]:
     kinds = [kind for kind in ("dense", "rows") if kind in claim.gradients]
     absent = "none" in claim.gradients
     return [
-        _draft(dtype, ((9, 31), (33,), (5, 2)), _one(claim, l2=0.1, **own), 6, rows=kind, absent=absent)
+        draft(dtype, ((9, 31), (33,), (5, 2)), one(claim, l2=0.1, **own), 6, rows=kind, absent=absent)
         for dtype in wide(claim)
         for kind in kinds
     ]
@@ -196,17 +196,17 @@ def begin(claim: Claim, number: int) -> list[Draft]:
     """A count that begins at 10, where the bias corrections are still far from 1, and from 0 apart."""
     rows = "dense" if "dense" in claim.gradients else "rows"
     absent = "none" in claim.gradients
-    h = _one(claim, begin_num_update=10)
-    return [_draft(dtype, ((9, 31), (33,), (5, 2)), h, 6, rows=rows, absent=absent) for dtype in wide(claim)]
+    h = one(claim, begin_num_update=10)
+    return [draft(dtype, ((9, 31), (33,), (5, 2)), h, 6, rows=rows, absent=absent) for dtype in wide(claim)]
 
 
 def masters(claim: Claim, number: int) -> list[Draft]:
     """Gradients of few digits, all that is done to them, and rows, of parameters with a master copy."""
     kinds = [kind for kind in ("dense", "rows") if kind in claim.gradients]
-    h = _one(claim, rescale_grad=0.3, clip_gradient=0.5, l2=0.1)
+    h = one(claim, rescale_grad=0.3, clip_gradient=0.5, l2=0.1)
     absent = "none" in claim.gradients
     return [
-        _draft(dtype, ((9, 31), (33,)), h, 6, scale=scale, rows=kind, absent=absent)
+        draft(dtype, ((9, 31), (33,)), h, 6, scale=scale, rows=kind, absent=absent)
         for dtype in sorted(claim.masters)
         for kind, scale in zip(kinds, (1.0, 2.0**-8), strict=False)
     ]
@@ -216,7 +216,7 @@ def _low(claim: Claim) -> tuple[Precision, ...]:
     return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
 
-def _one(claim: Claim, **wanted: Any) -> Hyperparameters:
+def one(claim: Claim, **wanted: Any) -> Hyperparameters:
     """Hyper-parameters that float32 holds exactly; of those wanted, the ones that are claimed."""
     usual = {"learning_rate": 0.125, "beta_1": 0.875, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-10, "sync_period": 2}
     values: dict[str, Any] = usual | wanted
@@ -229,11 +229,12 @@ def _decaying(claim: Claim) -> tuple[Hyperparameters, ...]:
     """With each decay that the claim takes, or with both where it takes them together, and AMSGrad."""
     both = {"l2": 0.1, "weight_decay": 0.1}
     decays = (both,) if claim.both_decays else ({"l2": 0.1}, {"weight_decay": 0.1})
-    found = tuple(_one(claim, amsgrad=True, **decay) for decay in decays if claim.hyperparameters.issuperset(decay))
-    return found or (_one(claim, amsgrad=True),)
+    found = tuple(one(claim, amsgrad=True, **decay) for decay in decays if claim.hyperparameters.issuperset(decay))
+    return found or (one(claim, amsgrad=True),)
 
 
-def _draft(dtype: Precision, shapes: Shapes, h: Hyperparameters, steps: int, **given: Any) -> Draft:
+def draft(dtype: Precision, shapes: Shapes, h: Hyperparameters, steps: int, **given: Any) -> Draft:
+    """A draft, of dense gradients unless it is said otherwise."""
     usual: dict[str, Any] = {"regime": "normal", "scale": 1.0, "rows": "dense"}
     usual |= {"unsorted": False, "mixed": False, "absent": False}
     return Draft(dtype=dtype, shapes=shapes, steps=steps, hyperparameters=h, **(usual | given))

@@ -179,7 +179,11 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
     n = len(problem.parameters)
     copied_from = state.weights is not None and problem.dtype in ("bfloat16", "float16")
     h = problem.hyperparameters
-    for name, wanted, of in (("v_max", h.amsgrad, "amsgrad"), ("slow", h.sync_period is not None, "sync_period")):
+    for name, wanted, of in (
+        ("v_max", h.amsgrad, "amsgrad"),
+        ("slow", h.sync_period is not None, "sync_period"),
+        ("average", h.ema_momentum is not None, "ema_momentum"),
+    ):
         given = getattr(state, name) is not None
         if given != wanted:
             raise breach(name, "given" if given else None, f"arrays with {of}, None without")
@@ -187,7 +191,7 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
         raise breach("weights", "given", f"None, no format has a master copy of {problem.dtype}")
     for name in _ARRAYS:
         arrays = getattr(state, name)
-        if arrays is None and name in ("v_max", "slow", "weights"):
+        if arrays is None and name in ("v_max", "slow", "average", "weights"):
             continue
         precision = "float32" if copied_from and name != "weights" else problem.dtype
         dtype = travels_as(precision)

@@ -19,7 +19,7 @@ from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Prob
 from conformance.formats import rounded as rounded_to
 
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
-BRANCHES = ("parameters", "update", "slow")
+BRANCHES = ("parameters", "update", "slow", "average")
 """What the rectified branch decides."""
 
 
@@ -74,6 +74,10 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         sync_period=h.sync_period,
         slow_step_size=rounded(h.slow_step_size, a.slow_step_size),
         decay=rounded(h.decay, a.rate_decay),
+        ema_momentum=None if h.ema_momentum is None else rounded(h.ema_momentum, a.ema_momentum),
+        ema_overwrite_frequency=h.ema_overwrite_frequency,
+        exclude_from_weight_decay=h.exclude_from_weight_decay,
+        constraint=h.constraint,
         lr_mult=lr_mult,
         wd_mult=wd_mult,
         begin_num_update=h.begin_num_update,
@@ -355,6 +359,8 @@ def _quantities(
         yield "v_max", observed.v_max[i], new.v_max[i], bound.v_max[i]
     if new.slow is not None and bound.slow is not None and observed.slow is not None:
         yield "slow", observed.slow[i], new.slow[i], bound.slow[i]
+    if new.average is not None and bound.average is not None and observed.average is not None:
+        yield "average", observed.average[i], new.average[i], bound.average[i]
 
 
 def _distance(state: reference.State, bound: reference.Bound, observed: reference.State, i: int) -> float:
@@ -370,8 +376,8 @@ def to_reference(state: State, counts: tuple[int, ...]) -> reference.State:
     def exact(arrays: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
 
-    v_max, slow = (None if group is None else exact(group) for group in (state.v_max, state.slow))
-    return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts, slow)
+    v_max, slow, average = (None if g is None else exact(g) for g in (state.v_max, state.slow, state.average))
+    return reference.State(exact(state.parameters), exact(state.m), exact(state.v), v_max, counts, slow, average)
 
 
 def as_gradient(g: Gradient) -> Any:

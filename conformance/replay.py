@@ -28,6 +28,7 @@ from adapters.contract import (
     State,
 )
 from conformance import oracle
+from conformance.edges_beside import takes_constraint
 from conformance.observe import guarded
 from golden import Case, Expected, cases_of
 from golden.trajectory import named, trajectory
@@ -59,7 +60,7 @@ def replays(implementation: Implementation) -> list[Replay]:
             continue
         arithmetic = guarded(implementation.arithmetic, dtype)
         for case in _cases(claim.dialect):
-            if _inside(case, claim):
+            if _inside(case, claim) and takes_constraint(claim, case.hyperparameters.constraint, dtype):
                 replay = Replay(case=case, problem=problem_of(case, dtype, all_rows="dense" not in claim.gradients))
                 if _arrives_as_stored(replay, arithmetic):
                     found.append(replay)

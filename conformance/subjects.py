@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.contract import Implementation, Problem
-from conformance import edges, problems
+from conformance import edges, edges_beside, problems
 from conformance.direct import Pair, pairs
 from conformance.replay import Replay, replays
 
@@ -11,7 +11,8 @@ GOLDEN = "golden"
 DIRECT = "direct"
 DIRECT_SHARE = 1 / 3
 """Problems per counterpart, as a share of the general set's number."""
-SETS: tuple[str, ...] = (*problems.SETS, *edges.SETS, GOLDEN)
+FIXED = {**edges.SETS, **edges_beside.SETS}
+SETS: tuple[str, ...] = (*problems.SETS, *FIXED, GOLDEN)
 """Of an implementation by itself."""
 
 Subject = Problem | Replay | Pair
@@ -21,8 +22,8 @@ def subjects(implementation: Implementation, set_name: str, number: int, seed: i
     """The subjects of a set; number: problems in the general set, which the size of a drawn set is a share of."""
     if set_name == GOLDEN:
         return list(replays(implementation))
-    if set_name in edges.SETS:
-        drafts = edges.SETS[set_name](implementation.claim, number)
+    if set_name in FIXED:
+        drafts = FIXED[set_name](implementation.claim, number)
         return [problems.build(draft, seed, k) for k, draft in enumerate(drafts)]
     strategy, share = problems.SETS[set_name]
     return list(problems.draw(strategy(implementation.claim), max(1, round(share * number)), seed))

@@ -73,10 +73,12 @@ class Expected:
     """None without AMSGrad."""
     slow: tuple[Any, ...] | None = None
     """None without Lookahead."""
+    average: tuple[Any, ...] | None = None
+    """None without a moving average of the parameters."""
 
     def quantities(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Name and arrays of each quantity that the case has."""
-        for name in ("parameters", "m", "v", "v_max", "slow"):
+        for name in ("parameters", "m", "v", "v_max", "slow", "average"):
             arrays = getattr(self, name)
             if arrays is not None:
                 yield name, arrays

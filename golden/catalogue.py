@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from golden.case import Case, Generator
+from golden.case import Generator
+from golden.catalogue_beside import averages, constraints, exclusions
+from golden.catalogue_indices import begin, multipliers
 from golden.layout import File
-from reference import Dialect, Hyperparameters
+from golden.making import BETAS, STEPS, Made, case_of, rows_of, wave
+from reference import Dialect
 from reference import stages as s
 
 CONVENTIONS = (
@@ -28,6 +31,7 @@ CONVENTIONS = (
     " t is the number of steps that the bias correction of each parameter has seen.",
 )
 SLOW = ("slow holds the slow weights of Lookahead, which begin at the initial parameters.",)
+AVERAGE = ("average holds the moving average of the parameters.",)
 XORSHIFT = (
     "Gradients of generator xorshift32: x = seed; for every step, parameter and element: x ^= x << 13, x ^= x >> 17,"
     " x ^= x << 5, all modulo 2^32; the element is ((x >> 8) - 2^23) * 2^(exponent - 23), exponents being one per"
@@ -155,6 +159,23 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             " steps that synchronise off by one; slow_step_size where 1 - slow_step_size belongs",
             "effect": "theta keeps what every sync_period-th step must take back",
         },
+        "ema": {
+            "bug": "averages",
+            "catches": "an average that begins at 0 or one step late, that is of the parameters before the step or"
+            " behind a constraint, or that a parameter without gradient gets and must not, or must and does not",
+            "effect": "the average differs for ever; the parameters from the step on in which it is written over them",
+        },
+        "exclude": {
+            "bug": "decay",
+            "catches": "decay of a parameter that is excluded from it, and none of one that is not",
+            "effect": "the parameter differs by learning rate x decay x itself in every step",
+        },
+        "constraint": {
+            "bug": "formula",
+            "catches": "a constraint before the step or before the average, of a parameter without gradient, by the"
+            " norm of all elements, or of what is short already",
+            "effect": "the parameter is another one at the end of the step",
+        },
         "long-run": {
             "bug": "dtype",
             "catches": "counts that stick at 256 (bfloat16), powers of beta that drift as a running product,"
@@ -164,11 +185,6 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 
-BETAS = {"beta_1": 0.875, "beta_2": 1 - 2.0**-10}
-SHORT_BETAS = {"beta_1": 0.875, "beta_2": 0.875}
-"""Rectified dialects: the branch changes in step 6, and no float32 formula may miss it."""
-STEPS = 8
-AT = (1, 2, 3, STEPS)
 LONG = (1, 10, 100, 256, 257, 1000)
 
 
@@ -189,6 +205,7 @@ def files(dialect: Dialect) -> Iterator[tuple[File, Mapping[str, Sequence[int]]]
                 conventions=(
                     *CONVENTIONS,
                     *(SLOW if dialect.looks_ahead else ()),
+                    *(AVERAGE if any(case.hyperparameters.ema_momentum is not None for case in cases) else ()),
                     *(XORSHIFT if any(case.generator for case in cases) else ()),
                 ),
                 notes={flag: note for flag, note in NOTES.items() if flag in flags},
@@ -198,43 +215,40 @@ def files(dialect: Dialect) -> Iterator[tuple[File, Mapping[str, Sequence[int]]]
         )
 
 
-Made = Iterator[tuple[Case, Sequence[int]]]
-
-
 def first_steps(d: Dialect, topic: str) -> Made:
     """Ordinary gradients; absent ones; decay; rows."""
-    theta = _wave((3,), 1.0), _wave((11,), 0.25)
-    dense = [(_wave((3,), 0.5, k), _wave((11,), 2.0**-k, 2 * k)) for k in range(STEPS)]
-    yield _case(d, topic, "plain", "dense gradients of two parameters", ("bias-correction", "tail"), theta, dense)
+    theta = wave((3,), 1.0), wave((11,), 0.25)
+    dense = [(wave((3,), 0.5, k), wave((11,), 2.0**-k, 2 * k)) for k in range(STEPS)]
+    yield case_of(d, topic, "plain", "dense gradients of two parameters", ("bias-correction", "tail"), theta, dense)
     flags: tuple[str, ...]
     if "momentum_decay" in d.hyperparameters:
         text, h = "a momentum schedule that changes within a few steps", {"momentum_decay": 2.0}
-        yield _case(d, topic, "momentum-decay", text, ("momentum-schedule", "momentum"), theta, dense, h)
+        yield case_of(d, topic, "momentum-decay", text, ("momentum-schedule", "momentum"), theta, dense, h)
 
     if d.looks_ahead:
         text, h = "every step synchronises", {"sync_period": 1, "slow_step_size": 0.75}
-        yield _case(d, topic, "every-step", text, ("slow-weights",), theta, dense, h)
+        yield case_of(d, topic, "every-step", text, ("slow-weights",), theta, dense, h)
         text = "one parameter without gradient in step 3, the other in step 6, which synchronise"
         late = [(a if k != 2 else None, b if k != 5 else None) for k, (a, b) in enumerate(dense)]
         flags = ("slow-weights", "absent-gradient")
-        yield _case(d, topic, "absent-at-sync", text, flags, theta, late, at=(2, 3, 6, STEPS))
+        yield case_of(d, topic, "absent-at-sync", text, flags, theta, late, at=(2, 3, 6, STEPS))
 
     absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
     flags = ("absent-gradient", "step-count")
-    yield _case(d, topic, "absent-gradients", "no gradient in steps 1 and 4, or in step 2", flags, theta, absent)
+    yield case_of(d, topic, "absent-gradients", "no gradient in steps 1 and 4, or in step 2", flags, theta, absent)
 
     if "l2" in d.hyperparameters:
-        yield _case(d, topic, "l2", "coupled decay", ("l2",), theta, dense, {"l2": 0.125})
+        yield case_of(d, topic, "l2", "coupled decay", ("l2",), theta, dense, {"l2": 0.125})
     if "weight_decay" in d.hyperparameters:
-        yield _case(
+        yield case_of(
             d, topic, "weight-decay", "decoupled decay", ("decoupled-decay",), theta, dense, {"weight_decay": 0.125}
         )
     if "clip_gradient" in d.hyperparameters:
         text, h = "theta 10, g 1, l2 1, clip 0.5", {"l2": 1.0, "clip_gradient": 0.5}
         ten, one = (np.full((2,), 10.0),), [(np.full((2,), 1.0),)] * 3
-        yield _case(d, topic, "clip-and-l2", text, ("clip-order", "l2"), ten, one, h, at=(1, 3))
+        yield case_of(d, topic, "clip-and-l2", text, ("clip-order", "l2"), ten, one, h, at=(1, 3))
         h = {"l2": 0.125, "rescale_grad": 0.25, "clip_gradient": 0.0625}
-        yield _case(d, topic, "rescale-clip-l2", "all stages of the gradient", ("clip-order",), theta, dense, h)
+        yield case_of(d, topic, "rescale-clip-l2", "all stages of the gradient", ("clip-order",), theta, dense, h)
 
     if d.takes_rows:
         yield from _first_rows(d, topic)
@@ -247,17 +261,17 @@ def _first_rows(d: Dialect, topic: str) -> Made:
         flags, h = ("rows", "l2"), {"l2": 0.125}
     elif "weight_decay" in d.hyperparameters:
         flags, h = ("rows", "decoupled-decay"), {"weight_decay": 0.125}
-    theta = (_wave((4, 2), 1.0),)
+    theta = (wave((4, 2), 1.0),)
 
     def gradients(named: Sequence[Sequence[int]]) -> list[tuple[Any]]:
-        return [(_rows(named[k % len(named)], k),) for k in range(STEPS)]
+        return [(rows_of(named[k % len(named)], k),) for k in range(STEPS)]
 
     once = gradients(([0, 2], [1, 2], [0, 3], [2, 3]))
-    yield _case(d, topic, "rows", "row-sparse gradients, every row once", flags, theta, once, h)
+    yield case_of(d, topic, "rows", "row-sparse gradients, every row once", flags, theta, once, h)
     if s.sum_duplicate_rows in d.stages:
         several = gradients(([0, 0, 2], [1, 2, 2], [0, 3, 3], [2, 2, 2]))
         flags = ("rows", "duplicate-rows")
-        yield _case(d, topic, "duplicate-rows", "rows that are named several times", flags, theta, several)
+        yield case_of(d, topic, "duplicate-rows", "rows that are named several times", flags, theta, several)
 
 
 def large_epsilon(d: Dialect, topic: str) -> Made:
@@ -265,136 +279,104 @@ def large_epsilon(d: Dialect, topic: str) -> Made:
     h: dict[str, Any] = {"epsilon": 0.125}
     scaled, flags = {**h, "adaptive_epsilon": True}, ("epsilon", "adaptive-epsilon")
     scales = np.ldexp(1.0, [-4, -8, -14, -20])
-    theta = (_wave((4,), 1.0),)
-    dense = [(_wave((4,), 1.0, k) * scales,) for k in range(STEPS)]
-    yield _case(d, topic, "dense", "gradients from 2^-20 to 2^-4, epsilon 2^-3", ("epsilon",), theta, dense, h)
+    theta = (wave((4,), 1.0),)
+    dense = [(wave((4,), 1.0, k) * scales,) for k in range(STEPS)]
+    yield case_of(d, topic, "dense", "gradients from 2^-20 to 2^-4, epsilon 2^-3", ("epsilon",), theta, dense, h)
     if "adaptive_epsilon" in d.hyperparameters:
-        yield _case(d, topic, "adaptive", "epsilon is scaled", flags, theta, dense, scaled)
+        yield case_of(d, topic, "adaptive", "epsilon is scaled", flags, theta, dense, scaled)
     if "epsilon_root" in d.hyperparameters:
         text, rooted = "epsilon 2^-3 outside the root and 2^-10 inside", {**h, "epsilon_root": 2.0**-10}
-        yield _case(d, topic, "root", text, ("epsilon", "epsilon-root"), theta, dense, rooted)
+        yield case_of(d, topic, "root", text, ("epsilon", "epsilon-root"), theta, dense, rooted)
     if d.takes_rows:
-        theta = (_wave((4, 2), 1.0),)
-        sparse = [(_rows([0, 1, 2, 3], k, 2.0**-8),) for k in range(STEPS)]
+        theta = (wave((4, 2), 1.0),)
+        sparse = [(rows_of([0, 1, 2, 3], k, 2.0**-8),) for k in range(STEPS)]
         text = "gradients of 2^-8 by rows, all of which are named"
-        yield _case(d, topic, "rows", text, ("epsilon", "rows"), theta, sparse, h)
+        yield case_of(d, topic, "rows", text, ("epsilon", "rows"), theta, sparse, h)
         if "adaptive_epsilon" in d.hyperparameters:
             text = "epsilon is scaled, by rows"
-            yield _case(d, topic, "adaptive-rows", text, (*flags, "rows"), theta, sparse, scaled)
+            yield case_of(d, topic, "adaptive-rows", text, (*flags, "rows"), theta, sparse, scaled)
 
 
 def sign_alternation(d: Dialect, topic: str) -> Made:
     """g, -g, g, ... of constant size."""
-    theta, size = (_wave((4,), 1.0),), np.array([1.0, -0.5, 2.0**-10, 64.0])
+    theta, size = (wave((4,), 1.0),), np.array([1.0, -0.5, 2.0**-10, 64.0])
     dense = [(size * (-1.0) ** k,) for k in range(STEPS)]
     flags, h = ("momentum", "bias-correction"), {"beta_1": 0.90625}
-    yield _case(d, topic, "dense", "the sign changes in every step, the size never", flags, theta, dense, h)
+    yield case_of(d, topic, "dense", "the sign changes in every step, the size never", flags, theta, dense, h)
 
 
 def spike(d: Dialect, topic: str) -> Made:
     """Small gradients, one of 1024 in step 2, small ones again."""
-    theta = (_wave((3,), 1.0),)
-    dense = [(_wave((3,), 1024.0 if k == 1 else 2.0**-10, k),) for k in range(STEPS)]
+    theta = (wave((3,), 1.0),)
+    dense = [(wave((3,), 1024.0 if k == 1 else 2.0**-10, k),) for k in range(STEPS)]
     text, h = "gradients of 2^-10, one of 2^10 in step 2", {"beta_2": 0.875}
-    yield _case(d, topic, "dense", text, ("momentum",), theta, dense, h)
+    yield case_of(d, topic, "dense", text, ("momentum",), theta, dense, h)
     if "amsgrad" in d.hyperparameters:
         flags = ("amsgrad", "momentum")
-        yield _case(d, topic, "amsgrad", f"{text}; with AMSGrad", flags, theta, dense, {**h, "amsgrad": True})
+        yield case_of(d, topic, "amsgrad", f"{text}; with AMSGrad", flags, theta, dense, {**h, "amsgrad": True})
 
 
 def zeros_from_the_start(d: Dialect, topic: str) -> Made:
     """Three steps of zeros, then gradients in all elements but one, and in no element of another parameter."""
-    theta, mask = (_wave((3,), 1.0), _wave((2,), 1.0)), np.array([True, False, True])
-    dense = [(np.where(mask, _wave((3,), 0.5, k), 0.0) if k >= 3 else np.zeros(3), np.zeros(2)) for k in range(STEPS)]
+    theta, mask = (wave((3,), 1.0), wave((2,), 1.0)), np.array([True, False, True])
+    dense = [(np.where(mask, wave((3,), 0.5, k), 0.0) if k >= 3 else np.zeros(3), np.zeros(2)) for k in range(STEPS)]
     text = "zeros in steps 1 to 3; one element and one parameter are without gradient for ever"
-    yield _case(d, topic, "dense", text, ("zero-gradient", "epsilon"), theta, dense, at=(1, 3, 4, STEPS))
+    yield case_of(d, topic, "dense", text, ("zero-gradient", "epsilon"), theta, dense, at=(1, 3, 4, STEPS))
 
 
 def thousand_steps(d: Dialect, topic: str) -> Made:
     """1000 steps of gradients that a generator makes; of Lookahead none, as what lasts is the optimizer's inside."""
     if d.looks_ahead:
         return
-    theta = _wave((3,), 1.0), _wave((2,), 1.0)
+    theta = wave((3,), 1.0), wave((2,), 1.0)
     generator = Generator(seed=20141222, steps=1000, exponents=(0, -12))
     h = dict(BETAS) | ({"sma_threshold": 5.5} if "sma_threshold" in d.hyperparameters else {})
     gradients = generator.gradients(tuple(array.shape for array in theta))
     flags, text = ("long-run", "bias-correction"), "1000 steps, gradients of up to 1 and up to 2^-12"
-    yield _case(d, topic, "dense", text, flags, theta, gradients, h, at=LONG, generator=generator)
+    yield case_of(d, topic, "dense", text, flags, theta, gradients, h, at=LONG, generator=generator)
 
 
 def clipping(d: Dialect, topic: str) -> Made:
     """Gradients that Keras' arguments clip."""
     if "clipvalue" not in d.hyperparameters:
         return
-    theta = _wave((3,), 1.0), _wave((11,), 0.25)
-    dense = [(_wave((3,), 0.5, k), _wave((11,), 2.0**-k, 2 * k)) for k in range(STEPS)]
+    theta = wave((3,), 1.0), wave((11,), 0.25)
+    dense = [(wave((3,), 0.5, k), wave((11,), 2.0**-k, 2 * k)) for k in range(STEPS)]
     text, h = "dense gradients, some of them above 1/4", {"clipvalue": 0.25}
-    yield _case(d, topic, "value", text, ("clipvalue",), theta, dense, h)
+    yield case_of(d, topic, "value", text, ("clipvalue",), theta, dense, h)
     text, h = "clipvalue 0, which is either a bound or none", {"clipvalue": 0.0}
-    yield _case(d, topic, "value-zero", text, ("clipvalue", "zero-gradient"), theta, dense, h, at=(1, 3))
+    yield case_of(d, topic, "value-zero", text, ("clipvalue", "zero-gradient"), theta, dense, h, at=(1, 3))
     text, h = "rows that are named several times, each value clipped before they are summed", {"clipvalue": 0.25}
-    several = [(_rows(([0, 0, 2], [1, 2, 2], [0, 3, 3], [2, 2, 2])[k % 4], k),) for k in range(STEPS)]
-    four = (_wave((4, 2), 1.0),)
+    several = [(rows_of(([0, 0, 2], [1, 2, 2], [0, 3, 3], [2, 2, 2])[k % 4], k),) for k in range(STEPS)]
+    four = (wave((4, 2), 1.0),)
     flags: tuple[str, ...] = ("clipvalue", "rows", "duplicate-rows")
-    yield _case(d, topic, "value-rows", text, flags, four, several, h)
+    yield case_of(d, topic, "value-rows", text, flags, four, several, h)
     text = "every gradient by its own norm, which is above 1 in some"
-    yield _case(d, topic, "norm", text, ("clipnorm",), theta, dense, {"clipnorm": 1.0})
+    yield case_of(d, topic, "norm", text, ("clipnorm",), theta, dense, {"clipnorm": 1.0})
     absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
     text, flags = "both gradients by the norm of both, or of the one that is there", ("clipnorm", "absent-gradient")
-    yield _case(d, topic, "global-norm", text, flags, theta, absent, {"global_clipnorm": 1.0})
+    yield case_of(d, topic, "global-norm", text, flags, theta, absent, {"global_clipnorm": 1.0})
     text, h = "clipvalue 1/4 beside clipnorm 1/2: one after the other, or the norm alone", {"clipvalue": 0.25}
     if s.square_rows not in d.stages:  # Keras 3 takes one of them
-        yield _case(d, topic, "value-and-norm", text, ("clipvalue", "clipnorm"), theta, dense, {**h, "clipnorm": 0.5})
+        yield case_of(d, topic, "value-and-norm", text, ("clipvalue", "clipnorm"), theta, dense, {**h, "clipnorm": 0.5})
     text = "rows that are named several times, whose norm has each value"
     for name, norm in (("norm-rows", "clipnorm"), ("global-norm-rows", "global_clipnorm")):
         flags = ("clipnorm", "rows", "duplicate-rows")
-        yield _case(d, topic, name, text, flags, four, several, {norm: 0.5})
+        yield case_of(d, topic, name, text, flags, four, several, {norm: 0.5})
 
 
 def rate_decay(d: Dialect, topic: str) -> Made:
     """A learning rate that decays with time."""
     if "decay" not in d.hyperparameters:
         return
-    theta = (_wave((3,), 1.0),)
-    dense = [(_wave((3,), 0.5, k),) for k in range(STEPS)]
+    theta = (wave((3,), 1.0),)
+    dense = [(wave((3,), 0.5, k),) for k in range(STEPS)]
     text, h = "the learning rate is 1, 1/2, 1/3, ... of the first", {"decay": 1.0}
-    yield _case(d, topic, "inverse-time", text, ("rate-decay",), theta, dense, h)
-    late = [(g if k != 1 else None, _wave((2,), 0.25, k)) for k, (g,) in enumerate(dense)]
+    yield case_of(d, topic, "inverse-time", text, ("rate-decay",), theta, dense, h)
+    late = [(g if k != 1 else None, wave((2,), 0.25, k)) for k, (g,) in enumerate(dense)]
     text = "one parameter is without gradient in step 2, which counts all the same"
     flags = ("rate-decay", "absent-gradient")
-    yield _case(d, topic, "absent", text, flags, (*theta, _wave((2,), 0.5)), late, {"decay": 0.25})
-
-
-def multipliers(d: Dialect, topic: str) -> Made:
-    """Parameters with multiples of the learning rate and of l2 of their own."""
-    if "lr_mult" not in d.hyperparameters:
-        return
-    theta = _wave((3,), 1.0), _wave((2,), 0.5), _wave((5,), 0.25)
-    dense = [tuple(_wave((n,), 0.5, k + n) for n in (3, 2, 5)) for k in range(STEPS)]
-    h: dict[str, Any] = {"lr_mult": (2.0, 0.0, 0.5)}
-    text = "twice the learning rate, none of it, and half of it"
-    yield _case(d, topic, "rate", text, ("multipliers",), theta, dense, h)
-    text, h = "l2 as it is, three times, and none", {"l2": 0.125, "wd_mult": (1.0, 3.0, 0.0)}
-    yield _case(d, topic, "decay", text, ("multipliers", "l2"), theta, dense, h)
-    absent = [(a if k not in (0, 3) else None, b, c if k != 1 else None) for k, (a, b, c) in enumerate(dense)]
-    text, h = "both, and parameters without gradient", {"lr_mult": (2.0, 1.0, 0.5), **h}
-    flags: tuple[str, ...] = ("multipliers", "l2", "absent-gradient")
-    yield _case(d, topic, "absent", text, flags, theta, absent, h)
-    text, flags = "both, by rows", ("multipliers", "l2", "rows")
-    sparse = [(_rows([k % 4, 3], k) if k % 4 < 3 else _rows([0, 1], k), _wave((2,), 0.5, k)) for k in range(STEPS)]
-    h = {"l2": 0.125, "lr_mult": (0.5, 4.0), "wd_mult": (3.0, 0.0)}
-    yield _case(d, topic, "rows", text, flags, (_wave((4, 2), 1.0), _wave((2,), 0.5)), sparse, h)
-
-
-def begin(d: Dialect, topic: str) -> Made:
-    """A count that begins above 0."""
-    if "begin_num_update" not in d.hyperparameters:
-        return
-    theta = _wave((3,), 1.0), _wave((2,), 0.5)
-    late = [(_wave((3,), 0.5, k), _wave((2,), 0.25, k) if k not in (0, 1, 4) else None) for k in range(STEPS)]
-    text = "the first steps are number 11; one parameter comes late and begins there too"
-    flags = ("begin", "step-count", "absent-gradient")
-    yield _case(d, topic, "ten", text, flags, theta, late, {"begin_num_update": 10})
+    yield case_of(d, topic, "absent", text, flags, (*theta, wave((2,), 0.5)), late, {"decay": 0.25})
 
 
 TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
@@ -407,51 +389,10 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "thousand-steps": thousand_steps,
         "clipping": clipping,
         "rate-decay": rate_decay,
+        "ema": averages,
+        "exclude": exclusions,
+        "constraint": constraints,
         "multipliers": multipliers,
         "begin": begin,
     }
 )
-
-
-def _case(
-    d: Dialect,
-    topic: str,
-    name: str,
-    description: str,
-    flags: tuple[str, ...],
-    parameters: Sequence[Any],
-    gradients: Sequence[Sequence[Any]],
-    hyperparameters: Mapping[str, Any] = MappingProxyType({}),
-    *,
-    at: Sequence[int] = AT,
-    generator: Generator | None = None,
-) -> tuple[Case, Sequence[int]]:
-    rectified = d.rectifies
-    betas = SHORT_BETAS if rectified else BETAS
-    own: dict[str, Any] = {"momentum_decay": 2.0**-8} if "momentum_decay" in d.hyperparameters else {}
-    if d.looks_ahead:
-        own, flags = {"sync_period": 3, "slow_step_size": 0.375}, tuple(dict.fromkeys((*flags, "slow-weights")))
-    h = {"learning_rate": 2.0**-7, "epsilon": 2.0**-20, **betas, **own, **hyperparameters}
-    case = Case(
-        id=f"{d.name}/{topic}/{name}",
-        dialect=d.name,
-        description=description,
-        source=d.source,
-        flags=(*flags, "rectification") if rectified else flags,
-        hyperparameters=Hyperparameters(**h),
-        parameters=tuple(parameters),
-        gradients=tuple(tuple(step) for step in gradients),
-        generator=generator,
-    )
-    return case, at
-
-
-def _wave(shape: tuple[int, ...], scale: float, shift: int = 0) -> Any:
-    """Unlike numbers of both signs: scale x (1, -2, 0.5, 1.25, -0.75, ...), beginning anywhere."""
-    numbers = (1.0, -2.0, 0.5, 1.25, -0.75, 0.375, -1.5)
-    size = int(np.prod(shape))
-    return scale * np.array([numbers[(k + shift) % len(numbers)] for k in range(size)]).reshape(shape)
-
-
-def _rows(rows: Sequence[int], shift: int, scale: float = 0.5) -> tuple[Any, Any]:
-    return np.array(rows, dtype=np.int64), _wave((len(rows), 2), scale, shift)

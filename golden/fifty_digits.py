@@ -45,6 +45,7 @@ def _expected(k: int, state: State) -> Expected:
         v=rounded(state.v),
         v_max=rounded(state.v_max),
         slow=rounded(state.slow),
+        average=rounded(state.average),
     )
 
 

@@ -24,9 +24,18 @@ FORMAT = "adam-conformance golden"
 VERSION = 1
 HASH = "content_hash"
 _BOOLEANS = ("adaptive_epsilon", "amsgrad")
-_COUNTS = ("sync_period", "begin_num_update")
-_MAY_BE_NONE = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm", "sync_period")
-_LATER = frozenset({"decay", "clipvalue", "clipnorm", "global_clipnorm", "begin_num_update", *MULTIPLIERS})
+_COUNTS = ("sync_period", "ema_overwrite_frequency", "begin_num_update")
+_WORDS = ("constraint",)
+_LISTS = ("exclude_from_weight_decay",)
+_MAY_BE_NONE = frozenset(
+    {"clip_gradient", "clipvalue", "clipnorm", "global_clipnorm"}
+    | {"sync_period", "ema_momentum", "ema_overwrite_frequency", "constraint"}
+)
+_LATER = frozenset(
+    {"decay", "clipvalue", "clipnorm", "global_clipnorm"}
+    | {"ema_momentum", "ema_overwrite_frequency", "exclude_from_weight_decay", "constraint"}
+    | {"begin_num_update", *MULTIPLIERS}
+)
 """Hyper-parameters that dialects were given after their first files: a case that does not use one does not name it."""
 
 
@@ -135,6 +144,10 @@ def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyper
             values[name] = None
         elif name in _COUNTS:
             values[name] = _is(value, int, at)
+        elif name in _WORDS:
+            values[name] = _is(value, str, at)
+        elif name in _LISTS:
+            values[name] = tuple(_is(i, int, at) for i in _is(value, list, at))
         elif name in MULTIPLIERS:
             values[name] = tuple(_number(each, f"{at}[{i}]") for i, each in enumerate(_is(value, list, at)))
         else:
@@ -208,11 +221,13 @@ def _expected(
             for i, (texts, shape) in enumerate(zip(lists, shapes, strict=True))
         )
 
-    looks_ahead = h.sync_period is not None
+    looks_ahead, averages = h.sync_period is not None, h.ema_momentum is not None
     if not h.amsgrad and data.get("v_max") is not None:
         raise GoldenError(f"{where}.v_max is given; accepted: null, because amsgrad is off")
     if not looks_ahead and "slow" in data:
         raise GoldenError(f"{where}.slow is given; accepted: no such key, because there is no sync_period")
+    if not averages and "average" in data:
+        raise GoldenError(f"{where}.average is given; accepted: no such key, because there is no ema_momentum")
     expected = Expected(
         step=_get(data, "step", int, where),
         t=tuple(_is(t, int, f"{where}.t") for t in _get(data, "t", list, where)),
@@ -221,6 +236,7 @@ def _expected(
         v=arrays("v"),
         v_max=arrays("v_max") if h.amsgrad else None,
         slow=arrays("slow") if looks_ahead else None,
+        average=arrays("average") if averages else None,
     )
     if len(expected.t) != len(shapes):
         raise GoldenError(f"{where}.t has length {len(expected.t)}; accepted: {len(shapes)}, one per parameter")
@@ -299,9 +315,13 @@ def _hyperparameters_to_json(case: Case) -> Iterator[tuple[str, Any]]:
     for field in fields(Hyperparameters):
         if field.name in written:
             value = getattr(case.hyperparameters, field.name)
-            plain = value is None or isinstance(value, bool) or field.name in _COUNTS
-            many = field.name in MULTIPLIERS
-            yield field.name, value if plain else [*map(_written, value)] if many else _written(value)
+            plain = value is None or isinstance(value, bool | str) or field.name in _COUNTS
+            if field.name in _LISTS:
+                yield field.name, list(value)
+            elif field.name in MULTIPLIERS:
+                yield field.name, [*map(_written, value)]
+            else:
+                yield field.name, value if plain else _written(value)
 
 
 def _written(value: float) -> dict[str, str]:
@@ -327,6 +347,7 @@ def _expected_to_json(e: Expected) -> dict[str, Any]:
         "v": [floats.hex_list(array) for array in e.v],
         "v_max": None if e.v_max is None else [floats.hex_list(array) for array in e.v_max],
         **({} if e.slow is None else {"slow": [floats.hex_list(array) for array in e.slow]}),
+        **({} if e.average is None else {"average": [floats.hex_list(array) for array in e.average]}),
     }
 
 

@@ -30,13 +30,15 @@ def trajectory(case: Case, rounding: Rounding) -> Iterator[tuple[Expected, State
 
 
 def _with_branch(bound: Bound, *, ambiguous: bool) -> Bound:
-    """Which branch was taken decides theta, and slow weights: where that is open, every one is accepted."""
+    """Which branch was taken decides theta, slow weights and average: where that is open, every one is accepted."""
     if not ambiguous:
         return bound
     theta = tuple(np.full(np.shape(error), np.inf) for error in bound.theta)
-    return replace(bound, theta=theta, slow=None if bound.slow is None else theta, branch=True)
+    slow, average = (None if group is None else theta for group in (bound.slow, bound.average))
+    return replace(bound, theta=theta, slow=slow, average=average, branch=True)
 
 
 def named(of: State | Bound) -> dict[str, tuple[Any, ...]]:
     """Every quantity of a state, or its bound, by the name that `Expected` gives it."""
-    return {"parameters": of.theta, "m": of.m, "v": of.v, "v_max": of.v_max or (), "slow": of.slow or ()}
+    beside = {name: getattr(of, name) or () for name in ("v_max", "slow", "average")}
+    return {"parameters": of.theta, "m": of.m, "v": of.v, **beside}

@@ -27,6 +27,14 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     slow:       E_slow <- (1 - a) E_slow + a E_theta + C u (|slow| + a |theta|) + C eta, and E_theta <- E_slow, where
                 Lookahead synchronises; a is slow_step_size, and both sides of <- are seen before it
 
+    average:    E_average <- k E_average + (1 - k) E_theta + C u (k |average| + (1 - k) |theta|) + C eta, with k the
+                ema_momentum, and E_theta <- E_average where it is written over theta
+    non_neg:    E_theta <- E_theta; max(theta, 0) is a contraction
+    unit_norm:  E_theta <- (E_theta + |P theta| E_D) / (D - E_D) + C u |P theta| + C eta, with P theta = theta / D
+                and D = 1e-7 + N, E_D = E_N + C u D
+    max_norm:   f = min(N, 2) / D, E_f = (E_N + f E_D) / (D - E_D) + C u f + eta,
+                E_theta <- f E_theta + (|theta| + E_theta) E_f + C u |f theta| + C eta
+
 eta is the smallest normal number, since some frameworks flush subnormals. An element is *ambiguous*
 where the format's range or the error of D decides the result: there the bound is infinite and every
 result is accepted and counted. The rectified branch is ambiguous where rho_t is nearer to the
@@ -67,14 +75,15 @@ class Bound:
     branches: tuple[bool, ...] = ()
     """For each parameter: where each has its own t, one may be at the threshold and another not."""
     slow: tuple[Any, ...] | None = None
+    average: tuple[Any, ...] | None = None
 
 
 def initial_bound(state: State) -> Bound:
     """No error: the state is exact."""
     zeros = tuple(np.zeros(theta.shape) for theta in state.theta)
     mask = tuple(np.zeros(theta.shape, dtype=bool) for theta in state.theta)
-    v_max, slow = (None if group is None else zeros for group in (state.v_max, state.slow))
-    return Bound(zeros, zeros, zeros, v_max, zeros, mask, slow=slow)
+    v_max, slow, average = (None if group is None else zeros for group in (state.v_max, state.slow, state.average))
+    return Bound(zeros, zeros, zeros, v_max, zeros, mask, slow=slow, average=average)
 
 
 def bounded_step(
@@ -101,6 +110,7 @@ def bounded_step(
             bound.v_max[i] if bound.v_max else None,
             bound.out_of_range[i],
             slow=bound.slow[i] if bound.slow else None,
+            average=bound.average[i] if bound.average else None,
         )
         for i in range(len(state.theta))
     ]
@@ -124,9 +134,19 @@ def bounded_step(
 
     v_max = None if new.v_max is None else arrays("v_max")
     slow = None if new.slow is None else arrays("slow")
+    average = None if new.average is None else arrays("average")
     masks = tuple(e.out_of_range for e in errors)
     return new, Bound(
-        arrays("theta"), arrays("m"), arrays("v"), v_max, arrays("update"), masks, any(branches), tuple(branches), slow
+        theta=arrays("theta"),
+        m=arrays("m"),
+        v=arrays("v"),
+        v_max=v_max,
+        update=arrays("update"),
+        out_of_range=masks,
+        branch=any(branches),
+        branches=tuple(branches),
+        slow=slow,
+        average=average,
     )
 
 

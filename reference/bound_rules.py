@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -12,42 +11,15 @@ import numpy as np
 from reference import clipping, multipliers
 from reference import stages as s
 from reference.bias_correction import momentum, one_minus_momentum, one_minus_momentum_product, one_minus_power
+from reference.bound_beside import BESIDE
+from reference.bound_errors import Errors as Errors
+from reference.bound_errors import Rule as Rule
+from reference.bound_errors import norm_error, overflows, sqrt_error
 from reference.bound_scalars import correction_errors, rectification_error
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64
 from reference.rounding import C, Rounding, unit
 from reference.stages import Stage, Working
-
-
-@dataclass
-class Errors:
-    """Absolute errors of one parameter's quantities, of the parameter's shape."""
-
-    theta: Any
-    m: Any
-    v: Any
-    v_max: Any
-    out_of_range: Any
-    """Elements whose result the format's range has decided, in this step or an earlier one."""
-    g: Any = 0.0
-    square: Any = 0.0
-    """Of what v averages, where that is not the square of g."""
-    direction: Any = 0.0
-    moves: Any = True
-    """Where theta is written at all."""
-    update: Any = 0.0
-    """Of theta_t - theta_(t-1)."""
-    whole: Any = None
-    slow: Any = None
-    rate: float = 0.0
-    """Of the learning rate, relative."""
-    norm: Any = 0.0
-    company: Any = ()
-    """Errors of every parameter that has a gradient in this step."""
-
-
-Rule = Callable[[Working, Working, Errors, Hyperparameters, Rounding], None]
-
 
 # Rules: what is a parameter's own
 
@@ -80,13 +52,13 @@ def _clip_values(before: Working, after: Working, e: Errors, h: Hyperparameters,
 
 def _clip_norm(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if h.clipnorm is not None:
-        e.norm = _norm_error([before.g], [e.g], a)
+        e.norm = norm_error([before.g], [e.g], a)
         _scale(before, after, e, h.clipnorm, a)
 
 
 def _global_norm(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if h.global_clipnorm is not None:
-        e.norm = _norm_error(before.all_g, [each.g for each in e.company], a)
+        e.norm = norm_error(before.all_g, [each.g for each in e.company], a)
 
 
 def _clip_global_norm(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
@@ -181,7 +153,7 @@ def _inverse_time_decay(before: Working, after: Working, e: Errors, h: Hyperpara
 
 
 def _decay_theta(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    if h.weight_decay:
+    if h.weight_decay and before.decays:
         rate = before.learning_rate * h.weight_decay
         rounding = C * a.u * rate * abs(before.theta) + 2 * a.u * abs(after.theta) + a.tiny
         e.update = rate * e.theta + rounding
@@ -207,7 +179,7 @@ def _first_moment(before: Working, after: Working, e: Errors, h: Hyperparameters
 
 def _second_moment(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     square = before.g * before.g if before.square is None else before.square
-    e.out_of_range = e.out_of_range | _overflows(square, a)
+    e.out_of_range = e.out_of_range | overflows(square, a)
     # v + w (g g - v) rounds w, the square, the difference, the product and the sum: one more than `C`.
     kept, roundings = (1, C + 1) if a.second_moment == "lerp" else (h.beta_2, C)
     magnitude = kept * before.v + (1 - h.beta_2) * square
@@ -229,7 +201,7 @@ def _corrected_maximum(before: Working, after: Working, e: Errors, h: Hyperparam
         _, e_2 = correction_errors(before.t, h, a)
         bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
         second = after.v / bias_2
-        e.out_of_range = e.out_of_range | _overflows(second + e.v / bias_2, a)
+        e.out_of_range = e.out_of_range | overflows(second + e.v / bias_2, a)
         e.v_max = np.maximum(e.v_max, e.v / bias_2 + (e_2 + C * a.u_step) * second + a.tiny)
 
 
@@ -241,7 +213,7 @@ def _epsilon_hat(before: Working, after: Working, e: Errors, h: Hyperparameters,
     e_1, e_2 = correction_errors(before.t, h, a)
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
     adaptive = 0.5 * e_2 * after.epsilon if h.adaptive_epsilon else 0.0
-    e_denominator = _sqrt_error(second, e_second) + C * a.u * after.denominator + adaptive + a.tiny
+    e_denominator = sqrt_error(second, e_second) + C * a.u * after.denominator + adaptive + a.tiny
     e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1 + e_2 / 2, a, a.tiny)
 
 
@@ -250,10 +222,10 @@ def _paper_epsilon(before: Working, after: Working, e: Errors, h: Hyperparameter
     bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
     second, e_second = (after.v, e.v) if after.v_max is None else (after.v_max, e.v_max)
     # Algorithm 1 forms v / (1 - beta_2^t) itself, which can overflow where no square did.
-    e.out_of_range = e.out_of_range | _overflows((second + e_second) / bias_2, a)
+    e.out_of_range = e.out_of_range | overflows((second + e_second) / bias_2, a)
     root = np.sqrt(second / bias_2)
     e_denominator = (
-        _sqrt_error(second / bias_2, e_second / bias_2) + 0.5 * e_2 * root + C * a.u_step * after.denominator + a.tiny
+        sqrt_error(second / bias_2, e_second / bias_2) + 0.5 * e_2 * root + C * a.u_step * after.denominator + a.tiny
     )
     # Folded into both sides of the quotient, sqrt(1 - beta_2^t) makes what is flushed weigh more.
     e.direction = _quotient_error(after, e.m, e_denominator, C * a.u_step + e_1, a, a.tiny / float(np.sqrt(bias_2)))
@@ -307,7 +279,7 @@ def _nesterov_schedule(before: Working, after: Working, e: Errors, h: Hyperparam
 
 
 def _subtract(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    e.out_of_range = e.out_of_range | (_overflows(abs(before.direction) + e.direction, a) & np.isfinite(e.direction))
+    e.out_of_range = e.out_of_range | (overflows(abs(before.direction) + e.direction, a) & np.isfinite(e.direction))
     of_rate = e.rate * abs(before.direction)  # every direction here is a multiple of the learning rate
     error = e.direction + of_rate + 2 * a.u * abs(after.theta) + a.u * abs(before.direction) + a.tiny
     error = np.where(e.moves, error, 0.0)
@@ -320,7 +292,7 @@ def _lookahead(before: Working, after: Working, e: Errors, h: Hyperparameters, a
     if after.slow is before.slow:
         return
     taken, kept = h.slow_step_size, 1 - h.slow_step_size
-    e.out_of_range = e.out_of_range | _overflows(abs(before.theta) + abs(before.slow), a)
+    e.out_of_range = e.out_of_range | overflows(abs(before.theta) + abs(before.slow), a)
     rounding = C * a.u * (abs(before.slow) + taken * abs(before.theta)) + C * a.tiny
     e.update = e.update + kept * (e.slow + e.theta) + rounding
     e.slow = kept * e.slow + taken * e.theta + rounding
@@ -329,6 +301,7 @@ def _lookahead(before: Working, after: Working, e: Errors, h: Hyperparameters, a
 
 RULES: Mapping[Stage, Rule] = MappingProxyType(
     {
+        **BESIDE,
         multipliers.multiply: _multiply,
         s.rescale: _rescale,
         s.clip: _clip,
@@ -371,20 +344,6 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
 # Elements
 
 
-def _norm_error(gradients: Sequence[Any], errors: Sequence[Any], a: Rounding) -> Any:
-    """Error of the norm of all of these; infinite where the sum of the squares may leave the format.
-
-    n terms take n roundings of the sum in any order, the square's included.
-    """
-    terms = sum(g.size for g in gradients)
-    squares = sum((np.sum(g * g) for g in gradients), start=np.float64(0))
-    given = sum((np.sum((2 * abs(g) + e) * e) for g, e in zip(gradients, errors, strict=True)), start=np.float64(0))
-    error = given + terms * (a.u * (squares + given) + C * a.tiny)
-    if _overflows(squares + error, a):
-        return np.inf
-    return float(_sqrt_error(squares, error) + C * a.u * np.sqrt(squares))
-
-
 def _scale(before: Working, after: Working, e: Errors, limit: float, a: Rounding) -> None:
     """g c / max(N, c), in either order, or with the reciprocals of both: four roundings, the one of c included."""
     norm = float(after.norm)
@@ -396,11 +355,7 @@ def _scale(before: Working, after: Working, e: Errors, limit: float, a: Rounding
     size = abs(before.g)
     flushed = (C + size + 1 / least) * a.tiny
     error = limit / least * e.g + abs(after.g) * (relative + C * a.u) + flushed
-    e.g = np.where(_overflows(size * limit, a), np.inf, error)
-
-
-def _sqrt_error(v: Any, error: Any) -> Any:
-    return np.where(v >= error, error / np.sqrt(np.where(v > 0, v, 1)), np.sqrt(v + error))
+    e.g = np.where(overflows(size * limit, a), np.inf, error)
 
 
 def _rooted_error(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> Any:
@@ -410,9 +365,9 @@ def _rooted_error(before: Working, after: Working, e: Errors, h: Hyperparameters
         _, relative = correction_errors(before.t, h, a)
         bias_2 = one_minus_power(h.power_beta_2, before.t, FLOAT64)
         second, e_second = after.v / bias_2, e.v / bias_2
-        e.out_of_range = e.out_of_range | _overflows(second + e_second, a)
+        e.out_of_range = e.out_of_range | overflows(second + e_second, a)
     inside = second + h.epsilon_root
-    return _sqrt_error(inside, e_second) + 0.5 * relative * np.sqrt(inside) + C * a.u_step * after.denominator + a.tiny
+    return sqrt_error(inside, e_second) + 0.5 * relative * np.sqrt(inside) + C * a.u_step * after.denominator + a.tiny
 
 
 def _two_terms(
@@ -448,8 +403,3 @@ def _quotient_error(p: Working, e_m: Any, e_denominator: Any, rho: float, a: Rou
     direction = abs(p.step_size * p.m / p.denominator)
     error = direction * (rho + C * a.u) + (p.step_size * e_m + direction * e_denominator + C * tiny) / smallest
     return np.where(smallest > 0, error, np.inf)
-
-
-def _overflows(value: Any, a: Rounding) -> Any:
-    """Where a quantity that an implementation may form is beyond the format's range, roundings granted."""
-    return ~(abs(value) <= a.largest * (1 - C * a.u))

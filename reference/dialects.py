@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from reference import clipping, multipliers
+from reference import averages, clipping, constraints, multipliers
 from reference import stages as s
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient", "lr_mult", "wd_mult", "begin_num_update"}
 _CLIPS = frozenset({"clipvalue", "clipnorm", "global_clipnorm"})
-_KERAS_V2 = _ADAM | {"amsgrad", "decay"} | _CLIPS
+_KERAS_V2 = _ADAM | {"amsgrad", "decay", "constraint"} | _CLIPS
+_NEWER_KERAS = frozenset(
+    {"weight_decay", "exclude_from_weight_decay", "ema_momentum", "ema_overwrite_frequency", "constraint"}
+)
 _LOOKAHEAD = frozenset({"sync_period", "slow_step_size"})
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
 _CLIPPING = (clipping.clip_values, clipping.clip_norm, clipping.global_norm, clipping.clip_global_norm)
@@ -27,6 +30,7 @@ _ROWS = (
     s.named_rows_move,
 )
 """Stages that do nothing to a dense gradient."""
+_AVERAGES = (averages.average, averages.overwrite, averages.average_all, averages.overwrite_all)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +61,10 @@ class Dialect:
         return any(stage in s.RECTIFYING for stage in self.stages)
 
     def computes_as(self, other: Dialect) -> bool:
-        """Whether the two are one formula on dense gradients, as a lazy dialect and its standard one are."""
+        """Whether the two are one formula on dense gradients, averages aside, as a lazy and its standard one."""
 
         def dense(d: Dialect) -> tuple[s.Stage, ...]:
-            return tuple(stage for stage in d.stages if stage not in _ROWS)
+            return tuple(stage for stage in d.stages if stage not in (*_ROWS, *_AVERAGES))
 
         return (dense(self), self.step_count) == (dense(other), other.step_count)
 
@@ -78,6 +82,7 @@ _TABLE = (
             s.inverse_time_decay,
             s.epsilon_hat,
             s.subtract,
+            constraints.constrain,
         ),
         step_count="optimizer",
         hyperparameters=_KERAS_V2,
@@ -95,9 +100,12 @@ _TABLE = (
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
+            averages.average,
+            averages.overwrite,
+            constraints.constrain,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay", "adaptive_epsilon"} | _CLIPS,
+        hyperparameters=_ADAM | {"amsgrad", "adaptive_epsilon"} | _CLIPS | _NEWER_KERAS,
     ),
     Dialect(
         name="keras3-adam",
@@ -114,9 +122,12 @@ _TABLE = (
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
+            averages.average_all,
+            averages.overwrite_all,
+            constraints.constrain,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "weight_decay"} | _CLIPS,
+        hyperparameters=_ADAM | {"amsgrad"} | _CLIPS | _NEWER_KERAS,
     ),
     Dialect(
         name="mxnet2-adam",
@@ -127,7 +138,8 @@ _TABLE = (
             s.clip,
             s.scatter_rows,
             s.l2,
-            *_MOMENTS,
+            s.first_moment,
+            s.second_moment,
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
@@ -144,7 +156,8 @@ _TABLE = (
             s.rescale,
             s.clip,
             s.l2,
-            *_MOMENTS,
+            s.first_moment,
+            s.second_moment,
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
@@ -162,7 +175,8 @@ _TABLE = (
             s.scatter_rows,
             s.l2,
             s.clip,
-            *_MOMENTS,
+            s.first_moment,
+            s.second_moment,
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
@@ -179,7 +193,8 @@ _TABLE = (
             s.rescale,
             s.l2,
             s.clip,
-            *_MOMENTS,
+            s.first_moment,
+            s.second_moment,
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
@@ -202,6 +217,7 @@ _TABLE = (
             s.decay_direction,
             s.named_rows_move,
             s.subtract,
+            constraints.constrain,
         ),
         step_count="optimizer",
         hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"},
@@ -219,6 +235,7 @@ _TABLE = (
             s.epsilon_hat,
             s.subtract,
             s.lookahead,
+            constraints.constrain,
         ),
         step_count="optimizer",
         hyperparameters=_KERAS_V2 | _LOOKAHEAD,
@@ -238,6 +255,7 @@ _TABLE = (
             s.named_rows_move,
             s.subtract,
             s.lookahead,
+            constraints.constrain,
         ),
         step_count="optimizer",
         hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"} | _LOOKAHEAD,

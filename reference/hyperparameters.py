@@ -40,6 +40,10 @@ class Hyperparameters:
     clipvalue: Any = None
     clipnorm: Any = None
     global_clipnorm: Any = None
+    ema_momentum: Any = None
+    ema_overwrite_frequency: Any = None
+    exclude_from_weight_decay: tuple[int, ...] = ()
+    constraint: str | None = None
     lr_mult: Any = ()
     wd_mult: Any = ()
     begin_num_update: Any = 0
@@ -63,9 +67,10 @@ class Hyperparameters:
                 raise ValueError(f"{name} is {value!r}; accepted: None or a finite number >= 0")
         if self.clipnorm is not None and self.global_clipnorm is not None:
             raise ValueError(f"global_clipnorm is {self.global_clipnorm!r}; accepted: None where clipnorm is a number")
-        period = self.sync_period
-        if period is not None and not (isinstance(period, int) and not isinstance(period, bool) and period >= 1):
-            raise ValueError(f"sync_period is {period!r}; accepted: None or a whole number >= 1")
+        for name in _PERIODS:
+            period = getattr(self, name)
+            if not (period is None or (_whole(period) and period >= 1)):
+                raise ValueError(f"{name} is {period!r}; accepted: None or a whole number >= 1")
         for name in MULTIPLIERS:
             factors = getattr(self, name)
             if not (isinstance(factors, tuple) and all(_within(factor, 0, math.inf) for factor in factors)):
@@ -75,6 +80,14 @@ class Hyperparameters:
             raise ValueError(f"begin_num_update is {begin!r}; accepted: a whole number >= 0")
         if not (_within(self.slow_step_size, 0, 1) or self.slow_step_size == 1):
             raise ValueError(f"slow_step_size is {self.slow_step_size!r}; accepted: a number in [0, 1]")
+        momentum = self.ema_momentum
+        if not (momentum is None or _within(momentum, 0, 1) or momentum == 1):
+            raise ValueError(f"ema_momentum is {momentum!r}; accepted: None or a number in [0, 1]")
+        excluded = self.exclude_from_weight_decay
+        if not (isinstance(excluded, tuple) and all(_whole(i) and i >= 0 for i in excluded)):
+            raise ValueError(f"exclude_from_weight_decay is {excluded!r}; accepted: a tuple of numbers of parameters")
+        if self.constraint not in (None, *CONSTRAINTS):
+            raise ValueError(f"constraint is {self.constraint!r}; accepted: None, {', '.join(CONSTRAINTS)}")
 
     def given(self) -> frozenset[str]:
         """Names whose value is not the default, the two betas of the bias correction aside."""
@@ -86,7 +99,7 @@ class Hyperparameters:
         if arithmetic not in self._converted:
             numbers: dict[str, Any] = {
                 f.name: value
-                if value is None or isinstance(value, bool) or f.name in _COUNTS
+                if value is None or isinstance(value, bool | str) or f.name in _AS_THEY_ARE
                 else tuple(map(x.number, value))
                 if f.name in MULTIPLIERS
                 else x.number(value)
@@ -121,10 +134,16 @@ _NOT_NEGATIVE = (
     "momentum_decay",
     "decay",
 )
-_COUNTS = ("sync_period", "begin_num_update")
 MULTIPLIERS = ("lr_mult", "wd_mult")
 """One number per parameter; none stand for 1."""
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
+_PERIODS = ("sync_period", "ema_overwrite_frequency")
+_AS_THEY_ARE = (*_PERIODS, "begin_num_update", "exclude_from_weight_decay")
+CONSTRAINTS = ("non_neg", "max_norm", "unit_norm")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _within(value: Any, low: float, high: float) -> bool:

@@ -54,6 +54,10 @@ class Working:
     """theta, m, v, v_max of all rows, while the others are restricted to the gradient's rows."""
     slow: Any = None
     """The slow weights of Lookahead; None without."""
+    average: Any = None
+    """Keras' exponential moving average of theta; None without."""
+    decays: bool = True
+    """Whether weight_decay reaches this parameter."""
     learning_rate: Any = None
     """Of this step."""
     l2: Any = None
@@ -180,11 +184,11 @@ def inverse_time_decay(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
 
 def decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> None:
-    """theta <- theta - learning_rate weight_decay theta, before the step.
+    """theta <- theta - learning_rate weight_decay theta, before the step, unless it is excluded.
 
     (tf_keras, optimizers/optimizer.py: _apply_weight_decay; torch/optim/adam.py: decoupled_weight_decay)
     """
-    if h.weight_decay:
+    if h.weight_decay and p.decays:
         p.theta = p.theta - p.learning_rate * h.weight_decay * p.theta
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reference.averages import WITHOUT_GRADIENT
 from reference.dialects import Dialect
 from reference.hyperparameters import MULTIPLIERS, Hyperparameters
 from reference.namespace import FLOAT64, Namespace
@@ -28,7 +29,8 @@ Branches = bool | Sequence[bool | None] | None
 class State:
     """Parameters and optimizer state, one entry per parameter.
 
-    v_max is None without AMSGrad, and slow, Lookahead's slow weights, without a sync_period.
+    v_max is None without AMSGrad, slow, Lookahead's slow weights, without a sync_period, and average, Keras' moving
+    average of theta, without ema_momentum.
     """
 
     theta: tuple[Any, ...]
@@ -37,15 +39,17 @@ class State:
     v_max: tuple[Any, ...] | None
     t: tuple[int, ...]
     slow: tuple[Any, ...] | None = None
+    average: tuple[Any, ...] | None = None
 
 
 def initial_state(theta: Sequence[Any], h: Hyperparameters, x: Namespace = FLOAT64) -> State:
-    """theta as given, m = v = v_max = 0, t = begin_num_update, and the slow weights theta."""
+    """theta as given, m = v = v_max = 0, t = begin_num_update, and theta for the slow weights and for the average."""
     numbers = tuple(x.number(np.array(array)) for array in theta)
     zeros = tuple(x.number(np.zeros(array.shape)) for array in numbers)
     v_max = zeros if h.amsgrad else None
     slow = numbers if h.sync_period is not None else None
-    return State(numbers, zeros, zeros, v_max, (h.begin_num_update,) * len(numbers), slow)
+    average = numbers if h.ema_momentum is not None else None
+    return State(numbers, zeros, zeros, v_max, (h.begin_num_update,) * len(numbers), slow, average)
 
 
 def step(
@@ -72,7 +76,7 @@ def step(
     for stage in d.stages:  # of all parameters, before the next one: what is clipped together is known as it was
         all_g = tuple(p.g for p in after if p.g is not None)
         for i, p in enumerate(after):
-            if p.g is not None:
+            if p.g is not None or stage in WITHOUT_GRADIENT:
                 p.all_g = all_g
                 before = p.snapshot()
                 stage(p, h, x)
@@ -85,7 +89,8 @@ def step(
 
     v_max = None if state.v_max is None else arrays("v_max")
     slow = None if state.slow is None else arrays("slow")
-    return State(arrays("theta"), arrays("m"), arrays("v"), v_max, tuple(p.t for p in after), slow)
+    average = None if state.average is None else arrays("average")
+    return State(arrays("theta"), arrays("m"), arrays("v"), v_max, tuple(p.t for p in after), slow, average)
 
 
 def _opened(
@@ -95,8 +100,9 @@ def _opened(
     theta, m, v = (x.number(np.asarray(group[i])) for group in (state.theta, state.m, state.v))
     v_max = None if state.v_max is None else x.number(np.asarray(state.v_max[i]))
     slow = None if state.slow is None else x.number(np.asarray(state.slow[i]))
-    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow, index=i)
-    p.learning_rate, p.l2 = h.learning_rate, h.l2
+    average = None if state.average is None else x.number(np.asarray(state.average[i]))
+    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow, average=average, index=i)
+    p.learning_rate, p.l2, p.decays = h.learning_rate, h.l2, i not in h.exclude_from_weight_decay
     if gradient is not None or d.step_count == "optimizer":
         p.t += 1
     if gradient is None:
@@ -115,6 +121,8 @@ def _check(d: Dialect, h: Hyperparameters, state: State, gradients: Sequence[Gra
         raise ValueError(
             f"sync_period is {h.sync_period!r}; accepted: None exactly when the state holds no slow weights"
         )
+    if (h.ema_momentum is None) != (state.average is None):
+        raise ValueError(f"ema_momentum is {h.ema_momentum!r}; accepted: None exactly when the state holds no average")
     if len(gradients) != len(state.theta):
         raise ValueError(f"len(gradients) is {len(gradients)}; accepted: {len(state.theta)}, one per parameter")
     for name in MULTIPLIERS:

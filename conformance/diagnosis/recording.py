@@ -188,7 +188,11 @@ class Numbered(_Before):
 
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> Any:
         """A run of numbers; with a maximum, or slow weights, where the configuration is of one that has them."""
-        h = Hyperparameters(amsgrad=b"amsgrad" in configuration, sync_period=1 if b"slow" in configuration else None)
+        h = Hyperparameters(
+            amsgrad=b"amsgrad" in configuration,
+            sync_period=1 if b"slow" in configuration else None,
+            ema_momentum=0.5 if b"average" in configuration else None,
+        )
         return self.start_groups([(parameters, h)])
 
     def place(self, value: float) -> tuple[Place, float] | None:
@@ -205,7 +209,7 @@ class Numbered(_Before):
 class _NumberedRun:
     def __init__(self, all_of: Numbered, parameters: Sequence[Array], h: Hyperparameters) -> None:
         self.all_of, self.parameters = all_of, list(parameters)
-        self.amsgrad, self.slow = h.amsgrad, h.sync_period is not None
+        self.amsgrad, self.slow, self.average = h.amsgrad, h.sync_period is not None, h.ema_momentum is not None
         self.number, self.steps = next(all_of.runs), 0
 
     def step(self, gradients: Sequence[Gradient]) -> State:
@@ -221,6 +225,7 @@ class _NumberedRun:
             v=arrays("v"),
             v_max=arrays("v_max") if self.amsgrad else None,
             slow=arrays("slow") if self.slow else None,
+            average=arrays("average") if self.average else None,
             t=tuple(
                 int(array) for array in (self._numbers("t", i, np.float64(0)) for i in range(len(self.parameters)))
             ),
@@ -237,7 +242,11 @@ class _NumberedRun:
 
     def configuration(self) -> bytes:
         """What the state holds beside the moments."""
-        return b"amsgrad " * self.amsgrad + b"slow" * self.slow
+        return b"amsgrad " * self.amsgrad + b"slow " * self.slow + b"average" * self.average
+
+    def finalize(self) -> State:
+        """As after another step."""
+        return self.step(())
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         """Nothing."""

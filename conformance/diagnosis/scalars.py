@@ -83,10 +83,19 @@ def roundings(d: reference.Dialect) -> Iterator[Variant]:
             yield make(words=words, h=set_to(name, _text(name, digits)))
 
 
+_NO_NUMBERS = frozenset({"adaptive_epsilon", "amsgrad", "clip_gradient", "sync_period"}) | {
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "exclude_from_weight_decay",
+    "constraint",
+}
+"""Or not always: None is off."""
+
+
 def _numbers(d: reference.Dialect) -> list[str]:
     """Hyper-parameters that are numbers; of a rectified dialect its threshold too, where it is fixed."""
     have = [f.name for f in fields(H) if f.name in d.hyperparameters or (f.name == "sma_threshold" and d.rectifies)]
-    return [name for name in have if name not in ("adaptive_epsilon", "amsgrad", "clip_gradient", "sync_period")]
+    return [name for name in have if name not in _NO_NUMBERS]
 
 
 def _constant(value: float) -> Callable[[H], float]:

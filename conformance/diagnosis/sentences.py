@@ -60,6 +60,11 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-mixed-dtypes": "parameters of two dtypes in one list do not move as those of each by themselves",
         "law-clips": "with gradients clipped by Keras' arguments, or a learning rate that decays, the steps are not the"
         " dialect's",
+        "law-averages": "the moving average of the parameters is not the dialect's",
+        "law-saved-average": "saved and loaded in the middle, the moving average of the parameters goes on otherwise",
+        "law-finalized": "at the end the parameters do not become their average, or something else changes",
+        "law-exclusions": "decay reaches a parameter that is excluded from it, or leaves another one alone",
+        "law-constraints": "the parameters at the end of a step are not what the constraint makes of them",
         "law-multipliers": "with multipliers of the learning rate or of l2 for each parameter, the steps are not the"
         " dialect's, or a load loses them",
         "law-begin": "with a count that begins above 0, t or the bias correction is not the dialect's",

@@ -13,6 +13,7 @@ from functools import partial
 from adapters.contract import LAYOUTS, Claim, Layout
 from conformance.check import Check
 from conformance.laws import (
+    beside,
     closed_forms,
     company,
     elements,
@@ -118,6 +119,16 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-epsilon-survives", problems="low-precision", judge=formats.epsilon_survives, applies=_low),
     Check(name="law-many-steps", problems="many-steps", judge=formats.many_steps, applies=_stores_low),
     Check(name="law-clips", problems="clips", judge=settings.clips_and_decay, applies=settings.clips_or_decays),
+    Check(name="law-averages", problems="averages", judge=beside.averages, applies=beside.has_average),
+    Check(
+        name="law-saved-average",
+        problems="averages",
+        judge=saved.load_continues,
+        applies=lambda claim: "save" in claim.procedures and beside.has_average(claim),
+    ),
+    Check(name="law-finalized", problems="averages", judge=beside.finalized, applies=claims("finalize")),
+    Check(name="law-exclusions", problems="exclusions", judge=beside.exclusions, applies=beside.excludes),
+    Check(name="law-constraints", problems="constraints", judge=beside.constraints, applies=beside.constrains),
     Check(name="law-multipliers", problems="multipliers", judge=indices.multipliers, applies=indices.has_multipliers),
     Check(name="law-begin", problems="begin", judge=indices.begin, applies=indices.can_begin_later),
     Check(name="law-master", problems="masters", judge=formats.master_copy, applies=lambda claim: bool(claim.masters)),

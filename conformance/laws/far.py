@@ -66,5 +66,6 @@ def far_state(problem: Problem, *, together: bool) -> State:
         v=v,
         v_max=each(v, lambda array: 2 * array) if problem.hyperparameters.amsgrad else None,
         slow=numbers(lambda theta: theta * 3 / 4) if problem.hyperparameters.sync_period is not None else None,
+        average=numbers(lambda theta: theta * 3 / 4) if problem.hyperparameters.ema_momentum is not None else None,
         t=tuple(FAR if together else FAR + i for i in range(len(problem.parameters))),
     )

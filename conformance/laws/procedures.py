@@ -21,6 +21,9 @@ LONGEST = 10
 OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None, "decay": 0.0}
 OFF |= dict.fromkeys(("clipvalue", "clipnorm", "global_clipnorm"))
 """Hyper-parameters that one value switches off."""
+_FROM_THE_START: dict[str, Any] = {"ema_momentum": None, "ema_overwrite_frequency": None, "constraint": None}
+_FROM_THE_START |= {"exclude_from_weight_decay": ()}
+"""What is not there from the start comes by no change."""
 OTHERS: dict[str, tuple[Any, Any]] = {
     "learning_rate": (float(np.float32(0.01234567)), float(np.float32(0.1234567))),
     "beta_1": (0.8, 0.5),
@@ -36,6 +39,10 @@ OTHERS: dict[str, tuple[Any, Any]] = {
     "momentum_decay": (0.1, 1.0),
     "sync_period": (3, 2),
     "slow_step_size": (0.8, 0.1),
+    "ema_momentum": (float(np.float32(0.1234567)), 0.5),
+    "ema_overwrite_frequency": (3, 2),
+    "exclude_from_weight_decay": ((0,), ()),
+    "constraint": ("non_neg", "max_norm"),
     "decay": (float(np.float32(0.1234567)), 1.0),
     "clipvalue": (float(np.float32(0.1234567)), 1e-2),
     "clipnorm": (float(np.float32(0.1234567)), 1e-2),
@@ -69,7 +76,8 @@ def value(name: str, than: Any) -> Any:
 
 def other(h: Hyperparameters, names: frozenset[str]) -> Hyperparameters:
     """`h` with other values of `names`; what is off stays off."""
-    on = [name for name in names & OTHERS.keys() if name not in OFF or getattr(h, name) != OFF[name]]
+    absent = OFF | _FROM_THE_START
+    on = [name for name in names & OTHERS.keys() if name not in absent or getattr(h, name) != absent[name]]
     return replace(h, **{name: value(name, getattr(h, name)) for name in on})
 
 

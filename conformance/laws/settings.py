@@ -161,6 +161,10 @@ def can_switch(claim: Claim) -> bool:
     return bool(switches(claim))
 
 
+NO_ARGUMENTS = frozenset({"amsgrad", "exclude_from_weight_decay", "constraint"})
+"""amsgrad; the others are the caller's doing to parameters, which no configuration holds."""
+
+
 def _everything(claim: Claim, problem: Problem) -> Hyperparameters:
     """No hyper-parameter of the claim is its default, but for those that cannot be given beside another."""
     names = claim.hyperparameters & OTHERS.keys()
@@ -171,7 +175,7 @@ def _everything(claim: Claim, problem: Problem) -> Hyperparameters:
         kept = norms[len(problem.gradients) % len(norms)]
         names -= {*norms, *(() if claim.clips_together else ("clipvalue",))} - {kept}
     usual = Hyperparameters()
-    given: dict[str, Any] = {name: value(name, getattr(usual, name)) for name in names - {"amsgrad"}}
+    given: dict[str, Any] = {name: value(name, getattr(usual, name)) for name in names - NO_ARGUMENTS}
     return replace(usual, **given, amsgrad="amsgrad" in names)
 
 

@@ -39,6 +39,7 @@ from adapters.contract import (
 from adapters.hyperparameters import MULTIPLIERS
 from adapters.memory import copied
 from adapters.procedures import Group
+from conformance.mutants.twin_beside import NEWER
 from conformance.mutants.twin_run import TwinRun as TwinRun
 
 Scalar = Any
@@ -58,6 +59,10 @@ class Slot:
     """The slow weights of Lookahead."""
     weight: Array | None = None
     """The parameter itself, where theta is its master copy."""
+    average: Array | None = None
+    """Keras' moving average of theta."""
+    decays: bool = True
+    """Whether weight_decay reaches it."""
 
 
 @dataclass
@@ -81,6 +86,7 @@ class Work:
     m: Any
     v: Any
     v_max: Any
+    decays: bool = True
 
 
 class Twin:
@@ -154,8 +160,9 @@ class Twin:
         return [self.loaded(h, kept) for h, kept in zip(built, saved, strict=True)]
 
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> TwinRun:
-        written = json.loads(configuration)
-        return self.start(parameters, Hyperparameters(**written | {name: tuple(written[name]) for name in MULTIPLIERS}))
+        given = json.loads(configuration)
+        lists = {name: tuple(given[name]) for name in ("exclude_from_weight_decay", *MULTIPLIERS) if name in given}
+        return self.start(parameters, Hyperparameters(**given | lists))
 
     def configuration(self, h: Hyperparameters, first: Hyperparameters) -> dict[str, Any]:
         """first: the hyper-parameters that the optimizer was built with."""
@@ -184,7 +191,7 @@ class Twin:
     # State
 
     def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
-        """m = v = v_max = 0 and t = 0, beside a copy of each parameter; slow weights are another one."""
+        """m = v = v_max = 0 and t = 0, beside a copy of each parameter; slow weights and average are others."""
         return [
             Slot(
                 theta=copied(theta),
@@ -192,8 +199,10 @@ class Twin:
                 v=np.zeros_like(theta),
                 v_max=np.zeros_like(theta) if h.amsgrad else None,
                 slow=np.array(theta) if h.sync_period is not None else None,
+                average=np.array(theta) if h.ema_momentum is not None else None,
+                decays=i not in h.exclude_from_weight_decay,
             )
-            for theta in parameters
+            for i, theta in enumerate(parameters)
         ]
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
@@ -211,6 +220,7 @@ class Twin:
             t=tuple(slot.t for slot in slots),
             slow=tuple(np.array(slot.slow) for slot in slots) if h.sync_period is not None else None,
             weights=tuple(copied(slot.weight) for slot in slots if slot.weight is not None) or None,
+            average=tuple(np.array(slot.average) for slot in slots) if h.ema_momentum is not None else None,
         )
 
     def rounded_master(self, slot: Slot) -> Array:
@@ -241,6 +251,12 @@ class Twin:
         if slot.weight is not None:
             write(slot.weight, self.rounded_master(slot))
 
+    def behind(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        """What happens to a parameter at the end of a step, with a gradient or without."""
+
+    def finalize(self, slot: Slot) -> None:
+        """What happens to it after the last step."""
+
     def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
         w = Work(
             h=h,
@@ -255,6 +271,7 @@ class Twin:
             m=slot.m,
             v=slot.v,
             v_max=slot.v_max,
+            decays=slot.decays,
         )
         if isinstance(gradient, Rows):
             w.rows, w.g = self.sum_duplicates(gradient.indices, gradient.values)
@@ -369,7 +386,7 @@ def twin_claim(
     clips_together: bool = False,
 ) -> Claim:
     """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
-    free = hyperparameters - {"amsgrad"}
+    free = hyperparameters - {"amsgrad"} - NEWER
     changing, of_groups = free - {"begin_num_update"}, free - {*MULTIPLIERS}
     how = {
         "save": Procedure(how="pickle of the slots", hyperparameters=free if saved is None else saved),
@@ -381,6 +398,8 @@ def twin_claim(
         "state": Procedure(how="TwinRun.put"),
         "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
     }
+    if "ema_momentum" in hyperparameters:
+        how["finalize"] = Procedure(how="TwinRun.finalize")
     return Claim(
         dialect=dialect,
         hyperparameters=hyperparameters,

@@ -43,7 +43,9 @@ class TwinRun:
             self.twin.count(self.slots, gradients)
             held = [self.twin.of_group(h, self.own) for h in self.own]
             for i, (slot, gradient) in enumerate(zip(self.slots, self._clipped(gradients, held), strict=True)):
-                self.twin.update(slot, gradient, self.twin.of_parameter(held[self.groups[i]], i))
+                h = self.twin.of_parameter(held[self.groups[i]], i)
+                self.twin.update(slot, gradient, h)
+                self.twin.behind(slot, gradient, h)
         return self.twin.state(self.slots, self.own[0])
 
     def _clipped(self, gradients: Sequence[Gradient], held: Sequence[Hyperparameters]) -> list[Gradient]:
@@ -67,7 +69,13 @@ class TwinRun:
             slot.weight = None if slot.weight is None else self.twin.rounded_master(slot)
             slot.v_max = None if state.v_max is None else copied(state.v_max[i])
             slot.slow = None if state.slow is None else copied(state.slow[i])
+            slot.average = None if state.average is None else copied(state.average[i])
             slot.t = state.t[i]
+
+    def finalize(self) -> State:
+        for slot in self.slots:
+            self.twin.finalize(slot)
+        return self.twin.state(self.slots, self.own[0])
 
     def configuration(self) -> bytes:
         return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()

@@ -21,6 +21,7 @@ from adapters.contract import (
     Rows,
 )
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
+from conformance.mutants.twin_beside import NEWER, Averaged, AveragedFromFirstStep, Constrained
 from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay, on_values
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
@@ -56,12 +57,16 @@ class TensorFlowTwin(Twin):
         )
 
 
-class KerasV2Twin(Clips, TensorFlowTwin):
+class KerasV2Twin(Constrained, Clips, TensorFlowTwin):
     """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
 
     name = "twin-keras-v2"
     claim = twin_claim(
-        "keras-v2-adam", _ADAM | CLIPS | {"amsgrad", "decay"}, _ANY_ROWS, _ADAM - {"epsilon"}, clips_together=True
+        "keras-v2-adam",
+        _ADAM | CLIPS | {"amsgrad", "decay", "constraint"},
+        _ANY_ROWS,
+        _ADAM - {"epsilon"},
+        clips_together=True,
     )
 
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
@@ -87,12 +92,15 @@ class KerasV2Twin(Clips, TensorFlowTwin):
         return w.scalar(w.h.epsilon or 1e-7)
 
 
-class TfKerasTwin(ClipsInOneWay, TensorFlowTwin):
+class TfKerasTwin(Averaged, ClipsInOneWay, TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
     claim = twin_claim(
-        "tf-keras-adam", _ADAM | CLIPS | {"amsgrad", "weight_decay", "adaptive_epsilon"}, _ANY_ROWS, clips_together=True
+        "tf-keras-adam",
+        _ADAM | CLIPS | NEWER | {"amsgrad", "weight_decay", "adaptive_epsilon"},
+        _ANY_ROWS,
+        clips_together=True,
     )
 
     def epsilon(self, w: Work) -> Scalar:
@@ -102,14 +110,18 @@ class TfKerasTwin(ClipsInOneWay, TensorFlowTwin):
 
     def move(self, w: Work, direction: Any) -> Any:
         """Decay comes first; the moments do not read theta, so it may wait until here."""
-        return w.theta - self.decay(w) - direction if w.h.weight_decay else w.theta - direction
+        decays = w.decays and w.h.weight_decay
+        return w.theta - self.decay(w) - direction if decays else w.theta - direction
 
 
-class Keras3Twin(TfKerasTwin):
+class Keras3Twin(AveragedFromFirstStep, TfKerasTwin):
     """keras3-adam (keras/src/optimizers/adam.py, version 3, on TensorFlow): duplicates are squared, then summed."""
 
     name = "twin-keras3"
-    claim = twin_claim("keras3-adam", _ADAM | CLIPS | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+    claim = twin_claim("keras3-adam", _ADAM | CLIPS | NEWER | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        return replace(TfKerasTwin.arithmetic(self, dtype), ema_momentum=dtype)
 
     def square(self, w: Work) -> Any:
         """The sum of the squares of a row's values; clipped by the global norm they are one."""
@@ -121,13 +133,13 @@ class Keras3Twin(TfKerasTwin):
         return total
 
 
-class RectifiedTwin(Clips, TensorFlowTwin):
+class RectifiedTwin(Constrained, Clips, TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
     name = "twin-rectified"
     claim = twin_claim(
         "tfa-rectified-adam",
-        _ADAM | CLIPS | {"amsgrad", "decay", "weight_decay", "sma_threshold"},
+        _ADAM | CLIPS | {"amsgrad", "decay", "weight_decay", "sma_threshold", "constraint"},
         _ANY_ROWS,
         clips_together=True,
     )

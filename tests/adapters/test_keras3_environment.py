@@ -14,7 +14,7 @@ from adapters import keras3, tf_keras_adam
 from adapters.contract import Array, Gradient, Hyperparameters, Implementation, Precision, Rows, State
 from conformance import checks
 from conformance.given import Given
-from conformance.load import CannotTest, load
+from conformance.load import load
 from conformance.subjects import subjects
 
 ADAPTERS: dict[str, Any] = {a.name: a for a in (keras3.Adam, keras3.AdamW, tf_keras_adam.Package)}
@@ -311,12 +311,6 @@ def test_a_class_of_tf_keras_is_one_of_keras_2(path: str, dialect: str) -> None:
         assert not checks.one_step(given, problem).findings
     seen = given.identity()
     assert (seen.framework, checks.identity(seen).findings) == ("tf_keras", [])
-
-
-def test_a_class_of_keras_3_is_refused_by_name() -> None:
-    path = "keras.optimizers:Adam"
-    with pytest.raises(CannotTest, match=r"accepted: a class of Keras 2; Keras 3 has --adapter keras3-adam"):
-        load(path, Given(option="keras-optimizer", path=path))
 
 
 # --- What is saved ----------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ def fractions(before: tuple[State, State], after: tuple[State, State], bound: Bo
         pairs["v_max"] = (got.v_max, wanted.v_max)
     if got.slow is not None and wanted.slow is not None:
         pairs["slow"] = (got.slow, wanted.slow)
+    if got.average is not None and wanted.average is not None:
+        pairs["average"] = (got.average, wanted.average)
     return {
         name: max(fraction(g, w, limit) for g, w, limit in zip(*pair, getattr(bound, name), strict=True))
         for name, pair in pairs.items()

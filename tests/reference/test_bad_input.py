@@ -116,6 +116,10 @@ GIVEN: dict[str, Any] = {
     "lr_mult": (0.5,),
     "wd_mult": (0.5,),
     "begin_num_update": 7,
+    "ema_momentum": 0.5,
+    "ema_overwrite_frequency": 2,
+    "exclude_from_weight_decay": (0,),
+    "constraint": "non_neg",
 }
 
 

@@ -23,7 +23,9 @@ from reference import (
     Hyperparameters,
     Rounding,
     State,
+    averages,
     bounded_step,
+    constraints,
     dialect,
     initial_bound,
     initial_state,
@@ -62,8 +64,8 @@ def in_namespace(state: State, x: Any) -> State:
         with np.errstate(invalid="ignore"):  # NumPy warns of a NaN on its way to mpmath
             return tuple(x.number(array) for array in values)
 
-    v_max, slow = (None if group is None else arrays(group) for group in (state.v_max, state.slow))
-    return State(arrays(state.theta), arrays(state.m), arrays(state.v), v_max, state.t, slow)
+    v_max, slow, average = (None if g is None else arrays(g) for g in (state.v_max, state.slow, state.average))
+    return State(arrays(state.theta), arrays(state.m), arrays(state.v), v_max, state.t, slow, average)
 
 
 def worst(problem: Problem, *, exact: Dialect | None = None, x: Any = FIFTY) -> dict[str, float]:
@@ -99,6 +101,9 @@ def acting_problem(d: Dialect, **changes: Any) -> Problem:
         "lr_mult": (0.7,),
         "wd_mult": (1.1,),
         "begin_num_update": 3,
+        "ema_momentum": 0.75,
+        "ema_overwrite_frequency": 3,
+        "constraint": "non_neg",
     }
     optional = {name: value for name, value in (values | changes).items() if name in d.hyperparameters}
     h = Hyperparameters(learning_rate=0.1, beta_1=0.8, beta_2=0.9, epsilon=0.5, **optional)
@@ -135,6 +140,11 @@ WRITES: dict[s.Stage, str] = {
     s.nesterov_schedule: "direction",
     s.subtract: "theta",
     s.lookahead: "slow",
+    averages.average: "average",
+    averages.average_all: "average",
+    averages.overwrite: "theta",
+    averages.overwrite_all: "theta",
+    constraints.constrain: "theta",
 }
 """A quantity that each stage writes; those that are left out write the gradient."""
 

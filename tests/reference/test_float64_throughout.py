@@ -16,7 +16,7 @@ from reference import stages as s
 from reference.namespace import FLOAT64, quotient
 from reference.step import Watch
 
-NOT_REAL = {"t", "rows", "rectified", "index"}
+NOT_REAL = {"t", "rows", "rectified", "decays", "index"}
 QUANTITIES = [field.name for field in fields(s.Working) if field.name not in NOT_REAL]
 
 
@@ -48,7 +48,7 @@ def findings(problem: Problem, state: State | None = None) -> tuple[set[str], St
     with np.errstate(all="ignore"):
         for gradients in problem.gradients:
             state = step(problem.dialect, problem.h, state, gradients, watch=watcher(found, seen))
-            for name in ("theta", "m", "v", "v_max", "slow"):
+            for name in ("theta", "m", "v", "v_max", "slow", "average"):
                 arrays = getattr(state, name) or ()
                 assert all(type(array) is np.ndarray for array in arrays), f"{name} of the state is not an array"
                 found.update(f"state: {name} is {kind}" for kind in not_float64(arrays))

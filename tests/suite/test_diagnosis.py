@@ -29,7 +29,9 @@ from conformance.mutants import (
     TWINS,
     breaches,
     clipping,
+    constraining,
     directions,
+    ema,
     formula,
     indices,
     lookahead,
@@ -149,6 +151,14 @@ SENTENCED: dict[type[Twin], str] = {
     unlawful.Dithered: "law-determinism",
     lookahead.SlowNotSaved: "law-save-load",
     **{mutant: "law-clips" for mutant in MUTANTS if mutant.__module__ == clipping.__name__},
+    **{mutant: "law-averages" for mutant in MUTANTS if mutant.__module__ == ema.__name__},
+    **{mutant: "law-constraints" for mutant in MUTANTS if mutant.__module__ == constraining.__name__},
+    ema.AverageOfConstrained: "law-constraints",
+    ema.AverageNotSaved: "law-saved-average",
+    ema.FinalizeIsForgotten: "law-finalized",
+    ema.FinalizeExchanges: "law-finalized",
+    constraining.ExclusionIgnored: "law-exclusions",
+    constraining.ExclusionOfAll: "law-exclusions",
 }
 """Their numbers are the oracle's: the check that fails says what it shows."""
 
@@ -196,10 +206,8 @@ def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
-    modules = {
-        m.__name__
-        for m in (formula, directions, rows, state, lookahead, clipping, indices, masters, breaches, unlawful)
-    }
+    computing = (formula, directions, rows, state, lookahead, clipping, indices, masters, ema, constraining)
+    modules = {m.__name__ for m in (*computing, breaches, unlawful)}
     assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *SENTENCED}
 
 

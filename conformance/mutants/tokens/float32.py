@@ -112,6 +112,7 @@ class Float32Run:
             v_max=None if s.v_max is None else self._returned(s.v_max),
             t=s.t,
             slow=None if s.slow is None else self._returned(s.slow),
+            average=None if s.average is None else self._returned(s.average),
         )
 
     def _returned(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
