@@ -104,6 +104,9 @@ class Problem:
 class State:
     """Parameters and optimizer state after a step: one entry per parameter, each of its shape and dtype.
 
+    Where a parameter has a master copy (`Claim.masters`), `parameters` are the copies, and they, m and v are float32;
+    `weights` are the parameters themselves, which are of the problem's dtype. None without.
+
     v_max is None without AMSGrad, slow, Lookahead's slow weights, without a sync_period, and average, Keras' moving
     average of the parameters, without ema_momentum. t is the number of steps that the bias correction of this parameter
     has seen: the optimizer's count where the dialect has one count for all. A parameter whose state the framework has
@@ -116,6 +119,7 @@ class State:
     v_max: tuple[Array, ...] | None
     t: tuple[int, ...]
     slow: tuple[Array, ...] | None = None
+    weights: tuple[Array, ...] | None = None
     average: tuple[Array, ...] | None = None
 
 
@@ -135,7 +139,7 @@ class Arithmetic:
     """
 
     storage: Precision
-    """Parameters, gradients and state."""
+    """Parameters, gradients and state: the problem's dtype, but float32 where there is a master copy of it."""
     compute: Precision
     """The element formula."""
     learning_rate: Precision = "float64"
@@ -218,6 +222,8 @@ class Claim:
     layouts: frozenset[Layout] = frozenset()
     """Layouts in which it takes parameters and gradients. Its tensors lie in memory as the given arrays do, and so do
     the parameters of every `State`, with what lies between their elements: `adapters.memory.copied` copies so."""
+    masters: frozenset[Precision] = frozenset()
+    """Dtypes whose parameters have a float32 master copy, which steps are of; a parameter is the copy, rounded."""
     nonzero: frozenset[str] = frozenset()
     """Hyper-parameters that it takes with no value that is 0 or False."""
     both_decays: bool = False
@@ -237,11 +243,13 @@ class Claim:
             ("dtypes", tuple),
             ("not_claimed", tuple),
             ("nonzero", frozenset),
+            ("masters", frozenset),
         ):
             _strings(f"claim.{name}", getattr(self, name), kind)
         _subset("claim.hyperparameters", self.hyperparameters, HYPERPARAMETERS)
         _subset("claim.nonzero", self.nonzero, tuple(sorted(self.hyperparameters)))
         _subset("claim.dtypes", self.dtypes, PRECISIONS)
+        _subset("claim.masters", self.masters, tuple(p for p in ("bfloat16", "float16") if p in self.dtypes))
         _subset("claim.gradients", self.gradients, GRADIENT_KINDS)
         _subset("claim.layouts", self.layouts, LAYOUTS)
         if not self.dtypes:

@@ -123,6 +123,7 @@ def many_steps(claim: Claim, number: int) -> list[Draft]:
             regime="alternating",
         )
         for dtype in _low(claim)
+        if dtype not in claim.masters
     ]
 
 
@@ -245,6 +246,18 @@ _BESIDE = {"weight_decay", "decay"}
 """Of what is set together, what need not be claimed."""
 
 
+def masters(claim: Claim, number: int) -> list[Draft]:
+    """Gradients of few digits, all that is done to them, and rows, of parameters with a master copy."""
+    kinds = [kind for kind in ("dense", "rows") if kind in claim.gradients]
+    h = one(claim, rescale_grad=0.3, clip_gradient=0.5, l2=0.1)
+    absent = "none" in claim.gradients
+    return [
+        draft(dtype, ((9, 31), (33,)), h, 6, scale=scale, rows=kind, absent=absent)
+        for dtype in sorted(claim.masters)
+        for kind, scale in zip(kinds, (1.0, 2.0**-8), strict=False)
+    ]
+
+
 def _low(claim: Claim) -> tuple[Precision, ...]:
     return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
@@ -287,5 +300,6 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "multipliers": multipliers,
     "begin": begin,
     "schedules": schedules,
+    "masters": masters,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

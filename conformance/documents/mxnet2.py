@@ -135,8 +135,10 @@ _r.add(
     "argument",
     "multi_precision",
     "the base class: a float32 copy of float16 weights",
-    tests="test_a_float16_weight_has_a_float32_copy_where_precision_is_multiple",
-    not_yet="the rounding of the copy; the copy is judged as a float32 weight",
+    checks="law-master law-low-precision",
+    tests="test_a_float16_weight_has_a_float32_copy_where_precision_is_multiple"
+    f" {_INDICES}::test_the_weight_is_rounded",
+    mutants="MasterNotKept MomentsInHalf RescaledInHalf WeightIsTruncated MasterIsNotSaved",
 )
 _r.add(
     "argument",

@@ -57,6 +57,8 @@ class Slot:
     t: int = 0
     slow: Array | None = None
     """The slow weights of Lookahead."""
+    weight: Array | None = None
+    """The parameter itself, where theta is its master copy."""
     average: Array | None = None
     """Keras' moving average of theta."""
     decays: bool = True
@@ -217,8 +219,14 @@ class Twin:
             v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
             t=tuple(slot.t for slot in slots),
             slow=tuple(np.array(slot.slow) for slot in slots) if h.sync_period is not None else None,
+            weights=tuple(copied(slot.weight) for slot in slots if slot.weight is not None) or None,
             average=tuple(np.array(slot.average) for slot in slots) if h.ema_momentum is not None else None,
         )
+
+    def rounded_master(self, slot: Slot) -> Array:
+        """What a parameter is where theta is its master copy."""
+        assert slot.weight is not None
+        return slot.theta.astype(slot.weight.dtype)
 
     def store(self, slot: Slot, w: Work) -> None:
         write(slot.theta, self.stored(w, w.theta))
@@ -240,6 +248,8 @@ class Twin:
             w.v_max = self.amsgrad_maximum(w)
         w.theta = self.move(w, self.direction(w))
         self.store(slot, w)
+        if slot.weight is not None:
+            write(slot.weight, self.rounded_master(slot))
 
     def behind(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
         """What happens to a parameter at the end of a step, with a gradient or without."""

@@ -62,7 +62,11 @@ class TwinRun:
 
     def put(self, state: State) -> None:
         for i, slot in enumerate(self.slots):
-            slot.theta, slot.m, slot.v = (copied(arrays[i]) for arrays in (state.parameters, state.m, state.v))
+            held = slot.m.dtype
+            slot.theta, slot.m, slot.v = (
+                copied(arrays[i]).astype(held, copy=False) for arrays in (state.parameters, state.m, state.v)
+            )
+            slot.weight = None if slot.weight is None else self.twin.rounded_master(slot)
             slot.v_max = None if state.v_max is None else copied(state.v_max[i])
             slot.slow = None if state.slow is None else copied(state.slow[i])
             slot.average = None if state.average is None else copied(state.average[i])

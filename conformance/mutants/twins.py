@@ -13,6 +13,7 @@ from adapters.contract import (
     LAYOUTS,
     Arithmetic,
     Array,
+    Claim,
     Gradient,
     GradientKind,
     Hyperparameters,
@@ -21,7 +22,7 @@ from adapters.contract import (
 )
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 from conformance.mutants.twin_beside import NEWER, Averaged, AveragedFromFirstStep, Constrained
-from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay
+from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay, on_values
 from conformance.mutants.twin_rates import RATES, RECTIFIED_RATES, Rates, WarmsUp, decayed
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
@@ -255,11 +256,18 @@ class TorchTwin(Twin):
         return kept * w.theta - direction
 
 
+def _with_masters(dialect: str) -> Claim:
+    """Of MXNet's dialects, with multi_precision for float16."""
+    hyperparameters = _ADAM | {"l2", "rescale_grad", "clip_gradient", *BY_INDEX}
+    claim = twin_claim(dialect, hyperparameters, _UNIQUE_ROWS)
+    return replace(claim, dtypes=("float32", "float64", "float16"), masters=frozenset({"float16"}))
+
+
 class Mxnet2Twin(Twin):
     """mxnet2-adam (mxnet/optimizer/adam.py, version 2): rescale, clip, then weight decay."""
 
     name = "twin-mxnet2"
-    claim = twin_claim("mxnet2-adam", _ADAM | {"l2", "rescale_grad", "clip_gradient", *BY_INDEX}, _UNIQUE_ROWS)
+    claim = _with_masters("mxnet2-adam")
     required = Twin.required | {"rescale", "clip", "add_l2", "place_rows"}
     excluded = frozenset({"take_rows"})
 
@@ -267,8 +275,26 @@ class Mxnet2Twin(Twin):
         _count_each(slots, gradients)
 
     def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
-        """t begins at begin_num_update."""
-        return [replace(slot, t=h.begin_num_update) for slot in Twin.slots(self, parameters, h)]
+        """t begins at begin_num_update; of a float16 parameter theta is a copy in float32 (multi_precision)."""
+        masters = [theta.astype(np.float32) if theta.dtype == np.float16 else theta for theta in parameters]
+        made = zip(parameters, Twin.slots(self, masters, h), strict=True)
+        return [
+            replace(slot, t=h.begin_num_update, weight=np.array(theta) if theta.dtype == np.float16 else None)
+            for theta, slot in made
+        ]
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Of the master copy, where there is one."""
+        return Twin.arithmetic(self, "float32" if dtype == "float16" else dtype)
+
+    def prepared(self, gradient: Gradient) -> Gradient:
+        """float16 is converted before anything is done with it."""
+        return on_values(gradient, lambda values: values.astype(np.float32) if values.dtype == np.float16 else values)
+
+    def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
+        exact = self.prepared(gradient)
+        assert exact is not None
+        return replace(Twin.open(self, slot, exact, h), gradient=gradient)
 
     def late(self, slot: Slot, present: Sequence[Slot]) -> None:
         """t begins as that of all others did: it is the parameter's own."""
@@ -305,7 +331,7 @@ class Mxnet2LazyTwin(Mxnet2Twin):
     """mxnet2-adam-lazy (``lazy_update=True``)."""
 
     name = "twin-mxnet2-lazy"
-    claim = twin_claim("mxnet2-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
+    claim = _with_masters("mxnet2-adam-lazy")
     required = Twin.required | {"rescale", "clip", "add_l2", "take_rows"}
     excluded = frozenset()
 
@@ -323,7 +349,7 @@ class Mxnet1Twin(Mxnet2Twin):
     """mxnet1-adam (mxnet/optimizer/optimizer.py, version 1.9): weight decay, then clip."""
 
     name = "twin-mxnet1"
-    claim = twin_claim("mxnet1-adam", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
+    claim = _with_masters("mxnet1-adam")
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
@@ -333,7 +359,7 @@ class Mxnet1LazyTwin(Mxnet2LazyTwin):
     """mxnet1-adam-lazy, what ``Adam`` of MXNet 1.9 is by default."""
 
     name = "twin-mxnet1-lazy"
-    claim = twin_claim("mxnet1-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
+    claim = _with_masters("mxnet1-adam-lazy")
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from adapters import mxnet1, mxnet2
-from adapters.contract import Array, Hyperparameters
+from adapters.contract import Array, Hyperparameters, State
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -183,6 +183,29 @@ def test_how_many_weights_an_updater_hands_over_together_is_not_seen(name: str, 
         return [weight.asnumpy() for weight in weights]
 
     assert same(after(aggregate_num=together), after())
+
+
+# --- multi_precision ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_the_weight_is_rounded(name: str) -> None:
+    """To nearest even, of ties, subnormal numbers and what overflows; a step with learning rate 0 writes the weight."""
+    theta = np.array([1 + 2.0**-11, 1 + 3 * 2.0**-11, 2.0**-24, 3 * 2.0**-26, -1 / 3, 65519.0, 65520.0], np.float32)
+    zeros = np.zeros(len(theta), np.float16)
+    run = PATHS[name]().start([zeros], Hyperparameters(learning_rate=0.0, epsilon=1.0))
+    run.put(State(parameters=(theta,), m=(zeros,), v=(zeros,), v_max=None, t=(1,)))
+    state = run.step([zeros])
+    assert state.weights is not None
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(state.weights[0], theta.astype(np.float16))
+    np.testing.assert_array_equal(state.parameters[0], theta)
+    assert (state.weights[0].dtype, state.parameters[0].dtype, state.m[0].dtype) == (np.float16, np.float32, np.float32)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_float32_weight_has_no_master_copy(name: str) -> None:
+    assert PATHS[name]().start([np.ones(2, np.float32)], Hyperparameters()).step([None]).weights is None
 
 
 # --- The adapters set them --------------------------------------------------------------------------------

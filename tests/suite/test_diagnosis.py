@@ -35,6 +35,7 @@ from conformance.mutants import (
     formula,
     indices,
     lookahead,
+    masters,
     rows,
     state,
     unlawful,
@@ -137,10 +138,8 @@ SENTENCED: dict[type[Twin], str] = {
     breaches.TooFewArrays: "contract",
     breaches.MaximumNotReturned: "contract",
     state.FirstDtypeForAll: "law-mixed-dtypes",
-    **dict.fromkeys(
-        (m for m in MUTANTS if m.__module__ == indices.__name__ and not m.__name__.startswith("Begin")),
-        "law-multipliers",
-    ),
+    **{m: "law-multipliers" for m in MUTANTS if m.__module__ == indices.__name__ and "Begin" not in m.__name__},
+    **{m: "law-master" for m in MUTANTS if m.__module__ == masters.__name__},
     indices.BeginIgnored: "law-begin",
     indices.BeginIsTheFirstStep: "law-begin",
     indices.BeginLostOnLoad: "law-begin",
@@ -207,8 +206,8 @@ def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
-    computing = (formula, directions, rows, state, lookahead, clipping, indices, ema, constraining, breaches, unlawful)
-    modules = {m.__name__ for m in computing}
+    computing = (formula, directions, rows, state, lookahead, clipping, indices, masters, ema, constraining)
+    modules = {m.__name__ for m in (*computing, breaches, unlawful)}
     assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *SENTENCED}
 
 

@@ -25,6 +25,7 @@ from conformance.mutants import (
     indices,
     lookahead,
     low_precision,
+    masters,
     memory,
     procedures,
     rows,
@@ -64,6 +65,7 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-clips": clipping.ClipsSummedRows,
     "law-multipliers": indices.MultipliersOfPresent,
     "law-begin": indices.BeginLostOnLoad,
+    "law-master": masters.WeightIsTruncated,
     "law-averages": ema.AveragesWithoutGradient,
     "law-saved-average": ema.AverageNotSaved,
     "law-finalized": ema.FinalizeIsForgotten,
@@ -145,6 +147,11 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     procedures.LateGroupSharesCount: {"law-late-group"},
     indices.MultipliersLostOnLoad: {"law-multipliers"},
     indices.BeginLostOnLoad: {"law-begin"},
+    masters.MasterNotKept: {"law-master", "law-low-precision", "law-large-count"},
+    masters.MomentsInHalf: {"law-master", "law-low-precision", "law-large-count"},
+    masters.RescaledInHalf: {"law-master"},
+    masters.WeightIsTruncated: {"law-master"},
+    masters.MasterIsNotSaved: {"law-master"},
 }
 """Agreement with the oracle accepts these: they differ from it by less than its bound, or on other problems.
 
