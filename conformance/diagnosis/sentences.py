@@ -60,6 +60,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-mixed-dtypes": "parameters of two dtypes in one list do not move as those of each by themselves",
         "law-clips": "with gradients clipped by Keras' arguments, or a learning rate that decays, the steps are not the"
         " dialect's",
+        "law-schedules": "with a schedule or a warm-up the steps are not the dialect's: the rates are others",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",

@@ -33,6 +33,7 @@ from conformance.mutants import (
     formula,
     lookahead,
     rows,
+    schedules,
     state,
     unlawful,
 )
@@ -142,6 +143,7 @@ SENTENCED: dict[type[Twin], str] = {
     unlawful.Dithered: "law-determinism",
     lookahead.SlowNotSaved: "law-save-load",
     **{mutant: "law-clips" for mutant in MUTANTS if mutant.__module__ == clipping.__name__},
+    **{mutant: "law-schedules" for mutant in MUTANTS if mutant.__module__ == schedules.__name__},
 }
 """Their numbers are the oracle's: the check that fails says what it shows."""
 

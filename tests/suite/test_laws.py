@@ -25,6 +25,7 @@ from conformance.mutants import (
     memory,
     procedures,
     rows,
+    schedules,
     state,
     unlawful,
 )
@@ -59,6 +60,7 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-epsilon-survives": low_precision.EpsilonInStorageFormat,
     "law-many-steps": low_precision.CountInStorageFormat,
     "law-clips": clipping.ClipsSummedRows,
+    "law-schedules": schedules.ScheduleOneStepAhead,
     "law-sizes": memory.BufferShorterThanTail,
     "law-transposed": memory.GradientTakenForRowMajor,
     "law-channels-last": memory.GradientTakenForRowMajor,
