@@ -40,7 +40,7 @@ def schedules() -> Coordinate:
         steps, share = max(1, _counts(r)), r.choice((0.0, 0.1, r.random()))
         rate = 10 ** r.uniform(-3, 0.5)
         numbers: dict[str, dict[str, Any]] = {
-            "exponential": {"decay_steps": steps, "decay_rate": rate, "staircase": r.random() < 0.5},
+            "exponential": {"decay_steps": steps, "decay_rate": min(rate, 1.0), "staircase": r.random() < 0.5},
             "inverse_time": {"decay_steps": steps, "decay_rate": rate, "staircase": r.random() < 0.5},
             "polynomial": {
                 "decay_steps": steps,

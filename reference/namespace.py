@@ -87,7 +87,10 @@ class Float64:
         return math.cos(value)
 
     def power(self, base: Any, exponent: Any) -> Any:
-        return math.pow(base, exponent)
+        try:
+            return math.pow(base, exponent)
+        except OverflowError:
+            return math.inf
 
     def at_most(self, a: Any, b: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
         return then() if a <= b else otherwise()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from adapters import keras3, tf_keras_adam
-from adapters.contract import Array, Gradient, Hyperparameters, Implementation, Precision, Rows, State
+from adapters.contract import Array, Gradient, Hyperparameters, Implementation, Precision, Rows, Schedule, State
 from conformance import checks
 from conformance.given import Given
 from conformance.load import load
@@ -114,6 +114,7 @@ def test_every_claimed_hyperparameter_matters(name: str) -> None:
         "clipvalue": 0.5,
         "clipnorm": 0.5,
         "global_clipnorm": 0.5,
+        "schedule": Schedule("inverse_time", decay_steps=2, decay_rate=0.5),
     }
     claimed = adapter(name).claim.hyperparameters
     assert claimed == set(changed) - (set() if name == "tf-keras-package" else {"adaptive_epsilon"})

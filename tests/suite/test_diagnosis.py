@@ -37,6 +37,7 @@ from conformance.mutants import (
     lookahead,
     masters,
     rows,
+    schedules,
     state,
     unlawful,
 )
@@ -159,6 +160,7 @@ SENTENCED: dict[type[Twin], str] = {
     ema.FinalizeExchanges: "law-finalized",
     constraining.ExclusionIgnored: "law-exclusions",
     constraining.ExclusionOfAll: "law-exclusions",
+    **{mutant: "law-schedules" for mutant in MUTANTS if mutant.__module__ == schedules.__name__},
 }
 """Their numbers are the oracle's: the check that fails says what it shows."""
 

@@ -29,6 +29,7 @@ from conformance.mutants import (
     memory,
     procedures,
     rows,
+    schedules,
     state,
     unlawful,
 )
@@ -71,6 +72,7 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-finalized": ema.FinalizeIsForgotten,
     "law-exclusions": constraining.ExclusionOfAll,
     "law-constraints": constraining.ConstrainsBeforeSynchronising,
+    "law-schedules": schedules.ScheduleOneStepAhead,
     "law-sizes": memory.BufferShorterThanTail,
     "law-transposed": memory.GradientTakenForRowMajor,
     "law-channels-last": memory.GradientTakenForRowMajor,
