@@ -20,6 +20,7 @@ from adapters.tensorflow_support import (
     BESIDE,
     CLIPS,
     FINALIZE,
+    REPLICAS,
     Bench,
     KerasAdapter,
     OptimizerRun,
@@ -35,11 +36,11 @@ from adapters.tf_keras_adam import arithmetic, slot
 
 
 class _Run(OptimizerRun):
-    def apply(self, gradients: Sequence[Gradient]) -> None:
+    def apply(self, gradients: Sequence[Gradient], **more: Any) -> None:
         """Keras warns at every step of parameters without gradient, which the contract has on purpose."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist for variables", UserWarning)
-            super().apply(gradients)
+            super().apply(gradients, **more)
 
     def save(self) -> bytes:
         """``save_own_variables``, which a ``.keras`` file holds of an optimizer, and the variables."""
@@ -97,7 +98,8 @@ class Adam(KerasAdapter):
             saved=frozenset({"learning_rate"}),
             save="save_own_variables and load_own_variables of the optimizer; the variables by value",
         )
-        | FINALIZE,
+        | FINALIZE
+        | REPLICAS,
     )
     slot = staticmethod(slot)
 

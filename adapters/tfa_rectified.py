@@ -12,6 +12,9 @@ from typing import Any
 from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
 from adapters.tensorflow_support import (
     CLIPS,
+    REPLICAS,
+    TRANSFORMERS,
+    UNAGGREGATED,
     KerasAdapter,
     clips,
     import_tensorflow,
@@ -41,8 +44,6 @@ class Rectified(KerasAdapter):
             "total_steps",
             "warmup_proportion",
             "min_lr",
-            "gradient_aggregator",
-            "gradient_transformers",
             "learning_rate and weight_decay as schedule, callable, dict or tensor",
             "beta_1, beta_2 and sma_threshold as tensor",
             "lr",
@@ -57,7 +58,10 @@ class Rectified(KerasAdapter):
             frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold"}) | CLIPS,
             # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.
             saved=frozenset({"learning_rate", "beta_1", "beta_2", "weight_decay", "sma_threshold"}),
-        ),
+        )
+        | REPLICAS
+        | UNAGGREGATED
+        | TRANSFORMERS,
     )
     slot = staticmethod(slot_of_optimizer_v2)
     is_v2 = True

@@ -14,6 +14,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from conformance.mutants import (
+    aggregation,
     arithmetics,
     breaches,
     clipping,
@@ -61,6 +62,7 @@ MUTANTS: tuple[type[Twin], ...] = tuple(
         clipping,
         ema,
         constraining,
+        aggregation,
         breaches,
         unlawful,
         memory,
