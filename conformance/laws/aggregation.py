@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,9 @@ def transformers(implementation: Implementation, problem: Problem) -> Outcome:
             found = Steps(implementation, replace(problem, hyperparameters=h))
             run = ask(implementation, "start_transformed", copies(problem.parameters), h, aggregator, after)
             step = "step" if aggregate else "step_unaggregated"
-            states = _taken(found, lambda g, run=run, step=step: ask(run, step, g))
+            states = _taken(found, partial(ask, run, step))
             used = (aggregator, *after) if aggregate else after
-            changed = with_gradients(found.problem, on_values(lambda g, used=used: _through(used, g)))
+            changed = with_gradients(found.problem, on_values(partial(_through, used)))
             outcome.add(agree(implementation, changed, states) if states else found.outcome)
     return outcome
 
