@@ -152,6 +152,15 @@ def test_every_claimed_hyperparameter_matters_and_no_other(name: str) -> None:
         "clipvalue": 0.5,
         "clipnorm": 0.5,
         "global_clipnorm": 0.5,
+        "ema_momentum": 0.5,
+        "ema_overwrite_frequency": 2,
+        "exclude_from_weight_decay": (0,),
+        "constraint": "unit_norm",
+    }
+    beside: dict[str, dict[str, Any]] = {
+        "ema_momentum": {"ema_overwrite_frequency": 2},
+        "ema_overwrite_frequency": {"ema_momentum": 0.5},
+        "exclude_from_weight_decay": {"weight_decay": 0.1},
     }
     gradients = tuple((array(1.0, 3.0) * 10.0**-k,) for k in range(7))
 
@@ -160,8 +169,11 @@ def test_every_claimed_hyperparameter_matters_and_no_other(name: str) -> None:
         problem = Problem(dtype="float32", hyperparameters=h, parameters=(array(1.0, 2.0),), gradients=gradients)
         return trajectory(adapter(name), problem)[-1]
 
-    base = end()
-    acting = {k for k, v in changed.items() if not np.array_equal(end(**{k: v}).parameters, base.parameters)}
+    def acts(name: str, value: Any) -> bool:
+        more = beside.get(name, {})
+        return not np.array_equal(end(**more, **{name: value}).parameters, end(**more).parameters)
+
+    acting = {name for name, value in changed.items() if acts(name, value)}
     assert acting == adapter(name).claim.hyperparameters
 
 
@@ -243,6 +255,14 @@ def test_no_gradient_at_all_is_refused_by_the_framework(name: str) -> None:
     run = adapter(name).start((array(1.0),), Hyperparameters())
     with pytest.raises(ValueError, match="No gradients provided"):
         run.step((None,))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_constraint_non_neg_refuses_float64(name: str) -> None:
+    """It multiplies by a mask of the backend's float32."""
+    run = adapter(name).start((np.ones(2),), Hyperparameters(constraint="non_neg"))
+    with pytest.raises(Exception, match="float"):
+        run.step((np.ones(2),))
 
 
 @pytest.mark.parametrize("name", ["tf-keras", "tfa-rectified-adam"])

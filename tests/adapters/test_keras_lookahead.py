@@ -156,6 +156,7 @@ def test_every_claimed_hyperparameter_matters(cls: Any) -> None:
         "clipvalue": 0.5,
         "clipnorm": 0.5,
         "global_clipnorm": 0.5,
+        "constraint": "unit_norm",
     }
 
     def end(**hyper: Any) -> Array:
