@@ -20,6 +20,7 @@ from adapters.tensorflow_support import (
     BESIDE,
     CLIPS,
     FINALIZE,
+    REPLICAS,
     Bench,
     KerasAdapter,
     OptimizerRun,
@@ -39,11 +40,11 @@ SAVE = "save_own_variables and load_own_variables of the optimizer; the variable
 class Keras3Run(OptimizerRun):
     """Steps on ``keras.Variable``s."""
 
-    def apply(self, gradients: Sequence[Gradient]) -> None:
+    def apply(self, gradients: Sequence[Gradient], **more: Any) -> None:
         """Keras warns at every step of parameters without gradient, which the contract has on purpose."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist for variables", UserWarning)
-            super().apply(gradients)
+            super().apply(gradients, **more)
 
     def save(self) -> bytes:
         """``save_own_variables``, which a ``.keras`` file holds of an optimizer, and the variables."""
@@ -103,7 +104,8 @@ class Adam(KerasAdapter):
             saved=frozenset({"learning_rate"}),
             save=SAVE,
         )
-        | FINALIZE,
+        | FINALIZE
+        | REPLICAS,
     )
     slot = staticmethod(slot)
 

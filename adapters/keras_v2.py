@@ -28,6 +28,9 @@ from adapters.contract import (
 )
 from adapters.tensorflow_support import (
     CLIPS,
+    REPLICAS,
+    TRANSFORMERS,
+    UNAGGREGATED,
     Bench,
     KerasAdapter,
     OptimizerRun,
@@ -49,8 +52,6 @@ _CLAIM = Claim(
     dtypes=("float32", "float64"),
     gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
     not_claimed=(
-        "gradient_aggregator",
-        "gradient_transformers",
         "learning_rate as callable or tensor",
         "beta_1 and beta_2 as callable or tensor",
         "lr",
@@ -65,7 +66,10 @@ _CLAIM = Claim(
         frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "schedule"}) | CLIPS,
         # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.
         saved=frozenset({"learning_rate", "beta_1", "beta_2"}),
-    ),
+    )
+    | REPLICAS
+    | UNAGGREGATED
+    | TRANSFORMERS,
 )
 
 _XLA_DENSE = "XlaMustCompile(_resource_apply_dense_impl)"

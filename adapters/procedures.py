@@ -5,10 +5,10 @@ An implementation has what the procedures of its claim (`adapters.contract.Proce
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from adapters.contract import Array, Hyperparameters, Implementation, Run, State
+from adapters.contract import Array, Gradient, Hyperparameters, Implementation, Run, State
 
 
 @runtime_checkable
@@ -65,6 +65,57 @@ class FinalizingRun(Run, Protocol):
 
     def finalize(self) -> State:
         """What the framework does after the last step: the parameters become their average, if they have one."""
+        ...
+
+
+@runtime_checkable
+class ReplicatedRun(Protocol):
+    """What `Replicating` starts."""
+
+    def step_replicas(self, gradients: Sequence[Sequence[Gradient]], aggregate: bool) -> tuple[State, ...]:
+        """One step from the gradients of every replica, and the state of each; parameters begin equal.
+
+        aggregate: whether the optimizer aggregates gradients over replicas; False for "unaggregated replicas" alone.
+        """
+        ...
+
+
+@runtime_checkable
+class Replicating(Implementation, Protocol):
+    """An implementation that claims "replicas"."""
+
+    def start_replicas(
+        self, parameters: Sequence[Array], hyperparameters: Hyperparameters, count: int
+    ) -> ReplicatedRun:
+        """As `start`, on `count` replicas, which is 2."""
+        ...
+
+
+Change = Callable[[Array], Array]
+"""A caller's function of the numbers of a gradient."""
+
+
+@runtime_checkable
+class TransformedRun(Run, Protocol):
+    """What `Transforming` starts."""
+
+    def step_unaggregated(self, gradients: Sequence[Gradient]) -> State:
+        """As `step`, where the caller says that gradients are aggregated already."""
+        ...
+
+
+@runtime_checkable
+class Transforming(Implementation, Protocol):
+    """An implementation that claims "transformers"."""
+
+    def start_transformed(
+        self,
+        parameters: Sequence[Array],
+        hyperparameters: Hyperparameters,
+        aggregator: Change,
+        transformers: Sequence[Change],
+    ) -> TransformedRun:
+        """As `start`, with the caller's functions of gradients. With transformers nothing is clipped."""
         ...
 
 

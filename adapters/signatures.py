@@ -65,6 +65,8 @@ class Signature:
             values = value if isinstance(value, tuple) else (value,) * len(names)
             for name, each in zip(names, values, strict=True):
                 found[name] = 0.0 if each is None and name == "weight_decay" else each
+        if not self.arguments.get("use_ema"):
+            found.pop("ema_momentum", None)  # of an average that is off
         return found
 
 

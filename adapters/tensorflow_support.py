@@ -18,22 +18,39 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Hyperparameters, Identity, Procedure, Rows, State, check_count
+from adapters.contract import (
+    Array,
+    ContractError,
+    Gradient,
+    Hyperparameters,
+    Identity,
+    Procedure,
+    Rows,
+    State,
+    check_count,
+)
 from adapters.keras_schedules import scheduled
+from adapters.replicas import DEVICES, ReplicatedRun, offer_devices, strategy
 
 # Said at every step, or for every new optimizer, about what the contract does on purpose.
-_EXPECTED_MESSAGES = ("Gradients do not exist for variables", "triggered tf.function retracing")
+_EAGER_STRATEGY = "Using MirroredStrategy eagerly has significant overhead"
+_EXPECTED_MESSAGES = ("Gradients do not exist for variables", "triggered tf.function retracing", _EAGER_STRATEGY)
 _TFA_END_OF_LIFE = r"\s*TensorFlow Addons \(TFA\) has ended development"
 
 SlotReader = Callable[[Any, int, Any, str], Any]
 """(optimizer, position, variable, "m" | "v" | "vhat") -> the slot variable, or None before it exists."""
 
+
+Reader = Callable[[Any], Array]
+"""(a variable) -> a copy of its value."""
+Change = Callable[[Array], Array]
 
 _DEFAULTS = Hyperparameters()
 Settings = Callable[[Hyperparameters], Mapping[str, Any]]
@@ -53,6 +70,7 @@ def import_tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when the library is loaded
     import tensorflow
 
+    offer_devices(tensorflow)
     for name in ("absl", "tensorflow"):
         logger = logging.getLogger(name)
         if _unexpected not in logger.filters:
@@ -97,26 +115,34 @@ class OptimizerRun:
         self.apply(gradients)
         return self.state()
 
-    def apply(self, gradients: Sequence[Gradient]) -> None:
-        """One step, nothing read."""
+    def step_unaggregated(self, gradients: Sequence[Gradient]) -> State:
+        """As `step`, with ``experimental_aggregate_gradients=False``."""
+        self.apply(gradients, experimental_aggregate_gradients=False)
+        return self.state()
+
+    def apply(self, gradients: Sequence[Gradient], **more: Any) -> None:
+        """One step, nothing read; more: of ``apply_gradients``."""
         check_count(self._bench.variables, gradients)
         self._bench.sound = False
         # A parameter without gradient is passed with None, as GradientTape.gradient returns it.
         pairs = [(self._gradient(g, v), v) for g, v in zip(gradients, self._bench.variables, strict=True)]
-        self._bench.optimizer.apply_gradients(pairs)
+        self._bench.optimizer.apply_gradients(pairs, **more)
         self._bench.sound = True
 
-    def state(self) -> State:
-        """Copies of everything."""
+    def state(self, read: Reader | None = None) -> State:
+        """Copies of everything, as `read` makes them."""
+        read = read or copy_of
         optimizer, variables = self._bench.optimizer, self._bench.variables
         t = int(read(optimizer.iterations))
+        averages = optimizer._model_variables_moving_average if getattr(optimizer, "use_ema", False) else None
         return State(
             parameters=tuple(read(v) for v in variables),
-            m=self._slots("m"),
-            v=self._slots("v"),
-            v_max=self._slots("vhat") if self._amsgrad else None,
+            m=self._slots("m", read),
+            v=self._slots("v", read),
+            v_max=self._slots("vhat", read) if self._amsgrad else None,
             t=(t,) * len(variables),
-            average=self._averages() if getattr(optimizer, "use_ema", False) else None,
+            # In the order of the variables of the first step, as the newer Keras keeps all of its slots.
+            average=None if averages is None else tuple(read(average) for average in averages),
         )
 
     def finalize(self) -> State:
@@ -167,11 +193,7 @@ class OptimizerRun:
         optimizer, first = self._bench.optimizer, self._bench.variables[0]
         return [name for name in names if self._slot(optimizer, 0, first, name) is None]
 
-    def _averages(self) -> tuple[Array, ...]:
-        """In the order of the variables of the first step, as the newer Keras keeps all of its slots."""
-        return tuple(read(average) for average in self._bench.optimizer._model_variables_moving_average)
-
-    def _slots(self, name: str) -> tuple[Array, ...]:
+    def _slots(self, name: str, read: Reader) -> tuple[Array, ...]:
         values = []
         for position, variable in enumerate(self._bench.variables):
             slot = self._slot(self._bench.optimizer, position, variable, name)
@@ -232,9 +254,45 @@ class KerasAdapter:
     def fresh(self, optimizer: Any, parameters: Sequence[Array], h: Hyperparameters = _DEFAULTS) -> OptimizerRun:
         """A run of a new optimizer over new variables; h: what is said of variables and not to the constructor."""
         variables = self.variables(parameters, None if h.constraint is None else self.constraints.get(h.constraint))
-        if h.exclude_from_weight_decay:
+        if h.exclude_from_weight_decay and not self.is_v2:
             optimizer.exclude_from_weight_decay(var_list=[variables[i] for i in h.exclude_from_weight_decay])
         return self.run(Bench(optimizer, variables))
+
+    def start_replicas(
+        self, parameters: Sequence[Array], hyperparameters: Hyperparameters, count: int
+    ) -> ReplicatedRun:
+        """A new optimizer over new variables, in the scope of a strategy with so many devices."""
+        if count != len(DEVICES):
+            raise ContractError("count", count, str(len(DEVICES)))
+        mirrored = strategy(self.tensorflow)
+        with mirrored.scope():
+            run = KerasAdapter.start(self, parameters, hyperparameters)
+        return ReplicatedRun(self.tensorflow, mirrored, run)
+
+    def start_transformed(
+        self,
+        parameters: Sequence[Array],
+        hyperparameters: Hyperparameters,
+        aggregator: Change,
+        transformers: Sequence[Change],
+    ) -> OptimizerRun:
+        """``gradient_aggregator`` and ``gradient_transformers`` of an OptimizerV2."""
+        functions: dict[str, Any] = {"gradient_aggregator": partial(self._changed, aggregator)}
+        if transformers:
+            functions["gradient_transformers"] = [partial(self._changed, change) for change in transformers]
+        optimizer = self.optimizer(**self.arguments(hyperparameters), **functions)
+        return self.fresh(optimizer, parameters, hyperparameters)
+
+    def _changed(self, change: Change, pairs: Any) -> list[Any]:
+        """Pairs of gradients, changed, and variables."""
+        tf = self.tensorflow
+
+        def of(g: Any) -> Any:
+            if isinstance(g, tf.IndexedSlices):
+                return tf.IndexedSlices(tf.constant(change(g.values.numpy())), g.indices, g.dense_shape)
+            return tf.constant(change(np.asarray(g.numpy())))
+
+        return [(of(g), variable) for g, variable in pairs]
 
     def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
         """New variables that hold copies of `parameters`."""
@@ -287,6 +345,9 @@ def procedures(changed: frozenset[str], saved: frozenset[str], *, save: str = CH
     }
 
 
+REPLICAS = {"replicas": Procedure(how="tf.distribute.MirroredStrategy on two logical devices of the CPU")}
+UNAGGREGATED = {"unaggregated replicas": Procedure(how="apply_gradients with experimental_aggregate_gradients=False")}
+TRANSFORMERS = {"transformers": Procedure(how="gradient_aggregator and gradient_transformers")}
 FINALIZE = {"finalize": Procedure(how="finalize_variable_values")}
 """The newer Keras."""
 
@@ -310,6 +371,11 @@ def new_variables(tensorflow: Any, parameters: Sequence[Array], constraint: Any 
     """New variables that hold copies of `parameters`."""
     # tf.constant copies in 2.15.1, tf.Variable too; a test holds them to it.
     return tuple(tensorflow.Variable(tensorflow.constant(theta), constraint=constraint) for theta in parameters)
+
+
+def copy_of(variable: Any) -> Array:
+    """As `read`."""
+    return read(variable)
 
 
 def read(variable: Any) -> Array:

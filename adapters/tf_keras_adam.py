@@ -16,6 +16,8 @@ from adapters.tensorflow_support import (
     BESIDE,
     CLIPS,
     FINALIZE,
+    REPLICAS,
+    UNAGGREGATED,
     KerasAdapter,
     averaging,
     clips,
@@ -55,7 +57,6 @@ class TfKeras(KerasAdapter):
             "beta_1 and beta_2 as tensor",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
-            "skip_gradients_aggregation",
             NON_NEG_FLOAT64,
             "constraints of the caller's own, or with other arguments",
             "float16 and bfloat16 variables",
@@ -66,7 +67,9 @@ class TfKeras(KerasAdapter):
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
         )
-        | FINALIZE,
+        | FINALIZE
+        | REPLICAS
+        | UNAGGREGATED,
     )
     slot = staticmethod(slot)
 

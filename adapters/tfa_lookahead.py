@@ -16,15 +16,19 @@ from adapters.contract import Arithmetic, Claim, ContractError, Hyperparameters,
 from adapters.keras_v2 import Fused
 from adapters.tensorflow_support import (
     CLIPS,
+    REPLICAS,
+    TRANSFORMERS,
+    UNAGGREGATED,
     Bench,
     KerasAdapter,
     OptimizerRun,
+    Reader,
     clips,
+    copy_of,
     import_tensorflow_addons,
     installed,
     observe,
     procedures,
-    read,
     slot_of_optimizer_v2,
 )
 from adapters.tfa_rectified import Rectified
@@ -40,14 +44,15 @@ def _slot(optimizer: Any, position: int, variable: Any, name: str) -> Any:
 class LookaheadRun(OptimizerRun):
     """Steps of the wrapper."""
 
-    def state(self) -> State:
+    def state(self, read: Reader | None = None) -> State:
         """Before its first gradient a variable has no slow weights; it has not moved either."""
+        read = read or copy_of
         slow = tuple(
             read(variable if slot is None else slot)
             for position, variable in enumerate(self._bench.variables)
             for slot in [_slot(self._bench.optimizer, position, variable, "slow")]
         )
-        return replace(super().state(), slow=slow)
+        return replace(super().state(read), slow=slow)
 
     def put(self, state: State) -> None:
         """By assignment to the variables of both."""
@@ -129,12 +134,15 @@ def _claim(dialect: str, around: Claim, not_claimed: Sequence[str]) -> Claim:
             around.procedures["change"].hyperparameters | _OWN,
             # The wrapper's own are Python numbers, and no variables.
             saved=around.procedures["save"].hyperparameters,
-        ),
+        )
+        | REPLICAS
+        | UNAGGREGATED
+        | TRANSFORMERS,
     )
 
 
 _NOT_CLAIMED = (
-    "clipping of the inner optimizer, which does nothing",
+    "clipping, aggregator and transformers of the inner optimizer, which do nothing",
     "lr and decay of Lookahead, which do nothing there",
     "sync_period and slow_step_size as tensor",
     "sync_period below 1",

@@ -13,6 +13,9 @@ from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Arithmetic, Cla
 from adapters.keras_schedules import scheduled
 from adapters.tensorflow_support import (
     CLIPS,
+    REPLICAS,
+    TRANSFORMERS,
+    UNAGGREGATED,
     KerasAdapter,
     clips,
     import_tensorflow,
@@ -43,8 +46,6 @@ class Rectified(KerasAdapter):
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
-            "gradient_aggregator",
-            "gradient_transformers",
             "learning_rate and weight_decay as callable, dict or tensor",
             "beta_1, beta_2 and sma_threshold as tensor",
             "lr",
@@ -60,7 +61,10 @@ class Rectified(KerasAdapter):
             | CLIPS,
             # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.
             saved=frozenset({"learning_rate", "beta_1", "beta_2", "weight_decay", "sma_threshold"}),
-        ),
+        )
+        | REPLICAS
+        | UNAGGREGATED
+        | TRANSFORMERS,
     )
     slot = staticmethod(slot_of_optimizer_v2)
     is_v2 = True

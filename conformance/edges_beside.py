@@ -75,9 +75,16 @@ def _kinds(claim: Claim) -> tuple[str, ...]:
     return tuple(kind for kind in ("dense", "duplicate rows") if kind in claim.gradients) or ("rows",)
 
 
+def replicas(claim: Claim, number: int) -> list[Draft]:
+    """Gradients for replicas, and for a caller's functions: of the order of 1, dense and by rows."""
+    kinds = [kind for kind in ("dense", "duplicate rows") if kind in claim.gradients]
+    return [draft("float32", _SHAPES, one(claim, amsgrad=k == 1), 3, rows=kind) for k, kind in enumerate(kinds)]
+
+
 SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "averages": averages,
     "exclusions": exclusions,
     "constraints": constraints,
+    "replicas": replicas,
 }
 """As those of `conformance.edges`."""

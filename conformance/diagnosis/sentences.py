@@ -60,6 +60,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-mixed-dtypes": "parameters of two dtypes in one list do not move as those of each by themselves",
         "law-clips": "with gradients clipped by Keras' arguments, or a learning rate that decays, the steps are not the"
         " dialect's",
+        "law-replicas": "replicas do not move by the sum of their gradients",
+        "law-unaggregated": "gradients that the caller has aggregated are so again, or replicas share something",
+        "law-transformers": "a caller's functions of the gradients do not act, act in another order, or where they must"
+        " not",
         "law-averages": "the moving average of the parameters is not the dialect's",
         "law-saved-average": "saved and loaded in the middle, the moving average of the parameters goes on otherwise",
         "law-finalized": "at the end the parameters do not become their average, or something else changes",

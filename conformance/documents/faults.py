@@ -91,7 +91,9 @@ def _untrue(row: Row, document: Document) -> Iterator[str]:
         known = means & {name for dialect in dialects for name in dialect.hyperparameters}
         if row.not_yet and known:
             yield f"not_yet is {row.not_yet!r}, and the reference has {', '.join(sorted(known))}"
-        if row.stages and not known and row.name != "lazy_update":  # which chooses a dialect
+        if (
+            row.stages and not known and row.name not in ("lazy_update", "use_ema")
+        ):  # which choose, a dialect and an average
             yield "has stages, and is no hyper-parameter of the reference"
 
 

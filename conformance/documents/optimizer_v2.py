@@ -21,14 +21,16 @@ _r.add(
     "gradient_aggregator",
     "takes and returns pairs; without it gradients are summed over devices",
     tests=f"test_transformers_act_after_the_aggregator {_REPLICAS}",
-    not_yet="several devices",
+    checks="law-transformers law-replicas",
+    mutants="TransformersBeforeAggregator AggregatesAlthoughOff",
 )
 _r.add(
     "argument",
     "gradient_transformers",
     "functions of pairs, which act after the aggregator",
     tests="test_transformers_act_after_the_aggregator",
-    not_yet="what a caller's function does",
+    checks="law-transformers",
+    mutants="TransformersBeforeAggregator LastTransformerFirst",
 )
 _r.add(
     "argument",
@@ -103,7 +105,7 @@ _r.add(
     "method",
     "apply_gradients",
     "one step from pairs; sums over replicas unless experimental_aggregate_gradients is False; counts",
-    checks="one-step step-count",
+    checks="one-step step-count law-replicas law-unaggregated",
     tests=f"test_gradients_may_be_processed_between_tape_and_step {_REPLICAS}",
 )
 _r.add("error", "apply_gradients: malformed", "TypeError where the pairs are none", tests=_STEPS)
@@ -190,14 +192,19 @@ _r.add(
     "constraints",
     "act after the step; not for sparse gradients",
     tests="test_a_constraint_acts_after_the_step_and_not_on_sparse_gradients",
-    not_yet="constraints",
+    stages="constrain",
+    checks="law-constraints",
+    cases="keras-v2-adam/constraint/non-neg keras-v2-adam/constraint/max-norm keras-v2-adam/constraint/unit-norm",
+    mutants="ConstraintIgnored NormOfAllElements",
+    differs="NonNeg refuses float64 variables",
 )
 _r.add(
     "behaviour",
     "replicas",
     "gradients are summed over them, so that averaging is the loss's business",
     tests=_REPLICAS,
-    not_yet="several devices",
+    checks="law-replicas law-unaggregated",
+    mutants="ReplicasAveraged AggregatesAlthoughOff",
 )
 _r.add("behaviour", "subclasses", "override dense and sparse steps, slots and configuration", tests=_OWN)
 _r.add(
@@ -252,10 +259,16 @@ _r.add(
     "example",
     "gradients doubled",
     "a transformer of one's own",
+    checks="law-transformers",
     tests="test_transformers_act_after_the_aggregator",
-    not_yet="what a caller's function does",
 )
-_r.add("example", "gradients summed by the caller", "all_reduce, and a step that does not sum", tests=_REPLICAS)
+_r.add(
+    "example",
+    "gradients summed by the caller",
+    "all_reduce, and a step that does not sum",
+    checks="law-unaggregated",
+    tests=_REPLICAS,
+)
 _r.add("example", "3 weights, iterations 10", "RMSprop of a Dense layer: get_weights and set_weights", tests=_WEIGHTS)
 
 DOCUMENT = Document(

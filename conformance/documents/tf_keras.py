@@ -116,21 +116,30 @@ _r.add(
     "use_ema",
     "whether an average of the variables is kept and written over them",
     tests=f"{_AVERAGE} {_WITHOUT}",
-    not_yet="averages",
+    stages="average overwrite",
+    checks="law-averages law-saved-average law-finalized",
+    cases="tf-keras-adam/ema/average tf-keras-adam/ema/absent",
+    mutants="AverageFromZeros AveragesWithoutGradient",
 )
 _r.add(
     "argument",
     "ema_momentum",
     "average = momentum average + (1 - momentum) value; only with use_ema",
     tests=f"{_AVERAGE} {_WITHOUT} {_REFUSED}",
-    not_yet="averages",
+    stages="average",
+    checks="law-averages",
+    cases="tf-keras-adam/ema/average",
+    mutants="AverageShareExchanged",
 )
 _r.add(
     "argument",
     "ema_overwrite_frequency",
     "in every so many steps the average is written over the variable; None: at the end, when it is asked for",
     tests=f"{_OVERWRITES} {_AVERAGE} {_REFUSED}",
-    not_yet="averages",
+    stages="overwrite",
+    checks="law-averages",
+    cases="tf-keras-adam/ema/overwrite",
+    mutants="AverageNeverOverwrites",
 )
 _r.add(
     "argument",
@@ -160,7 +169,18 @@ _r.add(
     "finalize_variable_values",
     "writes the average over the variables; fit does so at the end of the last epoch",
     tests=f"{_AVERAGE} {_WITHOUT}",
-    not_yet="averages",
+    checks="law-finalized",
+    mutants="FinalizeIsForgotten",
+)
+_r.add(
+    "method",
+    "exclude_from_weight_decay",
+    "(not in this document) the variables that decay leaves alone",
+    stages="decay_theta",
+    checks="law-exclusions",
+    cases="tf-keras-adam/exclude/second",
+    tests="test_weight_decay_shrinks_before_the_step_by_rate_and_decay",
+    mutants="ExclusionIgnored",
 )
 _r.add(
     "method",
@@ -201,6 +221,23 @@ _r.add(
     checks="law-sparse-dense law-row-order",
     cases="tf-keras-adam/first-steps/rows tf-keras-adam/first-steps/duplicate-rows",
     tests="test_a_sparse_gradient_moves_every_row",
+)
+
+_r.add(
+    "behaviour",
+    "constraints",
+    "(not in this document) act after the step and after the average, of a variable with a gradient",
+    stages="constrain",
+    checks="law-constraints",
+    cases="tf-keras-adam/constraint/non-neg tf-keras-adam/constraint/average",
+    mutants="AverageOfConstrained ConstrainsBeforeStep",
+)
+_r.add(
+    "behaviour",
+    "replicas",
+    "(not in this document) gradients are summed over them, unless the caller says that they are aggregated",
+    checks="law-replicas law-unaggregated",
+    mutants="FirstReplicaForAll",
 )
 
 DOCUMENT = Document(

@@ -13,6 +13,7 @@ from functools import partial
 from adapters.contract import LAYOUTS, Claim, Layout
 from conformance.check import Check
 from conformance.laws import (
+    aggregation,
     beside,
     closed_forms,
     company,
@@ -127,6 +128,14 @@ LAWS: tuple[Check, ...] = (
         judge=saved.load_continues,
         applies=lambda claim: "save" in claim.procedures and beside.has_average(claim),
     ),
+    Check(name="law-replicas", problems="replicas", judge=aggregation.replicas, applies=claims("replicas")),
+    Check(
+        name="law-unaggregated",
+        problems="replicas",
+        judge=aggregation.unaggregated,
+        applies=claims("unaggregated replicas"),
+    ),
+    Check(name="law-transformers", problems="replicas", judge=aggregation.transformers, applies=claims("transformers")),
     Check(name="law-finalized", problems="averages", judge=beside.finalized, applies=claims("finalize")),
     Check(name="law-exclusions", problems="exclusions", judge=beside.exclusions, applies=beside.excludes),
     Check(name="law-constraints", problems="constraints", judge=beside.constraints, applies=beside.constrains),

@@ -14,6 +14,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from conformance.mutants import (
+    aggregation,
     arithmetics,
     breaches,
     clipping,
@@ -67,6 +68,7 @@ MUTANTS: tuple[type[Twin], ...] = tuple(
         indices,
         schedules,
         masters,
+        aggregation,
         breaches,
         unlawful,
         memory,

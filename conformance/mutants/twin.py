@@ -39,6 +39,7 @@ from adapters.contract import (
 from adapters.hyperparameters import MULTIPLIERS
 from adapters.memory import copied
 from adapters.procedures import Group
+from conformance.mutants.twin_aggregation import Change, Replicas, TransformedRun, total
 from conformance.mutants.twin_beside import NEWER
 from conformance.mutants.twin_run import TwinRun as TwinRun
 
@@ -138,6 +139,30 @@ class Twin:
         self.load(run.slots, content["slots"])
         run.own = self.loaded_groups(run.own, content["own"])
         return run
+
+    def start_replicas(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, count: int) -> Replicas:
+        return Replicas(self, [self.start(parameters, hyperparameters) for _ in range(count)])
+
+    def start_transformed(
+        self,
+        parameters: Sequence[Array],
+        hyperparameters: Hyperparameters,
+        aggregator: Change,
+        transformers: Sequence[Change],
+    ) -> TransformedRun:
+        return TransformedRun(self, self.start(parameters, hyperparameters), aggregator, transformers)
+
+    def aggregated(self, gradients: Sequence[Gradient]) -> Gradient:
+        """What the replicas' gradients of one parameter become."""
+        return total(gradients)
+
+    def aggregates(self, asked: bool) -> bool:
+        """Whether it does, where the caller asks for it or does not."""
+        return asked
+
+    def transforms(self, aggregator: Change, transformers: Sequence[Change]) -> Sequence[Change]:
+        """In their order."""
+        return (aggregator, *transformers)
 
     def saved(self, slot: Slot) -> dict[str, Any]:
         """What is written of a parameter."""
@@ -401,6 +426,10 @@ def twin_claim(
         "state": Procedure(how="TwinRun.put"),
         "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
     }
+    if "decay" in hyperparameters or "ema_momentum" in hyperparameters:  # Keras
+        how["replicas"] = how["unaggregated replicas"] = Procedure(how="Twin.start_replicas")
+    if "decay" in hyperparameters:
+        how["transformers"] = Procedure(how="Twin.start_transformed")
     if "ema_momentum" in hyperparameters:
         how["finalize"] = Procedure(how="TwinRun.finalize")
     return Claim(

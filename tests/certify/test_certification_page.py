@@ -26,7 +26,7 @@ def test_every_stage_of_every_dialect_has_its_row() -> None:
 def test_every_dialect_has_its_step(name: str) -> None:
     (row,) = (row for row in ROWS if row[0] == name)
     shown = [float(cell) for cell in row[1:] if cell != "-"]
-    assert len(shown) == 3 + len({"amsgrad", "sync_period"} & DIALECTS[name].hyperparameters)
+    assert len(shown) == 3 + len({"amsgrad", "sync_period", "ema_momentum"} & DIALECTS[name].hyperparameters)
     assert all(0 < value <= 1 for value in shown)
 
 

@@ -15,9 +15,11 @@ from conformance import checks, mutants
 from conformance.findings import Outcome
 from conformance.kills import killed_by
 from conformance.mutants import (
+    aggregation,
     breaches,
     clipping,
     directions,
+    ema,
     formula,
     indices,
     lookahead,
@@ -79,6 +81,13 @@ NOT_BY_GOLDEN = {
     ),
     memory.BufferShorterThanTail: "the cases are small",
     lookahead.SlowNotSaved: "steps rightly; laws of procedures are for that",
+    ema.AverageNotSaved: "steps rightly; laws of procedures are for that",
+    ema.FinalizeIsForgotten: "steps rightly; law-finalized is for that",
+    ema.FinalizeExchanges: "steps rightly; law-finalized is for that",
+    **dict.fromkeys(
+        (mutant for mutant in mutants.MUTANTS if mutant.__module__ == aggregation.__name__),
+        "steps rightly by itself; laws of replicas and transformers are for that",
+    ),
     **dict.fromkeys(
         (
             low_precision.CountInStorageFormat,

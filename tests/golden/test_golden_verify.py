@@ -41,6 +41,9 @@ def test_every_dialect_has_every_topic() -> None:
     wanted |= {(name, topic) for name in DIALECTS if name.startswith("mxnet") for topic in ("multipliers", "begin")}
     wanted |= {(name, "clipping") for name, d in DIALECTS.items() if "clipvalue" in d.hyperparameters}
     wanted |= {(name, "rate-decay") for name, d in DIALECTS.items() if "decay" in d.hyperparameters}
+    later = (("ema", "ema_momentum"), ("exclude", "exclude_from_weight_decay"), ("constraint", "constraint"))
+    for topic, hyperparameter in later:
+        wanted |= {(name, topic) for name, d in DIALECTS.items() if hyperparameter in d.hyperparameters}
     assert {(p.parent.name, p.stem) for p in paths} == wanted
     assert strays == []
     for d in DIALECTS.values():

@@ -200,7 +200,7 @@ def test_bound_of_a_contraction_is_that_of_theta() -> None:
 
 @pytest.mark.parametrize("constraint", ["max_norm", "unit_norm"])
 def test_bound_of_a_norm_holds_of_both_ends_of_theta(constraint: str) -> None:
-    """theta that is off by as much as it may be, in any direction, is projected within it, a fifth of it at least."""
+    """theta that is off by as much as it may be, in any direction: within the bound, and a fifth of it at least."""
     theta, e_theta = np.array([[3.0, 0.5], [-4.0, 0.25]]), 1e-4
     bound = still("keras3-adam", theta, e_theta, constraint=constraint)
     exact, worst = run("keras3-adam", [theta], [[np.zeros((2, 2))]], constraint=constraint, **STILL), 0.0
