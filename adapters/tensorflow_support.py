@@ -254,7 +254,7 @@ class KerasAdapter:
     def fresh(self, optimizer: Any, parameters: Sequence[Array], h: Hyperparameters = _DEFAULTS) -> OptimizerRun:
         """A run of a new optimizer over new variables; h: what is said of variables and not to the constructor."""
         variables = self.variables(parameters, None if h.constraint is None else self.constraints.get(h.constraint))
-        if h.exclude_from_weight_decay:
+        if h.exclude_from_weight_decay and not self.is_v2:
             optimizer.exclude_from_weight_decay(var_list=[variables[i] for i in h.exclude_from_weight_decay])
         return self.run(Bench(optimizer, variables))
 

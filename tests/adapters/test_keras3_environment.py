@@ -115,6 +115,15 @@ def test_every_claimed_hyperparameter_matters(name: str) -> None:
         "clipnorm": 0.5,
         "global_clipnorm": 0.5,
         "schedule": Schedule("inverse_time", decay_steps=2, decay_rate=0.5),
+        "ema_momentum": 0.5,
+        "ema_overwrite_frequency": 2,
+        "exclude_from_weight_decay": (0,),
+        "constraint": "unit_norm",
+    }
+    beside: dict[str, dict[str, Any]] = {
+        "ema_momentum": {"ema_overwrite_frequency": 2},
+        "ema_overwrite_frequency": {"ema_momentum": 0.5},
+        "exclude_from_weight_decay": {"weight_decay": 0.1},
     }
     claimed = adapter(name).claim.hyperparameters
     assert claimed == set(changed) - (set() if name == "tf-keras-package" else {"adaptive_epsilon"})
@@ -125,7 +134,7 @@ def test_every_claimed_hyperparameter_matters(name: str) -> None:
         return bytes(run.step([np.array([0.01, 0.02])]).parameters[0].tobytes())
 
     for hyper in sorted(claimed):
-        assert last() != last(**{hyper: changed[hyper]}), hyper
+        assert last(**beside.get(hyper, {})) != last(**beside.get(hyper, {}), **{hyper: changed[hyper]}), hyper
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -286,6 +295,36 @@ def test_adaptive_epsilon_is_scaled() -> None:
     g = np.array([0.5])
     state = one("tf-keras-package", g, np.ones(1), learning_rate=1.0, epsilon=0.25, adaptive_epsilon=True)
     np.testing.assert_allclose(1 - state.parameters[0], g / (g + 0.25), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fit_ends_with_the_average_of_a_model(name: str) -> None:
+    """The weights are the average, which differs from what a model without one ends with."""
+    made = adapter(name)
+    keras = __import__("tf_keras") if name == "tf-keras-package" else made.keras
+    ends = []
+    for momentum in (0.5, None):
+        model = keras.Sequential([keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+        h = Hyperparameters(learning_rate=0.1, ema_momentum=momentum)
+        model.compile(made.optimizer(**made.arguments(h)), loss="mse")
+        model.fit(np.ones((4, 1), np.float32), np.zeros((4, 1), np.float32), batch_size=2, epochs=2, verbose=0)
+        ends.append(model.get_weights()[0].tolist())
+        if momentum is not None:
+            (average,) = model.optimizer._model_variables_moving_average
+            assert np.asarray(average.numpy()).tolist() == ends[0]
+    assert ends[0] != ends[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_any_gradient_a_step_is_none_or_is_refused(name: str) -> None:
+    """An empty list is no step. Of gradients that are all None, Keras 3 and tf_keras raise."""
+    run = adapter(name).start([np.ones(2, np.float32)], Hyperparameters())
+    with pytest.raises(ValueError, match="No gradients provided"):
+        run.apply((None,))
+    if name == "tf-keras-package":
+        optimizer = run._bench.optimizer
+        optimizer.apply_gradients([])
+        assert int(optimizer.iterations.numpy()) == 0
 
 
 def test_what_keras_3_refuses() -> None:

@@ -161,9 +161,19 @@ def test_every_claimed_hyperparameter_matters_and_no_other(name: str) -> None:
         "total_steps": 9,
         "warmup_proportion": 0.5,
         "min_lr": 0.005,
+        "ema_momentum": 0.5,
+        "ema_overwrite_frequency": 2,
+        "exclude_from_weight_decay": (0,),
+        "constraint": "unit_norm",
     }
-    beside = {"weight_decay_schedule": {"weight_decay": 0.1}, "warmup_proportion": {"total_steps": 9}}
-    beside["min_lr"] = beside["warmup_proportion"]
+    beside: dict[str, dict[str, Any]] = {
+        "ema_momentum": {"ema_overwrite_frequency": 2},
+        "ema_overwrite_frequency": {"ema_momentum": 0.5},
+        "exclude_from_weight_decay": {"weight_decay": 0.1},
+        "weight_decay_schedule": {"weight_decay": 0.1},
+        "warmup_proportion": {"total_steps": 9},
+        "min_lr": {"total_steps": 9},
+    }
     gradients = tuple((array(1.0, 3.0) * 10.0**-k,) for k in range(7))
 
     def end(**hyper: Any) -> State:
@@ -258,6 +268,14 @@ def test_no_gradient_at_all_is_refused_by_the_framework(name: str) -> None:
     run = adapter(name).start((array(1.0),), Hyperparameters())
     with pytest.raises(ValueError, match="No gradients provided"):
         run.step((None,))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_constraint_non_neg_refuses_float64(name: str) -> None:
+    """It multiplies by a mask of the backend's float32."""
+    run = adapter(name).start((np.ones(2),), Hyperparameters(constraint="non_neg"))
+    with pytest.raises(Exception, match="float"):
+        run.step((np.ones(2),))
 
 
 @pytest.mark.parametrize("name", ["tf-keras", "tfa-rectified-adam"])

@@ -161,6 +161,7 @@ def test_every_claimed_hyperparameter_matters(cls: Any) -> None:
         "total_steps": 9,
         "warmup_proportion": 0.5,
         "min_lr": 0.005,
+        "constraint": "unit_norm",
     }
     beside = {"weight_decay_schedule": {"weight_decay": 0.1}, "warmup_proportion": {"total_steps": 9}}
     beside["min_lr"] = beside["warmup_proportion"]
