@@ -69,7 +69,7 @@ if __name__ == "__main__":
 
 _ADAPTER = """{path}import numpy as _np
 
-from adapters.contract import Hyperparameters, Rows
+from adapters.contract import Hyperparameters, Rows, Schedule
 from {module} import {name}
 
 _run = None

@@ -71,7 +71,7 @@ def packed(shape, dtype, text):
 HELPERS = {"packed": _PACKED, "laid": _LAID, "gaps": _GAPS}
 
 _ADAPTER = """{path}
-from adapters.contract import Hyperparameters, Rows, State
+from adapters.contract import Hyperparameters, Rows, Schedule, State
 from {module} import {name}
 
 implementation = {name}({arguments})
