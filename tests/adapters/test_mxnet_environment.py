@@ -140,12 +140,17 @@ def test_every_claimed_hyperparameter_matters(name: str) -> None:
         "l2": 0.1,
         "rescale_grad": 0.5,
         "clip_gradient": 0.5,
+        "lr_mult": (0.5,),
+        "wd_mult": (0.5,),
+        "begin_num_update": 3,
     }
     g = np.array([1.0, -0.25], np.float32)
-    default = one(name, g, np.ones(2, np.float32), steps=2)
+    usual = {"l2": 0.2}
+    default = one(name, g, np.ones(2, np.float32), steps=2, **usual)
     assert set(changed) == set(adapter(name).claim.hyperparameters)
     for hyper, value in changed.items():
-        assert not same(default, one(name, g, np.ones(2, np.float32), steps=2, **{hyper: value})), hyper
+        other = one(name, g, np.ones(2, np.float32), steps=2, **usual | {hyper: value})
+        assert not same(default, other), hyper
 
 
 def test_integers_are_numbers() -> None:
