@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from adapters.hyperparameters import HYPERPARAMETERS as HYPERPARAMETERS
 from adapters.hyperparameters import ContractError as ContractError
 from adapters.hyperparameters import Hyperparameters as Hyperparameters
+from adapters.hyperparameters import Schedule as Schedule
 
 CONTRACT_VERSION = 1
 """Raised when an implementation written against this file would have to change."""
@@ -106,6 +107,9 @@ class Problem:
 class State:
     """Parameters and optimizer state after a step: one entry per parameter, each of its shape and dtype.
 
+    Where a parameter has a master copy (`Claim.masters`), `parameters` are the copies, and they, m and v are float32;
+    `weights` are the parameters themselves, which are of the problem's dtype. None without.
+
     v_max is None without AMSGrad, slow, Lookahead's slow weights, without a sync_period, and average, Keras' moving
     average of the parameters, without ema_momentum. t is the number of steps that the bias correction of this parameter
     has seen: the optimizer's count where the dialect has one count for all. A parameter whose state the framework has
@@ -118,6 +122,7 @@ class State:
     v_max: tuple[Array, ...] | None
     t: tuple[int, ...]
     slow: tuple[Array, ...] | None = None
+    weights: tuple[Array, ...] | None = None
     average: tuple[Array, ...] | None = None
 
 
@@ -137,11 +142,11 @@ class Arithmetic:
     """
 
     storage: Precision
-    """Parameters, gradients and state."""
+    """Parameters, gradients and state: the problem's dtype, but float32 where there is a master copy of it."""
     compute: Precision
     """The element formula."""
     learning_rate: Precision = "float64"
-    """Received."""
+    """Received, as min_lr and warmup_proportion are."""
     moment_betas: Precision = "float64"
     """beta_1 and beta_2 as the moments receive them."""
     power_betas: Precision = "float64"
@@ -161,6 +166,8 @@ class Arithmetic:
     """l2 and weight_decay, received."""
     rate_decay: Precision = "float64"
     """The hyper-parameter decay, received."""
+    schedule: Precision = "float64"
+    """The numbers of a schedule, received, and what is formed from them."""
     rescale_grad: Precision = "float64"
     """Received."""
     clip_gradient: Precision = "float64"
@@ -218,6 +225,8 @@ class Claim:
     layouts: frozenset[Layout] = frozenset()
     """Layouts in which it takes parameters and gradients. Its tensors lie in memory as the given arrays do, and so do
     the parameters of every `State`, with what lies between their elements: `adapters.memory.copied` copies so."""
+    masters: frozenset[Precision] = frozenset()
+    """Dtypes whose parameters have a float32 master copy, which steps are of; a parameter is the copy, rounded."""
     nonzero: frozenset[str] = frozenset()
     """Hyper-parameters that it takes with no value that is 0 or False."""
     both_decays: bool = False
@@ -237,11 +246,13 @@ class Claim:
             ("dtypes", tuple),
             ("not_claimed", tuple),
             ("nonzero", frozenset),
+            ("masters", frozenset),
         ):
             _strings(f"claim.{name}", getattr(self, name), kind)
         _subset("claim.hyperparameters", self.hyperparameters, HYPERPARAMETERS)
         _subset("claim.nonzero", self.nonzero, tuple(sorted(self.hyperparameters)))
         _subset("claim.dtypes", self.dtypes, PRECISIONS)
+        _subset("claim.masters", self.masters, tuple(p for p in ("bfloat16", "float16") if p in self.dtypes))
         _subset("claim.gradients", self.gradients, GRADIENT_KINDS)
         _subset("claim.layouts", self.layouts, LAYOUTS)
         if not self.dtypes:

@@ -6,13 +6,9 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-
-class ContractError(ValueError):
-    """Data that the contract does not allow; the message names argument, value and what it accepts."""
-
-    def __init__(self, argument: str, value: object, accepted: str) -> None:
-        super().__init__(f"{argument} is {value!r}; accepted: {accepted}")
-        self.argument = argument
+from adapters.schedules import ContractError as ContractError
+from adapters.schedules import Schedule as Schedule
+from adapters.schedules import schedule_or_none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +53,12 @@ class Hyperparameters:
     """Bound on the norm of each parameter's gradient (Keras); as clipvalue, and not with global_clipnorm."""
     global_clipnorm: float | None = None
     """Bound on the norm of all parameters' gradients together (Keras); as clipvalue, and not with clipnorm."""
-
+    lr_mult: tuple[float, ...] = ()
+    """Factors of the learning rate, one per parameter (MXNet ``set_lr_mult``); () stands for 1 everywhere."""
+    wd_mult: tuple[float, ...] = ()
+    """Factors of l2, as lr_mult (MXNet ``set_wd_mult``)."""
+    begin_num_update: int = 0
+    """t of every parameter begins there (MXNet): its first step is number begin_num_update + 1."""
     ema_momentum: float | None = None
     """A moving average of the parameters keeps this share of itself in a step (Keras, use_ema); None is no average."""
     ema_overwrite_frequency: int | None = None
@@ -66,6 +67,16 @@ class Hyperparameters:
     """Numbers of the parameters that weight_decay leaves alone (Keras)."""
     constraint: str | None = None
     """Of every parameter, at the end of a step (Keras): non_neg, unit_norm or max_norm, with its defaults."""
+    schedule: Schedule | None = None
+    """What becomes of the learning rate: in step t its value after t - 1 steps; decay and warm-up act on that."""
+    weight_decay_schedule: Schedule | None = None
+    """Likewise of weight_decay (TF-Addons)."""
+    total_steps: int = 0
+    """Of the warm-up of RectifiedAdam (TF-Addons); 0 is none."""
+    warmup_proportion: float = 0.1
+    """Share of total_steps in which the learning rate grows from 0."""
+    min_lr: float = 0.0
+    """What the learning rate has come down to after total_steps."""
 
     def __post_init__(self) -> None:
         for name in _NOT_NEGATIVE:
@@ -87,7 +98,21 @@ class Hyperparameters:
             raise ContractError("exclude_from_weight_decay", excluded, "a tuple of numbers of parameters")
         if self.constraint not in (None, *CONSTRAINTS):
             raise ContractError("constraint", self.constraint, f"None, {', '.join(CONSTRAINTS)}")
+        begin = self.begin_num_update
+        if not isinstance(begin, int) or isinstance(begin, bool) or begin < 0:
+            raise ContractError("begin_num_update", begin, "a whole number >= 0")
+        for name in MULTIPLIERS:
+            factors = getattr(self, name)
+            if not isinstance(factors, tuple):
+                raise ContractError(name, factors, "a tuple of finite numbers >= 0, one per parameter or none")
+            for i, factor in enumerate(factors):
+                _number(f"{name}[{i}]", factor, "a finite number >= 0", lambda x: x >= 0)
         _number("slow_step_size", self.slow_step_size, "a number in [0, 1]", lambda x: 0 <= x <= 1)
+        for name in ("schedule", "weight_decay_schedule"):
+            object.__setattr__(self, name, schedule_or_none(name, getattr(self, name)))
+        if not isinstance(self.total_steps, int) or isinstance(self.total_steps, bool) or self.total_steps < 0:
+            raise ContractError("total_steps", self.total_steps, "a whole number >= 0")
+        _number("warmup_proportion", self.warmup_proportion, "a number in [0, 1]", lambda x: 0 <= x <= 1)
         for name in ("adaptive_epsilon", "amsgrad"):
             if not isinstance(getattr(self, name), bool):
                 raise ContractError(name, getattr(self, name), "True or False")
@@ -103,10 +128,13 @@ _NOT_NEGATIVE = (
     "epsilon_root",
     "momentum_decay",
     "decay",
+    "min_lr",
 )
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 _PERIODS = ("sync_period", "ema_overwrite_frequency")
 CONSTRAINTS = ("non_neg", "max_norm", "unit_norm")
+MULTIPLIERS: tuple[str, ...] = ("lr_mult", "wd_mult")
+"""Hyper-parameters that are one number per parameter."""
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))
 
 

@@ -34,8 +34,12 @@ from adapters.tensorflow_support import (
 )
 from adapters.tf_keras_adam import arithmetic, slot
 
+SAVE = "save_own_variables and load_own_variables of the optimizer; the variables by value"
 
-class _Run(OptimizerRun):
+
+class Keras3Run(OptimizerRun):
+    """Steps on ``keras.Variable``s."""
+
     def apply(self, gradients: Sequence[Gradient], **more: Any) -> None:
         """Keras warns at every step of parameters without gradient, which the contract has on purpose."""
         with warnings.catch_warnings():
@@ -72,7 +76,9 @@ class Adam(KerasAdapter):
     """In ``keras.optimizers``."""
     claim = Claim(
         dialect="keras3-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"})
+        hyperparameters=frozenset(
+            {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "schedule"}
+        )
         | CLIPS
         | BESIDE,
         dtypes=("float32", "float64"),
@@ -81,7 +87,7 @@ class Adam(KerasAdapter):
             "clipnorm, clipvalue and global_clipnorm, one beside another (refused)",
             "loss_scale_factor",
             "gradient_accumulation_steps",
-            "learning_rate as schedule, callable or integer (refused)",
+            "learning_rate as callable or integer (refused)",
             "beta_1 and beta_2 as tensor or callable",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
@@ -93,10 +99,10 @@ class Adam(KerasAdapter):
             "tf.train.Checkpoint of an optimizer of Keras 3",
         ),
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "schedule"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
-            save="save_own_variables and load_own_variables of the optimizer; the variables by value",
+            save=SAVE,
         )
         | FINALIZE
         | REPLICAS,
@@ -104,15 +110,13 @@ class Adam(KerasAdapter):
     slot = staticmethod(slot)
 
     def __init__(self) -> None:
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # read once, when Keras is imported
+        self.package = import_keras()
         self.tensorflow = import_tensorflow()
-        import keras
 
-        if not keras.__version__.startswith("3."):
-            raise ImportError(f"keras is {keras.__version__}, accepted: 3.x")
-        if keras.backend.backend() != "tensorflow":
-            raise ImportError(f"the backend of Keras is {keras.backend.backend()}, accepted: tensorflow")
-        self.keras = keras
+    @property
+    def keras(self) -> Any:
+        """The package."""
+        return self.package
 
     def identity(self) -> Identity:
         """Dense, AMSGrad and sparse steps under TensorFlow's dispatch, and the class that made them."""
@@ -152,7 +156,7 @@ class Adam(KerasAdapter):
         """Of the constructor."""
         h = hyperparameters
         return {
-            "learning_rate": float(h.learning_rate),  # an integer is refused
+            "learning_rate": self.rate(h),
             "beta_1": h.beta_1,
             "beta_2": h.beta_2,
             "epsilon": h.epsilon,
@@ -164,23 +168,17 @@ class Adam(KerasAdapter):
 
     def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
         """New ones of Keras' own class, which hold copies."""
-        # A constant copies the caller's array.
-        made = tuple(
-            self.keras.Variable(self.tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters
-        )
-        for variable in made:
-            variable.constraint = constraint
-        return made
+        return new_variables(self.keras, self.tensorflow, parameters, constraint)
 
     @property
     def constraints(self) -> Any:
         """The module of Keras' constraints."""
         return self.keras.constraints
 
-    def run(self, bench: Bench) -> _Run:
+    def run(self, bench: Bench) -> Keras3Run:
         """A run of what is there."""
         amsgrad = bool(bench.optimizer.amsgrad)
-        return _Run(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
+        return Keras3Run(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
 
     def _weight_decay(self, h: Hyperparameters) -> float | None:
         return h.weight_decay or None  # None is this framework's "absent"
@@ -197,3 +195,24 @@ class AdamW(Adam):
 
     def _weight_decay(self, h: Hyperparameters) -> float | None:
         return float(h.weight_decay)
+
+
+def import_keras() -> Any:
+    """The ``keras`` module, on TensorFlow; raises ImportError where it is another Keras, or on another backend."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # read once, when Keras is imported
+    import_tensorflow()
+    import keras
+
+    if not keras.__version__.startswith("3."):
+        raise ImportError(f"keras is {keras.__version__}, accepted: 3.x")
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(f"the backend of Keras is {keras.backend.backend()}, accepted: tensorflow")
+    return keras
+
+
+def new_variables(keras: Any, tensorflow: Any, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
+    """New variables that hold copies of `parameters`; a constant copies the caller's array."""
+    made = tuple(keras.Variable(tensorflow.constant(theta), dtype=theta.dtype.name) for theta in parameters)
+    for variable in made:
+        variable.constraint = constraint
+    return made

@@ -1,6 +1,6 @@
-"""Any Keras 2 optimizer class with Adam's spelling behind the contract, on ``OptimizerV2`` or the newer base.
+"""Any Keras optimizer class with Adam's spelling behind the contract, on ``OptimizerV2`` or the newer base.
 
-Of TensorFlow's own Keras up to 2.15, and of tf_keras.
+Of TensorFlow's own Keras up to 2.15, and of tf_keras; those of Keras 3 are in `adapters.keras3_class`.
 
 Arguments: ``learning_rate``, ``beta_1``, ``beta_2``, ``epsilon``; where it has them ``amsgrad``, ``weight_decay`` and
 ``sma_threshold``. State: the slots ``m``, ``v`` and ``vhat`` of an OptimizerV2, the lists ``_momentums``,
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from adapters.contract import (
 )
 from adapters.tensorflow_support import (
     AFTER_LOAD,
+    CHECKPOINT,
     Bench,
     KerasAdapter,
     OptimizerRun,
@@ -48,6 +49,7 @@ _SPOKEN: Mapping[str, frozenset[str]] = {
     "keras-v2-adam": frozenset({"amsgrad"}),
     "tf-keras-adam": frozenset({"amsgrad", "weight_decay"}),
     "tfa-rectified-adam": frozenset({"amsgrad", "weight_decay", "sma_threshold"}),
+    "keras3-adam": frozenset({"amsgrad", "weight_decay"}),
 }
 """Dialects, and what of the spelling they have besides learning rate, betas and epsilon."""
 _SPELLING = {name: name for name in (*_ADAM, "amsgrad", "weight_decay", "sma_threshold")}
@@ -65,7 +67,7 @@ _NOT_CLAIMED = (
 
 
 class KerasClass(KerasAdapter):
-    """The optimizer class that ``package.module:Class`` names.
+    """The optimizer class of Keras 2 that ``package.module:Class`` names.
 
     kwargs: further arguments of every construction. arithmetic: roles of `Arithmetic` in which it differs from
     that of Keras' own classes on the same base.
@@ -75,6 +77,10 @@ class KerasClass(KerasAdapter):
     """
 
     contract_version: int = CONTRACT_VERSION
+    dialects: tuple[str, ...] = ("keras-v2-adam", "tf-keras-adam", "tfa-rectified-adam")
+    """That it can speak."""
+    save = CHECKPOINT
+    """How it saves, in words."""
 
     def __init__(
         self,
@@ -86,22 +92,21 @@ class KerasClass(KerasAdapter):
         decay: str | None = None,
     ) -> None:
         self.tensorflow = import_tensorflow()
-        newer, legacy, keras3 = _bases(self.tensorflow)
+        bases = _bases(self.tensorflow)
         if decay is not None:
             raise ContractError("decay", decay, "nothing: a Keras optimizer's weight_decay is its dialect's")
         self.name = path
-        self.optimizer: Any = class_at(OPTION, path, (*legacy, *newer, *keras3))
-        if issubclass(self.optimizer, keras3):
-            accepted = (
-                "a class of Keras 2; Keras 3 has --adapter keras3-adam and keras3-adamw, its others take an adapter"
-            )
-            raise ContractError(OPTION, path, accepted)
-        self.is_v2 = issubclass(self.optimizer, legacy)
+        self.optimizer: Any = class_at(OPTION, path, bases.all)
+        self.is_v2 = issubclass(self.optimizer, bases.legacy)
         self._kwargs = dict(kwargs or {})
         self._changes = dict(arithmetic or {})
-        self._takes = arguments_of(self.optimizer)
+        self.takes = arguments_of(self.optimizer)
         self.arithmetic("float32")
-        self.claim = self._claimed(dialect or ("keras-v2-adam" if self.is_v2 else "tf-keras-adam"))
+        self.claim = self._claimed(dialect or self.own_dialect())
+
+    def own_dialect(self) -> str:
+        """Of its base, where the caller names none."""
+        return "keras-v2-adam" if self.is_v2 else "tf-keras-adam"
 
     def identity(self) -> Identity:
         """Steps under TensorFlow's dispatch; `start` sees to it that they are of the class."""
@@ -154,7 +159,7 @@ class KerasClass(KerasAdapter):
 
     def run(self, bench: Bench) -> OptimizerRun:
         """With a v_max where the class has the argument and it is on."""
-        amsgrad = "amsgrad" in self._takes and bool(getattr(bench.optimizer, "amsgrad", False))
+        amsgrad = "amsgrad" in self.takes and bool(getattr(bench.optimizer, "amsgrad", False))
         return OptimizerRun(self.tensorflow, bench, self.slot, amsgrad=amsgrad, settings=self.settings)
 
     def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
@@ -167,20 +172,20 @@ class KerasClass(KerasAdapter):
         h = hyperparameters
         arguments: dict[str, Any] = {name: getattr(h, name) for name in _SPELLING}
         arguments |= {name: float(value) for name, value in arguments.items() if name != "amsgrad"}
-        if not h.weight_decay and self._takes.get("weight_decay", 0) is None:
+        if not h.weight_decay and self.takes.get("weight_decay", 0) is None:
             arguments["weight_decay"] = None  # the newer base's "absent"
-        return {name: value for name, value in arguments.items() if name in self._takes} | self._kwargs
+        return {name: value for name, value in arguments.items() if name in self.takes} | self._kwargs
 
     def _claimed(self, dialect: str) -> Claim:
-        if dialect not in _SPOKEN:
-            raise ContractError("dialect", dialect, f"what a Keras optimizer can speak: {', '.join(_SPOKEN)}")
-        free = check_arguments(OPTION, self.name, self._takes, _SPELLING, self._kwargs)
+        if dialect not in self.dialects:
+            raise ContractError("dialect", dialect, f"what a Keras optimizer can speak: {', '.join(self.dialects)}")
+        free = check_arguments(OPTION, self.name, self.takes, _SPELLING, self._kwargs)
         claimed = free & ({*_ADAM} | _SPOKEN[dialect])
         no_rows = self._probe(amsgrad="amsgrad" in claimed)
         rows = () if no_rows else _ROWS
-        left = left_out(self._takes, tuple(_SPELLING), self._kwargs)
+        left = left_out(self.takes, tuple(_SPELLING), self._kwargs)
         missing = tuple(sorted(_SPOKEN[dialect] - claimed))
-        known = procedures(frozenset(claimed - {"amsgrad"}), frozenset(claimed & self._variables()))
+        known = procedures(frozenset(claimed - {"amsgrad"}), frozenset(claimed & self._variables()), save=self.save)
         return Claim(
             dialect=dialect,
             hyperparameters=frozenset(claimed),
@@ -238,23 +243,45 @@ class KerasClass(KerasAdapter):
         return ()
 
 
-def _bases(tensorflow: Any) -> tuple[tuple[type, ...], tuple[type, ...], tuple[type, ...]]:
-    """Keras 2's newer base and OptimizerV2, of TensorFlow's own Keras or of tf_keras; and Keras 3's base."""
+@dataclass(frozen=True)
+class _Bases:
+    """Base classes of the optimizers that are installed."""
+
+    newer: tuple[type, ...]
+    """Of Keras 2 from 2.11 on."""
+    legacy: tuple[type, ...]
+    """OptimizerV2."""
+    keras3: tuple[type, ...]
+
+    @property
+    def all(self) -> tuple[type, ...]:
+        return (*self.legacy, *self.newer, *self.keras3)
+
+
+def _bases(tensorflow: Any) -> _Bases:
+    """Of TensorFlow's own Keras, which is Keras 2 or 3, and of tf_keras."""
     own = tensorflow.keras
-    newer, legacy = [], []
-    has_v2 = hasattr(own.optimizers.legacy.Optimizer, "get_slot")  # in Keras 3 it is there and says that it is not
-    families = [own.optimizers] if has_v2 else []
+    is_2 = hasattr(own.optimizers.legacy.Optimizer, "get_slot")  # in Keras 3 it is there and says that it is not
+    families = [own.optimizers] if is_2 else []
     with suppress(ImportError):
         import tf_keras
 
         families.append(tf_keras.optimizers)
-    for optimizers in families:
-        newer.append(optimizers.Optimizer)
-        legacy.append(optimizers.legacy.Optimizer)
-    if not families:
-        raise ImportError("a Keras 2: tf_keras, or TensorFlow up to 2.15")
-    keras3 = () if has_v2 else (own.optimizers.Optimizer,)
-    return tuple(newer), tuple(legacy), keras3
+    return _Bases(
+        newer=tuple(f.Optimizer for f in families),
+        legacy=tuple(f.legacy.Optimizer for f in families),
+        keras3=() if is_2 else (own.optimizers.Optimizer,),
+    )
+
+
+def of_its_base(path: str, **about: Any) -> KerasClass:
+    """The adapter of a class, by the Keras that its base is of; arguments and errors as `KerasClass`."""
+    bases = _bases(import_tensorflow())
+    if issubclass(class_at(OPTION, path, bases.all), bases.keras3):
+        from adapters.keras3_class import Keras3Class
+
+        return Keras3Class(path, **about)
+    return KerasClass(path, **about)
 
 
 _REPRODUCTION = """

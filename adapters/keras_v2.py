@@ -45,12 +45,14 @@ from adapters.tensorflow_support import (
 
 _CLAIM = Claim(
     dialect="keras-v2-adam",
-    hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "decay", "constraint"})
+    hyperparameters=frozenset(
+        {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "decay", "schedule", "constraint"}
+    )
     | CLIPS,
     dtypes=("float32", "float64"),
     gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
     not_claimed=(
-        "learning_rate as schedule, callable or tensor",
+        "learning_rate as callable or tensor",
         "beta_1 and beta_2 as callable or tensor",
         "lr",
         CONSTRAINED_ROWS,
@@ -61,7 +63,7 @@ _CLAIM = Claim(
     ),
     clips_together=True,
     procedures=procedures(
-        frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"}) | CLIPS,
+        frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "schedule"}) | CLIPS,
         # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.
         saved=frozenset({"learning_rate", "beta_1", "beta_2"}),
     )
@@ -86,7 +88,7 @@ class _Adam(KerasAdapter):
 
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of both classes."""
-        return _arguments(hyperparameters)
+        return {**_arguments(hyperparameters), "learning_rate": self.rate(hyperparameters)}
 
 
 class Fused(_Adam):
@@ -166,9 +168,10 @@ class NonFused(_Adam):
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
         """A new optimizer, or a used one that nobody can tell from it."""
         h = hyperparameters
-        new = self.optimizer(**_arguments(h))
+        new = self.optimizer(**self.arguments(h))
         kinds = [(theta.shape, theta.dtype.name) for theta in parameters]
-        if len(set(kinds)) < len(kinds) or h.constraint is not None or not _fit_float32(h):
+        apart = h.constraint is not None or h.schedule is not None
+        if len(set(kinds)) < len(kinds) or apart or not _fit_float32(h):
             return self.fresh(new, parameters, h)
 
         idle = self.idle[h.amsgrad]
@@ -215,7 +218,9 @@ class Reusable:
 
 
 def _give_back(idle: list[Reusable], reusable: Reusable, bench: Bench) -> None:
-    if bench.sound and len(idle) < _IDLE_LIMIT and len(reusable.variables) <= _SHAPE_LIMIT:
+    # A learning rate that was a schedule is no variable any more, which a checkpoint would show.
+    variable = hasattr(reusable.optimizer._hyper["learning_rate"], "assign")
+    if bench.sound and variable and len(idle) < _IDLE_LIMIT and len(reusable.variables) <= _SHAPE_LIMIT:
         idle.append(reusable)
 
 
@@ -259,6 +264,7 @@ def arithmetic(dtype: Precision) -> Arithmetic:
         power_form="pow",
         step_size=dtype,
         epsilon=dtype,
+        schedule="float32",
         rate_decay="float32",
         clips=dtype,
         first_moment="lerp",

@@ -43,7 +43,7 @@ class _Run(mxnet2.AdamRun):
 
     def _update(self, present: list[int], gradients: list[Any]) -> None:
         for i, gradient in zip(present, gradients, strict=True):
-            self._optimizer.update(i, self._weights[i], gradient, self._states[i])
+            self._optimizer.update_multi_precision(i, self._weights[i], gradient, self._states[i])
 
 
 class _Adam(mxnet2.Adam):

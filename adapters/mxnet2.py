@@ -35,7 +35,10 @@ from adapters.contract import (
     check_count,
 )
 
-_HYPERPARAMETERS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient"})
+_CHANGEABLE = frozenset(
+    {"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient", "lr_mult", "wd_mult"}
+)
+_HYPERPARAMETERS = _CHANGEABLE | {"begin_num_update"}
 _SAVE = "Updater.get_states(dump_optimizer=True) and set_states, as Trainer.save_states and load_states call them"
 """Without dump_optimizer, its default, t and every hyper-parameter are lost; the kvstore's default is that, too."""
 
@@ -44,27 +47,21 @@ def _claim(dialect: str) -> Claim:
     return Claim(
         dialect=dialect,
         hyperparameters=_HYPERPARAMETERS,
+        dtypes=("float32", "float64", "float16"),
+        masters=frozenset({"float16"}),
         # Unsorted and duplicate rows are outside MXNet's own definition of row_sparse (RowSparseNDArray):
         # the standard kernel gives their values to the wrong rows, the lazy one repeats its update.
         gradients=frozenset({"dense", "none", "rows", "empty rows"}),
         not_claimed=(
             "lr_scheduler",
-            "learning_rate=None",
-            "set_lr_mult and set_wd_mult",
-            "begin_num_update",
-            "param_dict",
-            "param_idx2name",
-            "sym",
-            "aggregate_num",
-            "multi_precision",
             "step counts per device",
             "get_states without dump_optimizer=True (it holds neither t nor hyper-parameters)",
             "kvstore",
-            "float16 weights",
+            "float16 weights without multi_precision",
         ),
         procedures={
             "save": Procedure(how=_SAVE, hyperparameters=_HYPERPARAMETERS),
-            "change": Procedure(how="set_learning_rate, and attributes", hyperparameters=_HYPERPARAMETERS),
+            "change": Procedure(how="set_learning_rate, set_*_mult, attributes", hyperparameters=_CHANGEABLE),
             "state": Procedure(how="arrays in place, and the counts of every index"),
         },
     )
@@ -77,7 +74,7 @@ class AdamRun:
         self._mxnet = mxnet
         self._optimizer = optimizer
         self._weights = weights
-        self._states = [optimizer.create_state(i, weight) for i, weight in enumerate(weights)]
+        self._states = [optimizer.create_state_multi_precision(i, weight) for i, weight in enumerate(weights)]
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """``Optimizer.update`` with the parameters that have a gradient."""
@@ -92,15 +89,22 @@ class AdamRun:
         # The public num_update is the largest count alone; the bias correction reads these.
         counts = self._optimizer._index_update_count
         return State(
-            parameters=tuple(weight.asnumpy() for weight in self._weights),
-            m=tuple(mean.asnumpy() for mean, _ in self._states),
-            v=tuple(var.asnumpy() for _, var in self._states),
+            parameters=tuple(held[0].asnumpy() for held in self._held()),
+            m=tuple(mean.asnumpy() for _, mean, _ in self._held()),
+            v=tuple(var.asnumpy() for _, _, var in self._held()),
             v_max=None,
-            t=tuple(counts.get(i, 0) for i in range(len(self._weights))),
+            weights=tuple(weight.asnumpy() for weight in self._weights) if self._optimizer.multi_precision else None,
+            t=tuple(counts.get(i, self._optimizer.begin_num_update) for i in range(len(self._weights))),
         )
 
+    def _held(self) -> list[tuple[Any, Any, Any]]:
+        """Of every weight what the steps are of, itself or its master copy, and its mean and variance."""
+        if not self._optimizer.multi_precision:
+            return [(weight, *state) for weight, state in zip(self._weights, self._states, strict=True)]
+        return [(master, *state) for master, state in self._states]
+
     def _update(self, present: list[int], gradients: list[Any]) -> None:
-        self._optimizer.update(
+        self._optimizer.update_multi_precision(
             present, [self._weights[i] for i in present], gradients, [self._states[i] for i in present]
         )
 
@@ -122,21 +126,24 @@ class AdamRun:
 
     def put(self, state: State) -> None:
         """Arrays are written; ``Optimizer`` counts in `_index_update_count`, and the largest count is num_update."""
-        for i, (weight, held) in enumerate(zip(self._weights, self._states, strict=True)):
-            for stored, array in zip((weight, *held), (state.parameters[i], state.m[i], state.v[i]), strict=True):
+        for i, (weight, held) in enumerate(zip(self._weights, self._held(), strict=True)):
+            for stored, array in zip(held, (state.parameters[i], state.m[i], state.v[i]), strict=True):
                 self._stored_as(stored, array).copyto(stored)
+            if held[0] is not weight:
+                self._stored_as(weight, state.parameters[i]).copyto(weight)
             self._optimizer._index_update_count[i] = state.t[i]
         self._optimizer.num_update = max(state.t)
 
     def _stored_as(self, stored: Any, array: Array) -> Any:
         """A copy of `array` in the storage of another."""
         if stored.stype == "default":
-            return self._mxnet.nd.array(array, dtype=array.dtype)
+            return self._mxnet.nd.array(array, dtype=stored.dtype)
         return _row_sparse(self._mxnet, array, np.arange(len(array)), array.shape)
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         """``set_learning_rate``, and the attributes that a step reads; ``Trainer.step`` sets rescale_grad so."""
         given = _arguments(hyperparameters)
+        _multiply(self._optimizer, hyperparameters)
         self._optimizer.set_learning_rate(given.pop("learning_rate"))
         for name, value in given.items():
             setattr(self._optimizer, name, value)
@@ -200,6 +207,7 @@ class Adam:
         They reach it as decimal text, which ``dmlc::stof`` does not always round to the nearest float32:
         numbers of one digit it does, longer ones below 1e-4 or above 1 may be a unit or two off.
         """
+        dtype = _of_master(dtype)
         return Arithmetic(
             storage=dtype,
             compute=dtype,
@@ -213,7 +221,14 @@ class Adam:
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> AdamRun:
         """A new optimizer over new weights."""
-        optimizer = self._mxnet.optimizer.Adam(**_arguments(hyperparameters), **self.arguments)
+        begin = hyperparameters.begin_num_update
+        optimizer = self._mxnet.optimizer.Adam(
+            **_arguments(hyperparameters),
+            begin_num_update=begin,
+            multi_precision=any(theta.dtype == np.float16 for theta in parameters),
+            **self.arguments,
+        )
+        _multiply(optimizer, hyperparameters)
         return self.run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
 
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> AdamRun:
@@ -250,6 +265,7 @@ class Step(Adam):
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """Operators take their scalars in double, except ``clip``, whose bounds are float32."""
+        dtype = _of_master(dtype)
         return Arithmetic(storage=dtype, compute=dtype, clip_gradient="float32")
 
 
@@ -276,8 +292,11 @@ class LazyRowSparse(Adam):
     claim = replace(
         Lazy.claim,
         gradients=Lazy.claim.gradients - {"dense"},
+        dtypes=("float32", "float64"),
+        masters=frozenset(),
         not_claimed=(
             *Lazy.claim.not_claimed,
+            "multi_precision of row_sparse weights",
             "dense gradients on row_sparse weights",
             "get_states of row_sparse states (MXNet 2 refuses to serialise them in its default NumPy semantics)",
         ),
@@ -300,6 +319,17 @@ def _arguments(h: Hyperparameters) -> dict[str, Any]:
         "rescale_grad": h.rescale_grad,
         "clip_gradient": h.clip_gradient,
     }
+
+
+def _of_master(dtype: Precision) -> Precision:
+    """What the steps are of: with multi_precision a float32 copy of a float16 weight."""
+    return "float32" if dtype == "float16" else dtype
+
+
+def _multiply(optimizer: Any, h: Hyperparameters) -> None:
+    """By index; ``param_idx2name``, ``param_dict`` and ``sym`` give the same (tests/adapters/test_mxnet_indices.py)."""
+    optimizer.set_lr_mult(dict(enumerate(h.lr_mult)))
+    optimizer.set_wd_mult(dict(enumerate(h.wd_mult)))
 
 
 def _row_sparse(mxnet: Any, values: Array, indices: Array, shape: tuple[int, ...]) -> Any:

@@ -97,6 +97,7 @@ class Kind:
     """Of the command line, without its dashes."""
     module: str
     cls: str
+    """Or a function that makes one."""
     example: str
     """A class of the kind."""
     distribution: str
@@ -110,7 +111,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         kind.option: kind
         for kind in (
             Kind("torch-optimizer", "adapters.torch_class", "TorchClass", "torch.optim:Adam", "torch"),
-            Kind("keras-optimizer", "adapters.keras_class", "KerasClass", "keras.optimizers.legacy:Adam", "keras"),
+            Kind("keras-optimizer", "adapters.keras_class", "of_its_base", "keras.optimizers.legacy:Adam", "keras"),
             Kind("optax", "adapters.optax_factory", "OptaxFactory", "optax:adam", "optax", "factory"),
         )
     }

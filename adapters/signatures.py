@@ -106,6 +106,7 @@ def installed(path: str) -> Any:
         return getattr(importlib.import_module(module), name)
 
 
+_BY_INDEX = ("lr_mult", "wd_mult")
 _MXNET = {"beta1": ("beta_1",), "beta2": ("beta_2",)}
 _TORCH = {"lr": ("learning_rate",), "betas": ("beta_1", "beta_2"), "eps": ("epsilon",)}
 _EITHER = {"weight_decay": ("l2", "weight_decay")}
@@ -271,7 +272,7 @@ TABLE: tuple[Signature, ...] = (
         text="(rescale_grad=1.0, param_idx2name=None, wd=0.0, clip_gradient=None, learning_rate=None, "
         "lr_scheduler=None, sym=None, begin_num_update=0, multi_precision=False, param_dict=None, "
         "aggregate_num=None, use_fused_step=None, **kwargs)",
-        means={"wd": ("l2",)},
+        means={"wd": ("l2",), "param_dict": _BY_INDEX, "sym": _BY_INDEX},
     ),
     Signature(
         path="mxnet.optimizer:Adam",
@@ -287,7 +288,7 @@ TABLE: tuple[Signature, ...] = (
         environment="mxnet1",
         text="(rescale_grad=1.0, param_idx2name=None, wd=0.0, clip_gradient=None, learning_rate=None, "
         "lr_scheduler=None, sym=None, begin_num_update=0, multi_precision=False, param_dict=None)",
-        means={"wd": ("l2",)},
+        means={"wd": ("l2",), "param_dict": _BY_INDEX, "sym": _BY_INDEX},
     ),
     Signature(
         path="torch.optim:Adam",

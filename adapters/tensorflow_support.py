@@ -36,6 +36,7 @@ from adapters.contract import (
     State,
     check_count,
 )
+from adapters.keras_schedules import scheduled
 from adapters.replicas import DEVICES, ReplicatedRun, offer_devices, strategy
 
 # Said at every step, or for every new optimizer, about what the contract does on purpose.
@@ -226,6 +227,15 @@ class KerasAdapter:
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of the constructor."""
         raise NotImplementedError
+
+    @property
+    def keras(self) -> Any:
+        """The module that schedules are in."""
+        return self.tensorflow.keras
+
+    def rate(self, h: Hyperparameters) -> Any:
+        """The learning rate as the constructor takes it."""
+        return scheduled(self.keras, self.tensorflow, float(h.learning_rate), h.schedule)
 
     def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
         """A new optimizer over new variables."""

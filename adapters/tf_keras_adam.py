@@ -43,7 +43,9 @@ class TfKeras(KerasAdapter):
     distribution = "keras"
     claim = Claim(
         dialect="tf-keras-adam",
-        hyperparameters=frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay"})
+        hyperparameters=frozenset(
+            {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "schedule"}
+        )
         | CLIPS
         | BESIDE,
         dtypes=("float32", "float64"),
@@ -51,7 +53,7 @@ class TfKeras(KerasAdapter):
         not_claimed=(
             "jit_compile on a GPU",
             "mesh",
-            "learning_rate as schedule, callable or tensor",
+            "learning_rate as callable or tensor",
             "beta_1 and beta_2 as tensor",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
@@ -61,7 +63,7 @@ class TfKeras(KerasAdapter):
         ),
         clips_together=True,
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"}) | CLIPS,
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "schedule"}) | CLIPS,
             # The others are Python numbers, and no variables.
             saved=frozenset({"learning_rate"}),
         )
@@ -108,7 +110,7 @@ class TfKeras(KerasAdapter):
         """Of the constructor."""
         h = hyperparameters
         return {
-            "learning_rate": h.learning_rate,
+            "learning_rate": self.rate(h),
             "beta_1": h.beta_1,
             "beta_2": h.beta_2,
             "epsilon": h.epsilon,
@@ -133,13 +135,12 @@ class Package(TfKeras):
         self.tensorflow = import_tensorflow()
         import tf_keras
 
-        self.optimizer = tf_keras.optimizers.Adam
-        self._constraints = tf_keras.constraints
+        self.package, self.optimizer = tf_keras, tf_keras.optimizers.Adam
 
     @property
-    def constraints(self) -> Any:
-        """The module of the package's constraints."""
-        return self._constraints
+    def keras(self) -> Any:
+        """The package."""
+        return self.package
 
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of the constructor."""
@@ -164,6 +165,7 @@ def arithmetic(dtype: Precision) -> Arithmetic:
         power_form="pow",
         step_size=dtype,
         epsilon=dtype,
+        schedule="float32",
         decay="float32",
         clips=dtype,
         first_moment="lerp",

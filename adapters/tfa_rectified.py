@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.keras_schedules import scheduled
 from adapters.tensorflow_support import (
     CLIPS,
     REPLICAS,
@@ -25,6 +26,9 @@ from adapters.tensorflow_support import (
     slot_of_optimizer_v2,
 )
 
+RATES = frozenset({"schedule", "weight_decay_schedule", "total_steps", "warmup_proportion", "min_lr"})
+"""What changes a rate from step to step."""
+
 
 class Rectified(KerasAdapter):
     """``tfa.optimizers.RectifiedAdam``."""
@@ -37,14 +41,12 @@ class Rectified(KerasAdapter):
             {"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay", "sma_threshold", "decay"}
             | {"constraint"}
         )
+        | RATES
         | CLIPS,
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
-            "total_steps",
-            "warmup_proportion",
-            "min_lr",
-            "learning_rate and weight_decay as schedule, callable, dict or tensor",
+            "learning_rate and weight_decay as callable, dict or tensor",
             "beta_1, beta_2 and sma_threshold as tensor",
             "lr",
             CONSTRAINED_ROWS,
@@ -55,7 +57,8 @@ class Rectified(KerasAdapter):
         ),
         clips_together=True,
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold"}) | CLIPS,
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold", "schedule"})
+            | CLIPS,
             # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.
             saved=frozenset({"learning_rate", "beta_1", "beta_2", "weight_decay", "sma_threshold"}),
         )
@@ -102,6 +105,7 @@ class Rectified(KerasAdapter):
             epsilon=dtype,
             decay="float32",
             sma_threshold="float32",
+            schedule="float32",
             rate_decay="float32",
             clips=dtype,
             first_moment="sum",
@@ -113,13 +117,16 @@ class Rectified(KerasAdapter):
         h = hyperparameters
         # float(): its argument checks refuse a Python int.
         return {
-            "learning_rate": float(h.learning_rate),
+            "learning_rate": self.rate(h),
             "beta_1": float(h.beta_1),
             "beta_2": float(h.beta_2),
             "epsilon": float(h.epsilon),
-            "weight_decay": float(h.weight_decay),
+            "weight_decay": scheduled(self.keras, self.tensorflow, float(h.weight_decay), h.weight_decay_schedule),
             "amsgrad": h.amsgrad,
             "sma_threshold": float(h.sma_threshold),
             "decay": float(h.decay),
+            "total_steps": h.total_steps,
+            "warmup_proportion": float(h.warmup_proportion),
+            "min_lr": float(h.min_lr),
             **clips(h),
         }

@@ -55,6 +55,16 @@ def steps(most: int) -> Coordinate:
     return Coordinate(draw, near)
 
 
+def multipliers(count: int) -> Coordinate:
+    """None, or so many, from 1e-6 to 1e3, and 0."""
+    one = decades(-6, 3, 0.0, 1.0)
+
+    def draw(r: Random) -> tuple[float, ...]:
+        return tuple(one.draw(r) for _ in range(count)) if r.random() < 0.7 else ()
+
+    return Coordinate(draw, lambda at, r: [tuple(one.near(value, r)[0] for value in at)] if at else [draw(r)])
+
+
 _COMMON = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 _EDGES = (0.0, 5e-324, 2.0**-1022, math.nextafter(0.5, 0), math.nextafter(1, 0), 1 - 2.0**-52)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from certify.coordinates import Coordinate, Point, betas, choice, decades, moved, seeds, steps
+from certify.coordinates import Coordinate, Point, betas, choice, decades, moved, multipliers, seeds, steps
 from certify.terms import CannotCertify
-from reference import Dialect, Hyperparameters, State, initial_state
+from reference import Dialect, Hyperparameters, Schedule, State, initial_state
 from reference import stages as s
 from reference.bias_correction import sma
 from reference.namespace import FLOAT64
@@ -25,6 +26,48 @@ STEPS = 2
 _SHAPES = ((3,), (4, 2))
 _SMALLEST, _LARGEST = -30, 15
 """Decades of gradients."""
+
+
+def _counts(r: Random) -> int:
+    """Of steps: none, few or many."""
+    return r.choice((0, 0, r.randint(1, 12), round(10 ** r.uniform(0, 5))))
+
+
+def schedules() -> Coordinate:
+    """Any schedule, or none, of periods from one step to more than there are."""
+
+    def draw(r: Random) -> Schedule | None:
+        steps, share = max(1, _counts(r)), r.choice((0.0, 0.1, r.random()))
+        rate = 10 ** r.uniform(-3, 0.5)
+        numbers: dict[str, dict[str, Any]] = {
+            "exponential": {"decay_steps": steps, "decay_rate": min(rate, 1.0), "staircase": r.random() < 0.5},
+            "inverse_time": {"decay_steps": steps, "decay_rate": rate, "staircase": r.random() < 0.5},
+            "polynomial": {
+                "decay_steps": steps,
+                "end_learning_rate": share,
+                "power": r.choice((0.5, 1.0, 2.0, rate)),
+                "cycle": r.random() < 0.5,
+            },
+            "piecewise_constant": {"boundaries": (steps, 2 * steps), "values": (rate, share)},
+            "cosine": {
+                "decay_steps": steps,
+                "alpha": share,
+                "warmup_target": r.choice((None, rate)),
+                "warmup_steps": _counts(r),
+            },
+            "cosine_restarts": {
+                "first_decay_steps": steps,
+                "t_mul": r.choice((1.0, 1.5, 2.0, 1 + rate)),
+                "m_mul": r.choice((0.5, 1.0, 0.9)),
+                "alpha": share,
+            },
+            "inverse_root": {"decay_steps": steps},
+        }
+        name = r.choice((*numbers, None))
+        return None if name is None else Schedule(name, tuple(numbers[name].items()))
+
+    return Coordinate(draw, lambda _, r: [draw(r)])
+
 
 HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "learning_rate": decades(-6, 1),
@@ -50,6 +93,14 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "ema_overwrite_frequency": choice(None, 1, 2, 3),
     "exclude_from_weight_decay": choice((), (), (0,), (1,), (0, 1)),
     "constraint": choice(None, None, "non_neg", "max_norm", "unit_norm"),
+    "lr_mult": multipliers(len(_SHAPES)),
+    "wd_mult": multipliers(len(_SHAPES)),
+    "begin_num_update": choice(0, 1, 1000),
+    "schedule": schedules(),
+    "weight_decay_schedule": schedules(),
+    "total_steps": Coordinate(_counts, lambda _, r: [_counts(r)]),
+    "warmup_proportion": choice(0.0, 0.1, 1 / 3, 0.9, 1.0),
+    "min_lr": decades(-6, 1, 0.0),
 }
 """How each is drawn; a dialect with another one cannot be certified."""
 

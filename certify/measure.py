@@ -28,7 +28,7 @@ TINY, HUGE = 2.0**-480, 2.0**480
 """Between them no product of two is outside the normal numbers, so that every rounding is relative."""
 DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
 STEP = ("theta", "m", "v", "v_max", "slow", "average")
-_NOT_REAL = frozenset({"t", "rows", "rectified", "decays"})
+_NOT_REAL = frozenset({"t", "rows", "rectified", "decays", "index"})
 _QUANTITIES = tuple(f.name for f in fields(Working) if f.name not in _NOT_REAL)
 
 

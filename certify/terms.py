@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reference import averages, clipping, constraints
+from reference import averages, clipping, constraints, multipliers, rates
 from reference import stages as s
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import Namespace
+from reference.running import Inexact, Running
 from reference.stages import Stage, Working
 
 Terms = Callable[[Working, Hyperparameters, Namespace], Mapping[str, Any]]
@@ -46,7 +47,7 @@ def on_magnitudes(stage: Stage, *names: str) -> Terms:
 
 
 def _decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
-    return {"theta": abs(p.theta) + p.learning_rate * h.weight_decay * abs(p.theta)}
+    return {"theta": abs(p.theta) + p.learning_rate * p.weight_decay * abs(p.theta)}
 
 
 def _subtract(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
@@ -98,9 +99,25 @@ def _constrain(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any
     return {} if h.constraint in (None, "non_neg") else on_magnitudes(constraints.constrain, "theta")(p, h, x)
 
 
+def _by_running_error(stage: Stage, name: str) -> Terms:
+    """What the running error analysis of the stage's own lines gives, in units roundoff: scalars, and functions."""
+
+    def terms(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
+        unit = x.number(2.0**-53)
+        running = Running(unit, x)
+        beside = p.snapshot()
+        setattr(beside, name, Inexact(getattr(p, name), 0, running))
+        stage(beside, h, running)
+        found = getattr(beside, name)
+        return {name: (found.error + unit * abs(found.value)) / unit}
+
+    return terms
+
+
 _DIRECTION = ("step_size", "denominator", "direction")
 
 TERMS: dict[Stage, Terms] = {
+    multipliers.multiply: on_magnitudes(multipliers.multiply, "learning_rate", "l2"),
     s.rescale: on_magnitudes(s.rescale, "g"),
     s.clip: moved,
     clipping.clip_values: moved,
@@ -116,6 +133,9 @@ TERMS: dict[Stage, Terms] = {
     s.gather_rows: moved,
     s.restore_rows: moved,
     s.named_rows_move: moved,
+    rates.scheduled_rate: _by_running_error(rates.scheduled_rate, "learning_rate"),
+    rates.warm_up: _by_running_error(rates.warm_up, "learning_rate"),
+    rates.scheduled_weight_decay: _by_running_error(rates.scheduled_weight_decay, "weight_decay"),
     s.inverse_time_decay: on_magnitudes(s.inverse_time_decay, "learning_rate"),
     s.decay_theta: _decay_theta,
     s.decay_direction: on_magnitudes(s.decay_direction, "direction"),

@@ -25,7 +25,17 @@ from typing import Any
 import numpy as np
 
 import reference
-from adapters.contract import HYPERPARAMETERS, QUANTITIES, Array, Claim, Identity, Implementation, Problem, State
+from adapters.contract import (
+    HYPERPARAMETERS,
+    QUANTITIES,
+    Array,
+    Claim,
+    Identity,
+    Implementation,
+    Problem,
+    Schedule,
+    State,
+)
 from adapters.registry import ADAPTERS, Entry
 from conformance import oracle, problems
 from conformance.load import CannotTest, Missing, load
@@ -80,13 +90,13 @@ def counterparts(name: str, environments: Sequence[str] = ()) -> tuple[dict[str,
 
 def in_common(one: Claim, other: Claim) -> Claim | None:
     """What both claim; None if no problem lies inside both claims."""
-    gradients = one.gradients & other.gradients
-    if one.dialect != other.dialect:  # a lazy dialect and its standard one agree on dense gradients alone
+    gradients, hyperparameters = one.gradients & other.gradients, one.hyperparameters & other.hyperparameters
+    if one.dialect != other.dialect:  # what `computes_as` says no more of
         gradients &= {"dense", "none"}
+        hyperparameters -= {"ema_momentum", "ema_overwrite_frequency"}
     dtypes = tuple(dtype for dtype in one.dtypes if dtype in other.dtypes)
     if not dtypes or not gradients & {"dense", "rows"} or not _one_formula(one, other):
         return None
-    hyperparameters = one.hyperparameters & other.hyperparameters
     return Claim(
         dialect=one.dialect,
         hyperparameters=hyperparameters,
@@ -133,8 +143,16 @@ def in_float32(problem: Problem, names: frozenset[str] = frozenset(HYPERPARAMETE
     """The problem with hyper-parameters that float32 holds, out of `names`: a default is absent elsewhere."""
     h = problem.hyperparameters
     given = {name: getattr(h, name) for name in names}
-    rounded: dict[str, Any] = {name: float(np.float32(x)) for name, x in given.items() if isinstance(x, float)}
+    rounded = {name: _rounded(x) for name, x in given.items() if isinstance(x, float | Schedule)}
     return replace(problem, hyperparameters=replace(h, **rounded))
+
+
+def _rounded(x: Any) -> Any:
+    if isinstance(x, Schedule):
+        return Schedule(x.name, **{key: _rounded(number) for key, number in x.numbers})
+    if isinstance(x, tuple):
+        return tuple(map(_rounded, x))
+    return float(np.float32(x)) if isinstance(x, float) else x
 
 
 # Two, and not one

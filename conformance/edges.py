@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract import Claim, Hyperparameters, Precision
+from adapters.contract import Claim, Hyperparameters, Precision, Schedule
 from conformance.problems import Draft, Shapes, wide, with_allowed_decays
 
 FEW = 100
@@ -123,6 +123,7 @@ def many_steps(claim: Claim, number: int) -> list[Draft]:
             regime="alternating",
         )
         for dtype in _low(claim)
+        if dtype not in claim.masters
     ]
 
 
@@ -179,6 +180,84 @@ def clips(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
+def multipliers(claim: Claim, number: int) -> list[Draft]:
+    """Of each of three parameters another multiplier, 0 among them; products of decay that float32 does not hold."""
+    own = {"lr_mult": (0.5, 3.0, 0.0), "wd_mult": (1.5, 0.0, 0.7)}
+    kinds = [kind for kind in ("dense", "rows") if kind in claim.gradients]
+    absent = "none" in claim.gradients
+    return [
+        draft(dtype, ((9, 31), (33,), (5, 2)), one(claim, l2=0.1, **own), 6, rows=kind, absent=absent)
+        for dtype in wide(claim)
+        for kind in kinds
+    ]
+
+
+def begin(claim: Claim, number: int) -> list[Draft]:
+    """A count that begins at 10, where the bias corrections are still far from 1, and from 0 apart."""
+    rows = "dense" if "dense" in claim.gradients else "rows"
+    absent = "none" in claim.gradients
+    h = one(claim, begin_num_update=10)
+    return [draft(dtype, ((9, 31), (33,), (5, 2)), h, 6, rows=rows, absent=absent) for dtype in wide(claim)]
+
+
+SCHEDULES: tuple[Schedule, ...] = (
+    Schedule("exponential", decay_steps=3, decay_rate=1 / 3),
+    Schedule("exponential", decay_steps=3, decay_rate=0.5, staircase=True),
+    Schedule("piecewise_constant", boundaries=(1, 4), values=(1 / 3, 0.01)),
+    Schedule("polynomial", decay_steps=5, end_learning_rate=0.01, power=1.5),
+    Schedule("polynomial", decay_steps=3, end_learning_rate=0.3, power=0.5, cycle=True),
+    Schedule("inverse_time", decay_steps=3, decay_rate=0.7),
+    Schedule("inverse_time", decay_steps=3, decay_rate=0.7, staircase=True),
+    Schedule("cosine", decay_steps=5, alpha=0.1),
+    Schedule("cosine", decay_steps=4, alpha=0.1, warmup_target=0.7, warmup_steps=3),
+    Schedule("cosine_restarts", first_decay_steps=3, t_mul=1.0, m_mul=0.7, alpha=0.1),
+    Schedule("cosine_restarts", first_decay_steps=3, t_mul=1.7, m_mul=0.7, alpha=0.1),
+    Schedule("inverse_root", decay_steps=3),
+)
+"""Each of them, and each side of what it turns on; steps beyond the last that changes anything are among those made."""
+WARM_UPS: tuple[dict[str, Any], ...] = (
+    {"total_steps": 6, "warmup_proportion": 0.5, "min_lr": 0.01},
+    {"total_steps": 7, "warmup_proportion": 0.3, "min_lr": 0.3},
+    {"total_steps": 5, "warmup_proportion": 0.0, "min_lr": 0.01},
+    {"total_steps": 4, "warmup_proportion": 1.0},
+)
+
+
+def schedules(claim: Claim, number: int) -> list[Draft]:
+    """Learning rates and weight decay that change from step to step, with decay and warm-up on top of them."""
+    beside = {"weight_decay": 0.125}
+    decays: tuple[dict[str, float], ...] = ({}, {"decay": 0.3})
+    wanted = [{"schedule": schedule, **beside, **decays[k % 2]} for k, schedule in enumerate(SCHEDULES)]
+    decaying = {"weight_decay": 0.5, "weight_decay_schedule": SCHEDULES[0]}
+    wanted += [{**decaying, "weight_decay_schedule": SCHEDULES[k], "schedule": SCHEDULES[5]} for k in (3, 8)]
+    wanted += [{**way, **beside, **decays[k % 2]} for k, way in enumerate(WARM_UPS)]
+    wanted += [WARM_UPS[0] | {"schedule": SCHEDULES[5]}, WARM_UPS[1] | decaying]
+    each = [one(claim, **given) for given in wanted if claim.hyperparameters.issuperset(given.keys() - _BESIDE)]
+    kinds = [kind for kind in ("dense", "duplicate rows") if kind in claim.gradients]
+    dtypes = wide(claim)
+    return [
+        draft(dtypes[(k // 2) % len(dtypes)], shapes, h, 9, rows=kinds[k % len(kinds)], absent=len(shapes) > 1)
+        for k, h in enumerate(each)
+        for shapes in [((3, 2), (5,)) if k % 3 == 2 else ((3, 2),)]
+    ]
+
+
+_BESIDE = {"weight_decay", "decay"}
+"""Of what is set together, what need not be claimed."""
+
+
+def masters(claim: Claim, number: int) -> list[Draft]:
+    """Gradients of few digits, all that is done to them, and rows, of parameters with a master copy."""
+    kinds = [kind for kind in ("dense", "rows") if kind in claim.gradients]
+    h = one(claim, rescale_grad=0.3, clip_gradient=0.5, l2=0.1)
+    absent = "none" in claim.gradients
+    return [
+        draft(dtype, ((9, 31), (33,)), h, 6, scale=scale, rows=kind, absent=absent)
+        for dtype in sorted(claim.masters)
+        for kind, scale in zip(kinds, (1.0, 2.0**-8), strict=False)
+    ]
+
+
 def _low(claim: Claim) -> tuple[Precision, ...]:
     return tuple(dtype for dtype in claim.dtypes if dtype in STEPS)
 
@@ -218,5 +297,9 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "momenta": momenta,
     "long-run": long_run,
     "clips": clips,
+    "multipliers": multipliers,
+    "begin": begin,
+    "schedules": schedules,
+    "masters": masters,
 }
 """Name of a set: its drafts for a claim and a number of problems in the general set."""

@@ -15,6 +15,9 @@ from adapters.memory import copied
 from conformance.findings import short_text
 from conformance.formats import holds, travels_as
 
+_ARRAYS = (*QUANTITIES, "weights")
+"""Of a state."""
+
 
 class ImplementationFailed(Exception):
     """The implementation raised instead of answering."""
@@ -95,6 +98,8 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     for k in range(len(problem.gradients)):
         state = guarded(started.step, passed[k])
         _check_state(state, problem, k)
+        if state.weights is not None and problem.dtype not in implementation.claim.masters:
+            raise ContractBreach(f"step {k + 1}: weights is given; accepted: None, the claim has no master copies")
         live.append(state)
         states.append(_copy(state))
         overwritten += _changed("parameters", given, problem.parameters)
@@ -103,7 +108,7 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     changed_later = [
         f"step {k + 1}: {name}"
         for k, (now, then) in enumerate(zip(live, states, strict=True))
-        for name in QUANTITIES
+        for name in _ARRAYS
         if _changed(name, getattr(now, name) or (), getattr(then, name) or ())
     ]
     changed_later += [f"step {k + 1}: t" for k, state in enumerate(states) if tuple(live[k].t) != state.t]
@@ -141,7 +146,7 @@ def _copy(state: State) -> State:
         group = getattr(state, name)
         return None if group is None else tuple(copied(array) for array in group)
 
-    return State(**{name: arrays(name) for name in QUANTITIES}, t=tuple(state.t))
+    return State(**{name: arrays(name) for name in _ARRAYS}, t=tuple(state.t))
 
 
 def _changed(name: str, now: Sequence[Gradient], then: Sequence[Gradient]) -> list[str]:
@@ -172,8 +177,7 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
     if not isinstance(state, State):
         raise breach("the result of step()", type(state).__name__, "adapters.contract.State")
     n = len(problem.parameters)
-    dtype = travels_as(problem.dtype)
-    usual = np.dtype(dtype)
+    copied_from = state.weights is not None and problem.dtype in ("bfloat16", "float16")
     h = problem.hyperparameters
     for name, wanted, of in (
         ("v_max", h.amsgrad, "amsgrad"),
@@ -183,10 +187,15 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
         given = getattr(state, name) is not None
         if given != wanted:
             raise breach(name, "given" if given else None, f"arrays with {of}, None without")
-    for name in QUANTITIES:
+    if state.weights is not None and not copied_from:
+        raise breach("weights", "given", f"None, no format has a master copy of {problem.dtype}")
+    for name in _ARRAYS:
         arrays = getattr(state, name)
-        if arrays is None and name in ("v_max", "slow", "average"):
+        if arrays is None and name in ("v_max", "slow", "average", "weights"):
             continue
+        precision = "float32" if copied_from and name != "weights" else problem.dtype
+        dtype = travels_as(precision)
+        usual = np.dtype(dtype)
         if not isinstance(arrays, tuple | list) or len(arrays) != n:
             count = len(arrays) if isinstance(arrays, tuple | list) else type(arrays).__name__
             raise breach(f"len({name})", count, f"{n}, one per parameter")
@@ -199,8 +208,8 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
                 array.dtype != usual and array.dtype.name != dtype
             ):  # another byte order has the same name, which is slow
                 raise breach(f"{name}[{i}].dtype", array.dtype.name, dtype)
-            if not holds(problem.dtype, array):
-                raise breach(f"{name}[{i}]", array, f"numbers of {problem.dtype}")
+            if not holds(precision, array):
+                raise breach(f"{name}[{i}]", array, f"numbers of {precision}")
     if not isinstance(state.t, tuple | list) or len(state.t) != n:
         raise breach("t", state.t, f"{n} integers, one per parameter")
     for i, t in enumerate(state.t):

@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 import reference
-from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, State
+from adapters.contract import Arithmetic, Array, Gradient, Hyperparameters, Problem, Rows, Schedule, State
 from conformance.formats import rounded as rounded_to
 
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
+_WARM_UP = ("warmup_proportion", "min_lr")
 BRANCHES = ("parameters", "update", "slow", "average")
 """What the rectified branch decides."""
 
@@ -47,8 +48,16 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
     def rounded(value: float, precision: str) -> float:
         return value if precision == "float64" else float(rounded_to(value, precision))
 
+    def multiplied(value: float, factors: tuple[float, ...], precision: str) -> tuple[float, tuple[float, ...]]:
+        """A hyper-parameter and its multipliers, whose product is formed in double before it is rounded."""
+        products = tuple(rounded(value * factor, precision) for factor in factors)
+        value = rounded(value, precision)
+        return (value, factors) if products == tuple(value * factor for factor in factors) else (1.0, products)
+
+    learning_rate, lr_mult = multiplied(h.learning_rate, h.lr_mult, a.learning_rate)
+    l2, wd_mult = multiplied(h.l2, h.wd_mult, a.decay)
     return reference.Hyperparameters(
-        learning_rate=rounded(h.learning_rate, a.learning_rate),
+        learning_rate=learning_rate,
         beta_1=rounded(h.beta_1, a.moment_betas),
         beta_2=rounded(h.beta_2, a.moment_betas),
         power_beta_1=rounded(h.beta_1, a.power_betas),
@@ -56,7 +65,7 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         epsilon=rounded(h.epsilon, a.epsilon),
         adaptive_epsilon=h.adaptive_epsilon,
         amsgrad=h.amsgrad,
-        l2=rounded(h.l2, a.decay),
+        l2=l2,
         weight_decay=rounded(h.weight_decay, a.decay),
         rescale_grad=rounded(h.rescale_grad, a.rescale_grad),
         clip_gradient=None if h.clip_gradient is None else rounded(h.clip_gradient, a.clip_gradient),
@@ -70,8 +79,28 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         ema_overwrite_frequency=h.ema_overwrite_frequency,
         exclude_from_weight_decay=h.exclude_from_weight_decay,
         constraint=h.constraint,
+        lr_mult=lr_mult,
+        wd_mult=wd_mult,
+        begin_num_update=h.begin_num_update,
+        schedule=_schedule(h.schedule, a),
+        weight_decay_schedule=_schedule(h.weight_decay_schedule, a),
+        total_steps=h.total_steps,
+        **{name: rounded(getattr(h, name), a.learning_rate) for name in _WARM_UP if h.total_steps},
         **{name: None if (c := getattr(h, name)) is None else rounded(c, a.clips) for name in _CLIPS},
     )
+
+
+def _schedule(schedule: Schedule | None, a: Arithmetic) -> reference.Schedule | None:
+    """Its numbers as they are received; whole ones stay whole."""
+
+    def given(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(given, value))
+        return float(rounded_to(value, a.schedule)) if isinstance(value, float) and a.schedule != "float64" else value
+
+    if schedule is None:
+        return None
+    return reference.Schedule(schedule.name, tuple((key, given(value)) for key, value in schedule.numbers))
 
 
 def rounding(a: Arithmetic) -> reference.Rounding:
@@ -82,6 +111,7 @@ def rounding(a: Arithmetic) -> reference.Rounding:
         powers=a.powers,
         step_size=a.step_size,
         power_form=a.power_form,
+        schedule=a.schedule,
         momentum_product=a.momentum_product,
         first_moment=a.first_moment,
         second_moment=a.second_moment,
@@ -220,7 +250,8 @@ def single(dialect: str, a: Arithmetic, problem: Problem, states: Sequence[State
 def step_counts(dialect: str, problem: Problem, start: State | None = None) -> list[tuple[int, ...]]:
     """t of every parameter after every step; start: as in `walk`."""
     per_optimizer = one_count(dialect)
-    before = start.t if start else (0,) * len(problem.parameters)
+    begin = problem.hyperparameters.begin_num_update
+    before = start.t if start else (begin,) * len(problem.parameters)
     present = [[per_optimizer or g is not None for g in gradients] for gradients in problem.gradients]
     return [tuple(counts) for counts in np.cumsum([before, *present], axis=0)[1:].tolist()]
 

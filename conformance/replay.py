@@ -25,6 +25,7 @@ from adapters.contract import (
     Precision,
     Problem,
     Rows,
+    Schedule,
     State,
 )
 from conformance import oracle
@@ -119,10 +120,15 @@ def problem_of(case: Case, dtype: Precision, *, all_rows: bool) -> Problem:
     names = [f.name for f in fields(Hyperparameters)]
     return Problem(
         dtype=dtype,
-        hyperparameters=Hyperparameters(**{name: getattr(case.hyperparameters, name) for name in names}),
+        hyperparameters=Hyperparameters(**{name: _given(getattr(case.hyperparameters, name)) for name in names}),
         parameters=tuple(_exactly(theta, dtype) for theta in case.parameters),
         gradients=tuple(tuple(_gradient(g, dtype, all_rows) for g in step) for step in case.gradients),
     )
+
+
+def _given(value: Any) -> Any:
+    """A hyper-parameter of the reference as one of the contract."""
+    return Schedule(value.name, **dict(value.numbers)) if isinstance(value, reference.Schedule) else value
 
 
 def _gradient(gradient: Any, dtype: Precision, all_rows: bool) -> Gradient:

@@ -15,6 +15,8 @@ import numpy as np
 
 from golden.case import Generator
 from golden.catalogue_beside import averages, constraints, exclusions
+from golden.catalogue_indices import begin, multipliers
+from golden.catalogue_rates import schedules, warm_up
 from golden.layout import File
 from golden.making import BETAS, STEPS, Made, case_of, rows_of, wave
 from reference import Dialect
@@ -127,10 +129,30 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             " absent gradient, one that scales what is shorter; the wrong order of value and norm",
             "effect": "m and v are of another gradient, often of all elements",
         },
+        "schedule": {
+            "bug": "formula",
+            "catches": "a schedule asked one step ahead, frozen, without its stairs, cycles, restarts, power or end",
+            "effect": "the learning rate, and what weight decay takes, are those of another step",
+        },
+        "warm-up": {
+            "bug": "formula",
+            "catches": "warm-up that counts from 0, ignores min_lr, goes on below it, or is decayed afterwards",
+            "effect": "the first learning rate is not learning_rate / w, or the last one not min_lr",
+        },
         "rate-decay": {
             "bug": "step count",
             "catches": "a decay that counts from 1, that counts epochs, or that is not there",
             "effect": "the learning rate is that of another step: half as large in step 1 if it counts from 1, decay 1",
+        },
+        "multipliers": {
+            "bug": "formula",
+            "catches": "multipliers ignored, exchanged, applied twice, or handed to those that have a gradient",
+            "effect": "a parameter moves by another's share of the learning rate, or decays by another's share of l2",
+        },
+        "begin": {
+            "bug": "step count",
+            "catches": "a count that begins at 0 whatever is asked, off by one, or at that of the others",
+            "effect": "the bias correction of another step: the first updates are too large",
         },
         "decoupled-decay": {
             "bug": "decay",
@@ -381,5 +403,9 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "ema": averages,
         "exclude": exclusions,
         "constraint": constraints,
+        "multipliers": multipliers,
+        "begin": begin,
+        "schedules": schedules,
+        "warm-up": warm_up,
     }
 )

@@ -17,19 +17,26 @@ import numpy as np
 
 from golden import floats
 from golden.case import MAX_ELEMENTS, MAX_NUMBERS, MAX_PARAMETERS, MAX_STEPS, Case, Expected, Generator, GoldenError
-from reference import DIALECTS, Hyperparameters
+from reference import DIALECTS, Hyperparameters, Schedule
+from reference.hyperparameters import MULTIPLIERS
 
 FORMAT = "adam-conformance golden"
 VERSION = 1
 HASH = "content_hash"
 _BOOLEANS = ("adaptive_epsilon", "amsgrad")
-_COUNTS = ("sync_period", "ema_overwrite_frequency")
+_COUNTS = ("sync_period", "ema_overwrite_frequency", "begin_num_update", "total_steps")
 _WORDS = ("constraint",)
 _LISTS = ("exclude_from_weight_decay",)
-_MAY_BE_NONE = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm", "ema_momentum", *_COUNTS, *_WORDS)
+_SCHEDULES = ("schedule", "weight_decay_schedule")
+_MAY_BE_NONE = frozenset(
+    {"clip_gradient", "clipvalue", "clipnorm", "global_clipnorm"}
+    | {"sync_period", "ema_momentum", "ema_overwrite_frequency", "constraint"}
+)
 _LATER = frozenset(
     {"decay", "clipvalue", "clipnorm", "global_clipnorm"}
     | {"ema_momentum", "ema_overwrite_frequency", "exclude_from_weight_decay", "constraint"}
+    | {"begin_num_update", *MULTIPLIERS}
+    | {"total_steps", "warmup_proportion", "min_lr", *_SCHEDULES}
 )
 """Hyper-parameters that dialects were given after their first files: a case that does not use one does not name it."""
 
@@ -143,15 +150,38 @@ def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyper
             values[name] = _is(value, str, at)
         elif name in _LISTS:
             values[name] = tuple(_is(i, int, at) for i in _is(value, list, at))
+        elif name in MULTIPLIERS:
+            values[name] = tuple(_number(each, f"{at}[{i}]") for i, each in enumerate(_is(value, list, at)))
+        elif name in _SCHEDULES:
+            values[name] = _schedule(_is(value, dict, at), at)
         else:
-            values[name] = floats.from_hex(_get(_is(value, dict, at), "hex", str, at), f"{at}.hex")
-            _exact_in_float32(np.array(values[name]), at)
-            if value.get("decimal") != floats.decimal(values[name]):
-                raise GoldenError(f"{at}.decimal is {floats.shortened(value.get('decimal'))}; accepted: that of hex")
+            values[name] = _number(value, at)
     try:
         return Hyperparameters(**values)
     except ValueError as error:
         raise GoldenError(f"{where}: {error}") from error
+
+
+def _number(value: object, at: str) -> float:
+    data = _is(value, dict, at)
+    number = floats.from_hex(_get(data, "hex", str, at), f"{at}.hex")
+    _exact_in_float32(np.array(number), at)
+    if data.get("decimal") != floats.decimal(number):
+        raise GoldenError(f"{at}.decimal is {floats.shortened(data.get('decimal'))}; accepted: that of hex")
+    return number
+
+
+def _schedule(data: Mapping[str, Any], at: str) -> Schedule:
+    def value(given: object, where: str) -> Any:
+        if isinstance(given, list):
+            return tuple(value(one, where) for one in given)
+        return given if given is None or isinstance(given, bool | int) else _number(given, where)
+
+    numbers = tuple((key, value(given, f"{at}.{key}")) for key, given in data.items() if key != "name")
+    try:
+        return Schedule(_get(data, "name", str, at), numbers)
+    except (ValueError, TypeError) as error:
+        raise error if isinstance(error, GoldenError) else GoldenError(f"{at}: {error}") from error
 
 
 def _generator(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], where: str) -> Generator:
@@ -302,11 +332,22 @@ def _hyperparameters_to_json(case: Case) -> Iterator[tuple[str, Any]]:
     for field in fields(Hyperparameters):
         if field.name in written:
             value = getattr(case.hyperparameters, field.name)
-            if isinstance(value, tuple):
+            if field.name in _LISTS:
                 yield field.name, list(value)
                 continue
-            plain = value is None or isinstance(value, bool | str) or field.name in _COUNTS
-            yield field.name, value if plain else {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
+            exact = value is None or isinstance(value, bool | str | Schedule | tuple) or field.name in _COUNTS
+            yield field.name, _plain(value if exact else float(value))
+
+
+def _plain(value: Any) -> Any:
+    """A hyper-parameter, or a number of a schedule; what may be a fraction is a float here."""
+    if isinstance(value, Schedule):
+        return {"name": value.name, **{key: _plain(number) for key, number in value.numbers}}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
+    return value
 
 
 def _gradient_to_json(gradient: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from golden import floats
 from golden.case import Case
 from golden.layout import File
-from reference import DIALECTS
+from reference import DIALECTS, Schedule
 
 _STEPS_SHOWN = 8
 
@@ -40,8 +40,15 @@ def lines(case: Case, file: File) -> Iterator[str]:
 
 def _hyperparameters(case: Case) -> Iterator[str]:
     for name in sorted(DIALECTS[case.dialect].hyperparameters):
-        value = getattr(case.hyperparameters, name)
-        yield f"{name} {value if value is None or isinstance(value, bool) else floats.decimal(value)}"
+        yield f"{name} {_value(getattr(case.hyperparameters, name))}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Schedule):
+        return f"{value.name} ({', '.join(f'{key} {_value(number)}' for key, number in value.numbers)})"
+    if isinstance(value, tuple):
+        return " ".join(map(_value, value))
+    return str(value) if value is None or isinstance(value, bool) else floats.decimal(value)
 
 
 def _array(array: Any) -> str:

@@ -13,6 +13,7 @@ from reference.bound import Bound, bounded_step, initial_bound
 from reference.dialects import DIALECTS, Dialect, dialect
 from reference.hyperparameters import Hyperparameters
 from reference.rounding import Rounding
+from reference.schedules import Schedule
 from reference.step import State, initial_state, step
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Dialect",
     "Hyperparameters",
     "Rounding",
+    "Schedule",
     "State",
     "bounded_step",
     "dialect",

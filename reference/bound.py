@@ -22,7 +22,9 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     direction:  E = |d| (rho + C u) + (alpha E_m + |d| E_D + C eta) / (D - E_D)
                 with a E_m + b E_g + |a m| (e_a + C u) + |b g| (e_b + C u) for alpha E_m where it is a m + b g
     theta:      E_theta <- E_theta + E + 2 u |theta| + u |d| + eta
-                with C u |d| besides where inverse time decay forms the learning rate, which d is a multiple of
+                with 2^-52 |d| besides where the learning rate has a multiplier, a product of two doubles
+                with r (|d| + E) besides, r the relative error of the learning rate, which d is a multiple of: that of
+                its schedule (`reference.running`) and C u, C u of inverse time decay, and of warm-up as of a schedule
     slow:       E_slow <- (1 - a) E_slow + a E_theta + C u (|slow| + a |theta|) + C eta, and E_theta <- E_slow, where
                 Lookahead synchronises; a is slow_step_size, and both sides of <- are seen before it
 
@@ -31,8 +33,8 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     non_neg:    E_theta <- E_theta; max(theta, 0) is a contraction
     unit_norm:  E_theta <- (E_theta + |P theta| E_D) / (D - E_D) + C u |P theta| + C eta, with P theta = theta / D
                 and D = 1e-7 + N, E_D = E_N + C u D
-    max_norm:   f = min(N, 2) / D, E_f = k E_N / (D (D - E_D)) + C u f + eta, k = 1e-7 where N is certainly below 2,
-                as f is 1 - 1e-7 / D there, k = 2 where it is certainly above, and their sum between,
+    max_norm:   f = min(N, 2) / D, E_f = k E_N / (D (D - E_D)) + C u f + eta, with k = 1e-7 where N is certainly
+                below 2, as f is 1 - 1e-7 / D there, k = 2 where it is certainly above, and their sum between,
                 E_theta <- f E_theta + (|theta| + E_theta) E_f + C u |f theta| + C eta
 
 eta is the smallest normal number, since some frameworks flush subnormals. An element is *ambiguous*

@@ -36,6 +36,8 @@ class Errors:
     average: Any = None
     rate: float = 0.0
     """Of the learning rate, relative."""
+    weight_decay: float = 0.0
+    """Relative."""
     norm: Any = 0.0
     company: Any = ()
     """Errors of every parameter that has a gradient in this step."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reference import clipping
+from reference import bound_rates, clipping, multipliers, rates
 from reference import stages as s
 from reference.bias_correction import momentum, one_minus_momentum, one_minus_momentum_product, one_minus_power
 from reference.bound_beside import BESIDE
@@ -18,8 +18,17 @@ from reference.bound_errors import norm_error, overflows, sqrt_error
 from reference.bound_scalars import correction_errors, rectification_error
 from reference.hyperparameters import Hyperparameters
 from reference.namespace import FLOAT64
-from reference.rounding import C, Rounding
+from reference.rounding import C, Rounding, unit
 from reference.stages import Stage, Working
+
+# Rules: what is a parameter's own
+
+
+def _multiply(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    """A product of the caller's numbers. That of l2 is one of the roundings that are granted to its term."""
+    if h.lr_mult:
+        e.rate = e.rate + unit("float64")
+
 
 # Rules: gradient
 
@@ -76,8 +85,8 @@ def _dense_by_global_norm(before: Working, after: Working, e: Errors, h: Hyperpa
 
 def _l2(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     if h.l2:
-        term = h.l2 * abs(before.theta)
-        e.g = e.g + h.l2 * e.theta + C * a.u * (abs(before.g) + term) + C * a.tiny
+        term = before.l2 * abs(before.theta)
+        e.g = e.g + before.l2 * e.theta + C * a.u * (abs(before.g) + term) + C * a.tiny
 
 
 # Rules: rows
@@ -138,24 +147,21 @@ def _named_rows_move(before: Working, after: Working, e: Errors, h: Hyperparamet
 # Rules: decay
 
 
-def _inverse_time_decay(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    if h.decay:
-        e.rate = C * a.u_step
-
-
 def _decay_theta(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    if h.weight_decay and before.decays:
-        rate = before.learning_rate * h.weight_decay
+    if before.decays and (before.weight_decay or e.weight_decay):
+        rate = before.learning_rate * before.weight_decay
         rounding = C * a.u * rate * abs(before.theta) + 2 * a.u * abs(after.theta) + a.tiny
+        rounding = rounding + _share(e.rate, (1 + C * a.u) * rate * (abs(before.theta) + e.theta))
         e.update = rate * e.theta + rounding
         e.theta = abs(1 - rate) * e.theta + rounding
 
 
 def _decay_direction(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    if h.weight_decay:
-        rate = before.learning_rate * h.weight_decay
+    if before.weight_decay or e.weight_decay:
+        rate = before.learning_rate * before.weight_decay
         magnitude = abs(before.direction) + rate * abs(before.theta)
-        e.direction = e.direction + rate * e.theta + C * a.u * magnitude + C * a.tiny
+        of_decay = _share(e.weight_decay, (1 + C * a.u) * rate * (abs(before.theta) + e.theta))
+        e.direction = e.direction + rate * e.theta + C * a.u * magnitude + C * a.tiny + of_decay
 
 
 # Rules: moments
@@ -271,7 +277,7 @@ def _nesterov_schedule(before: Working, after: Working, e: Errors, h: Hyperparam
 
 def _subtract(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
     e.out_of_range = e.out_of_range | (overflows(abs(before.direction) + e.direction, a) & np.isfinite(e.direction))
-    of_rate = e.rate * abs(before.direction)  # every direction here is a multiple of the learning rate
+    of_rate = _share(e.rate, abs(before.direction) + e.direction)  # every direction is a multiple of the learning rate
     error = e.direction + of_rate + 2 * a.u * abs(after.theta) + a.u * abs(before.direction) + a.tiny
     error = np.where(e.moves, error, 0.0)
     e.theta = e.theta + error
@@ -293,6 +299,7 @@ def _lookahead(before: Working, after: Working, e: Errors, h: Hyperparameters, a
 RULES: Mapping[Stage, Rule] = MappingProxyType(
     {
         **BESIDE,
+        multipliers.multiply: _multiply,
         s.rescale: _rescale,
         s.clip: _clip,
         clipping.clip_values: _clip_values,
@@ -308,7 +315,10 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
         s.gather_rows: _gather_rows,
         s.restore_rows: _restore_rows,
         s.named_rows_move: _named_rows_move,
-        s.inverse_time_decay: _inverse_time_decay,
+        rates.scheduled_rate: bound_rates.scheduled_rate,
+        s.inverse_time_decay: bound_rates.inverse_time_decay,
+        rates.warm_up: bound_rates.warm_up,
+        rates.scheduled_weight_decay: bound_rates.scheduled_weight_decay,
         s.decay_theta: _decay_theta,
         s.decay_direction: _decay_direction,
         s.first_moment: _first_moment,
@@ -332,6 +342,11 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
 
 
 # Elements
+
+
+def _share(relative: float, of: Any) -> Any:
+    """relative times `of`: infinite where it is infinite, of 0 too."""
+    return relative * of if relative < np.inf else np.inf
 
 
 def _scale(before: Working, after: Working, e: Errors, limit: float, a: Rounding) -> None:

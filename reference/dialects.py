@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from reference import averages, clipping, constraints
+from reference import averages, clipping, constraints, multipliers, rates
 from reference import stages as s
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
-_MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient"}
+_MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient", "lr_mult", "wd_mult", "begin_num_update"}
 _CLIPS = frozenset({"clipvalue", "clipnorm", "global_clipnorm"})
-_KERAS_V2 = _ADAM | {"amsgrad", "decay", "constraint"} | _CLIPS
+_KERAS_V2 = _ADAM | {"amsgrad", "decay", "schedule", "constraint"} | _CLIPS
 _NEWER_KERAS = frozenset(
     {"weight_decay", "exclude_from_weight_decay", "ema_momentum", "ema_overwrite_frequency", "constraint"}
 )
+_WARM_UP = frozenset({"total_steps", "warmup_proportion", "min_lr"})
+_RECTIFIED = _KERAS_V2 | {"weight_decay", "sma_threshold", "weight_decay_schedule"} | _WARM_UP
 _LOOKAHEAD = frozenset({"sync_period", "slow_step_size"})
 _MOMENTS = (s.first_moment, s.second_moment, s.amsgrad_maximum)
 _CLIPPING = (clipping.clip_values, clipping.clip_norm, clipping.global_norm, clipping.clip_global_norm)
@@ -79,6 +81,7 @@ _TABLE = (
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            rates.scheduled_rate,
             s.inverse_time_decay,
             s.epsilon_hat,
             s.subtract,
@@ -95,6 +98,7 @@ _TABLE = (
             clipping.clip_in_one_way,
             s.sum_duplicate_rows,
             s.scatter_rows,
+            rates.scheduled_rate,
             s.decay_theta,
             *_MOMENTS,
             s.epsilon_as_given,
@@ -105,7 +109,7 @@ _TABLE = (
             constraints.constrain,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad", "adaptive_epsilon"} | _CLIPS | _NEWER_KERAS,
+        hyperparameters=_ADAM | {"amsgrad", "schedule", "adaptive_epsilon"} | _CLIPS | _NEWER_KERAS,
     ),
     Dialect(
         name="keras3-adam",
@@ -117,6 +121,7 @@ _TABLE = (
             s.square_rows,
             s.sum_duplicate_rows,
             s.scatter_rows,
+            rates.scheduled_rate,
             s.decay_theta,
             *_MOMENTS,
             s.epsilon_as_given,
@@ -127,17 +132,19 @@ _TABLE = (
             constraints.constrain,
         ),
         step_count="optimizer",
-        hyperparameters=_ADAM | {"amsgrad"} | _CLIPS | _NEWER_KERAS,
+        hyperparameters=_ADAM | {"amsgrad", "schedule"} | _CLIPS | _NEWER_KERAS,
     ),
     Dialect(
         name="mxnet2-adam",
         source="mxnet 2.0.0b1, optimizer/adam.py; src/operator/optimizer_op-inl.h",
         stages=(
+            multipliers.multiply,
             s.rescale,
             s.clip,
             s.scatter_rows,
             s.l2,
-            *_MOMENTS,
+            s.first_moment,
+            s.second_moment,
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
@@ -149,11 +156,13 @@ _TABLE = (
         name="mxnet2-adam-lazy",
         source="mxnet 2.0.0b1, optimizer/adam.py with lazy_update=True; src/operator/optimizer_op-inl.h",
         stages=(
+            multipliers.multiply,
             s.gather_rows,
             s.rescale,
             s.clip,
             s.l2,
-            *_MOMENTS,
+            s.first_moment,
+            s.second_moment,
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
@@ -166,11 +175,13 @@ _TABLE = (
         name="mxnet1-adam",
         source="mxnet 1.9.1, optimizer/optimizer.py: Adam with lazy_update=False",
         stages=(
+            multipliers.multiply,
             s.rescale,
             s.scatter_rows,
             s.l2,
             s.clip,
-            *_MOMENTS,
+            s.first_moment,
+            s.second_moment,
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
@@ -182,11 +193,13 @@ _TABLE = (
         name="mxnet1-adam-lazy",
         source="mxnet 1.9.1, optimizer/optimizer.py: Adam, whose lazy_update is True by default",
         stages=(
+            multipliers.multiply,
             s.gather_rows,
             s.rescale,
             s.l2,
             s.clip,
-            *_MOMENTS,
+            s.first_moment,
+            s.second_moment,
             s.epsilon_as_given,
             s.epsilon_hat,
             s.subtract,
@@ -204,7 +217,10 @@ _TABLE = (
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            rates.scheduled_rate,
             s.inverse_time_decay,
+            rates.warm_up,
+            rates.scheduled_weight_decay,
             s.rectified,
             s.decay_direction,
             s.named_rows_move,
@@ -212,7 +228,7 @@ _TABLE = (
             constraints.constrain,
         ),
         step_count="optimizer",
-        hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"},
+        hyperparameters=_RECTIFIED,
     ),
     Dialect(
         name="tfa-lookahead-keras-v2-adam",
@@ -223,6 +239,7 @@ _TABLE = (
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            rates.scheduled_rate,
             s.inverse_time_decay,
             s.epsilon_hat,
             s.subtract,
@@ -241,7 +258,10 @@ _TABLE = (
             s.scatter_rows,
             *_MOMENTS,
             s.zero_epsilon_is_default,
+            rates.scheduled_rate,
             s.inverse_time_decay,
+            rates.warm_up,
+            rates.scheduled_weight_decay,
             s.rectified,
             s.decay_direction,
             s.named_rows_move,
@@ -250,7 +270,7 @@ _TABLE = (
             constraints.constrain,
         ),
         step_count="optimizer",
-        hyperparameters=_KERAS_V2 | {"weight_decay", "sma_threshold"} | _LOOKAHEAD,
+        hyperparameters=_RECTIFIED | _LOOKAHEAD,
     ),
     Dialect(
         name="torch-adam",

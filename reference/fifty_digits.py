@@ -5,6 +5,7 @@ Needs mpmath, which `reference` itself does not. Arrays are NumPy arrays of dtyp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mpmath
@@ -17,6 +18,7 @@ class FiftyDigits:
     def __init__(self) -> None:
         self._mp = mpmath.MPContext()
         self._mp.dps = 50
+        self.pi: Any = +self._mp.pi
         self._sqrt = np.frompyfunc(self._scalar_sqrt, 1, 1)
         self._number = np.frompyfunc(self._mp.mpf, 1, 1)
 
@@ -38,3 +40,12 @@ class FiftyDigits:
 
     def expm1(self, value: Any) -> Any:
         return self._mp.expm1(value)
+
+    def cos(self, value: Any) -> Any:
+        return self._mp.cos(value)
+
+    def power(self, base: Any, exponent: Any) -> Any:
+        return self._mp.power(base, exponent)
+
+    def at_most(self, a: Any, b: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
+        return then() if a <= b else otherwise()

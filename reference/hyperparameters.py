@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from reference.namespace import Namespace
+from reference.schedules import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,14 @@ class Hyperparameters:
     ema_overwrite_frequency: Any = None
     exclude_from_weight_decay: tuple[int, ...] = ()
     constraint: str | None = None
+    lr_mult: Any = ()
+    wd_mult: Any = ()
+    begin_num_update: Any = 0
+    schedule: Schedule | None = None
+    weight_decay_schedule: Schedule | None = None
+    total_steps: int = 0
+    warmup_proportion: Any = 0.1
+    min_lr: Any = 0.0
     power_beta_1: Any = None
     power_beta_2: Any = None
 
@@ -68,8 +77,13 @@ class Hyperparameters:
             period = getattr(self, name)
             if not (period is None or (_whole(period) and period >= 1)):
                 raise ValueError(f"{name} is {period!r}; accepted: None or a whole number >= 1")
-        if not (_within(self.slow_step_size, 0, 1) or self.slow_step_size == 1):
-            raise ValueError(f"slow_step_size is {self.slow_step_size!r}; accepted: a number in [0, 1]")
+        for name in MULTIPLIERS:
+            factors = getattr(self, name)
+            if not (isinstance(factors, tuple) and all(_within(factor, 0, math.inf) for factor in factors)):
+                raise ValueError(f"{name} is {factors!r}; accepted: (), or one finite number >= 0 per parameter")
+        begin = self.begin_num_update
+        if not (isinstance(begin, int) and not isinstance(begin, bool) and begin >= 0):
+            raise ValueError(f"begin_num_update is {begin!r}; accepted: a whole number >= 0")
         momentum = self.ema_momentum
         if not (momentum is None or _within(momentum, 0, 1) or momentum == 1):
             raise ValueError(f"ema_momentum is {momentum!r}; accepted: None or a number in [0, 1]")
@@ -78,6 +92,15 @@ class Hyperparameters:
             raise ValueError(f"exclude_from_weight_decay is {excluded!r}; accepted: a tuple of numbers of parameters")
         if self.constraint not in (None, *CONSTRAINTS):
             raise ValueError(f"constraint is {self.constraint!r}; accepted: None, {', '.join(CONSTRAINTS)}")
+        for name in ("slow_step_size", "warmup_proportion"):
+            value = getattr(self, name)
+            if not (_within(value, 0, 1) or value == 1):
+                raise ValueError(f"{name} is {value!r}; accepted: a number in [0, 1]")
+        if not isinstance(self.total_steps, int) or isinstance(self.total_steps, bool) or self.total_steps < 0:
+            raise ValueError(f"total_steps is {self.total_steps!r}; accepted: a whole number >= 0")
+        for name in ("schedule", "weight_decay_schedule"):
+            if not isinstance(getattr(self, name), Schedule | None):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: None or a reference.Schedule")
 
     def given(self) -> frozenset[str]:
         """Names whose value is not the default, the two betas of the bias correction aside."""
@@ -89,7 +112,9 @@ class Hyperparameters:
         if arithmetic not in self._converted:
             numbers: dict[str, Any] = {
                 f.name: value
-                if value is None or isinstance(value, bool | str | tuple) or f.name in _PERIODS
+                if value is None or isinstance(value, bool | str | Schedule) or f.name in _AS_THEY_ARE
+                else tuple(map(x.number, value))
+                if f.name in MULTIPLIERS
                 else x.number(value)
                 for f in fields(self)
                 for value in [getattr(self, f.name)]
@@ -121,9 +146,13 @@ _NOT_NEGATIVE = (
     "epsilon_root",
     "momentum_decay",
     "decay",
+    "min_lr",
 )
+MULTIPLIERS = ("lr_mult", "wd_mult")
+"""One number per parameter; none stand for 1."""
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 _PERIODS = ("sync_period", "ema_overwrite_frequency")
+_AS_THEY_ARE = (*_PERIODS, "total_steps", "begin_num_update", "exclude_from_weight_decay")
 CONSTRAINTS = ("non_neg", "max_norm", "unit_norm")
 
 

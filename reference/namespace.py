@@ -9,13 +9,16 @@ Scalars go through `math`, whose results do not depend on the CPU's vector units
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
 
 class Namespace(Protocol):
-    """Functions on scalars (log, expm1) and on scalars or arrays (the rest)."""
+    """Functions on arrays and scalars (number, sqrt) and on scalars alone (the rest)."""
+
+    pi: Any
 
     def number(self, value: Any) -> Any:
         """A scalar or an array in this arithmetic, exactly; decimal digits, as text, rounded."""
@@ -28,6 +31,15 @@ class Namespace(Protocol):
 
     def expm1(self, value: Any) -> Any:
         """exp(value) - 1 without cancellation."""
+
+    def cos(self, value: Any) -> Any:
+        """Cosine."""
+
+    def power(self, base: Any, exponent: Any) -> Any:
+        """base^exponent of two numbers >= 0."""
+
+    def at_most(self, a: Any, b: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
+        """`then()` where a <= b, `otherwise()` elsewhere."""
 
     def __hash__(self) -> int:
         """An arithmetic is one object, by which its results are remembered."""
@@ -51,6 +63,8 @@ _ieee_quotient = np.frompyfunc(lambda n, d: n / d if d != 0 else n * math.inf, 2
 class Float64:
     """IEEE 754 binary64."""
 
+    pi: Any = math.pi
+
     def number(self, value: Any) -> Any:
         if isinstance(value, np.ndarray):
             return value.astype(np.float64, copy=False)
@@ -68,6 +82,18 @@ class Float64:
             return math.expm1(value)
         except OverflowError:
             return math.inf
+
+    def cos(self, value: Any) -> Any:
+        return math.cos(value)
+
+    def power(self, base: Any, exponent: Any) -> Any:
+        try:
+            return math.pow(base, exponent)
+        except OverflowError:
+            return math.inf
+
+    def at_most(self, a: Any, b: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
+        return then() if a <= b else otherwise()
 
 
 FLOAT64 = Float64()

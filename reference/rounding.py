@@ -40,6 +40,8 @@ class Rounding:
     """Format of parameters, gradients and state; None for that of `compute`."""
     power_form: Literal["pow", "product", "rounded"] = "pow"
     """A power function; a running product; a power function of a beta that is rounded to `powers` for it alone."""
+    schedule: str = "float64"
+    """Format that schedules are formed in."""
     momentum_product: str = "float64"
     """Format that the product of NAdam's momentum schedule is carried in."""
     first_moment: Literal["sum", "lerp"] = "sum"
@@ -48,7 +50,7 @@ class Rounding:
     def __post_init__(self) -> None:
         if self.storage is None:
             object.__setattr__(self, "storage", self.compute)
-        for name in ("compute", "powers", "step_size", "storage", "momentum_product"):
+        for name in ("compute", "powers", "step_size", "storage", "schedule", "momentum_product"):
             if getattr(self, name) not in _FORMATS:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(_FORMATS)}")
 
@@ -65,6 +67,11 @@ class Rounding:
     def u_powers(self) -> float:
         """Unit of beta^t and the bias correction."""
         return unit(self.powers)
+
+    @cached_property
+    def u_schedule(self) -> float:
+        """Unit of a schedule."""
+        return unit(self.schedule)
 
     @cached_property
     def u_product(self) -> float:

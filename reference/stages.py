@@ -60,6 +60,11 @@ class Working:
     """Whether weight_decay reaches this parameter."""
     learning_rate: Any = None
     """Of this step."""
+    l2: Any = None
+    index: int = 0
+    """The parameter's place in the list."""
+    weight_decay: Any = None
+    """Of this step."""
     all_g: Any = None
     """g of every parameter that has one, as they are when the stage begins."""
     norm: Any = None
@@ -91,7 +96,7 @@ def clip(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
 def l2(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """g <- g + l2 theta. (MXNet's wd; torch/optim/adam.py: weight_decay)"""
-    p.g = p.g + h.l2 * p.theta
+    p.g = p.g + p.l2 * p.theta
 
 
 # Rows
@@ -185,8 +190,8 @@ def decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> None:
 
     (tf_keras, optimizers/optimizer.py: _apply_weight_decay; torch/optim/adam.py: decoupled_weight_decay)
     """
-    if h.weight_decay and p.decays:
-        p.theta = p.theta - p.learning_rate * h.weight_decay * p.theta
+    if p.weight_decay and p.decays:
+        p.theta = p.theta - p.learning_rate * p.weight_decay * p.theta
 
 
 def decay_direction(p: Working, h: Hyperparameters, x: Namespace) -> None:
@@ -195,8 +200,8 @@ def decay_direction(p: Working, h: Hyperparameters, x: Namespace) -> None:
     (TF-Addons, optimizers/rectified_adam.py: var_update += weight_decay * var, then times the rate;
     optax, _src/transform.py: add_decayed_weights before scale_by_learning_rate)
     """
-    if h.weight_decay:
-        p.direction = p.direction + p.learning_rate * h.weight_decay * p.theta
+    if p.weight_decay:
+        p.direction = p.direction + p.learning_rate * p.weight_decay * p.theta
 
 
 # Moments

@@ -10,7 +10,7 @@ import numpy as np
 
 from reference.averages import WITHOUT_GRADIENT
 from reference.dialects import Dialect
-from reference.hyperparameters import Hyperparameters
+from reference.hyperparameters import MULTIPLIERS, Hyperparameters
 from reference.namespace import FLOAT64, Namespace
 from reference.stages import Stage, Working, sum_duplicate_rows
 
@@ -43,13 +43,13 @@ class State:
 
 
 def initial_state(theta: Sequence[Any], h: Hyperparameters, x: Namespace = FLOAT64) -> State:
-    """theta as given, m = v = v_max = 0, t = 0, and theta for the slow weights and for the average."""
+    """theta as given, m = v = v_max = 0, t = begin_num_update, and theta for the slow weights and for the average."""
     numbers = tuple(x.number(np.array(array)) for array in theta)
     zeros = tuple(x.number(np.zeros(array.shape)) for array in numbers)
     v_max = zeros if h.amsgrad else None
     slow = numbers if h.sync_period is not None else None
     average = numbers if h.ema_momentum is not None else None
-    return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow, average)
+    return State(numbers, zeros, zeros, v_max, (h.begin_num_update,) * len(numbers), slow, average)
 
 
 def step(
@@ -101,8 +101,9 @@ def _opened(
     v_max = None if state.v_max is None else x.number(np.asarray(state.v_max[i]))
     slow = None if state.slow is None else x.number(np.asarray(state.slow[i]))
     average = None if state.average is None else x.number(np.asarray(state.average[i]))
-    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow, average=average)
-    p.learning_rate, p.decays = h.learning_rate, i not in h.exclude_from_weight_decay
+    p = Working(theta, m, v, v_max, state.t[i], g=None, rectified=rectify, slow=slow, average=average, index=i)
+    p.learning_rate, p.l2, p.weight_decay = h.learning_rate, h.l2, h.weight_decay
+    p.decays = i not in h.exclude_from_weight_decay
     if gradient is not None or d.step_count == "optimizer":
         p.t += 1
     if gradient is None:
@@ -125,6 +126,9 @@ def _check(d: Dialect, h: Hyperparameters, state: State, gradients: Sequence[Gra
         raise ValueError(f"ema_momentum is {h.ema_momentum!r}; accepted: None exactly when the state holds no average")
     if len(gradients) != len(state.theta):
         raise ValueError(f"len(gradients) is {len(gradients)}; accepted: {len(state.theta)}, one per parameter")
+    for name in MULTIPLIERS:
+        if len(getattr(h, name)) not in (0, len(gradients)):
+            raise ValueError(f"len({name}) is {len(getattr(h, name))}; accepted: 0, or {len(gradients)} parameters")
     for i, (theta, gradient) in enumerate(zip(state.theta, gradients, strict=True)):
         if gradient is None:
             continue

@@ -69,6 +69,11 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-finalized": "at the end the parameters do not become their average, or something else changes",
         "law-exclusions": "decay reaches a parameter that is excluded from it, or leaves another one alone",
         "law-constraints": "the parameters at the end of a step are not what the constraint makes of them",
+        "law-multipliers": "with multipliers of the learning rate or of l2 for each parameter, the steps are not the"
+        " dialect's, or a load loses them",
+        "law-begin": "with a count that begins above 0, t or the bias correction is not the dialect's",
+        "law-master": "parameters are not their float32 master copy rounded, or the copy is not kept in float32",
+        "law-schedules": "with a schedule or a warm-up the steps are not the dialect's: the rates are others",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",

@@ -11,12 +11,12 @@ _r.add(
     "argument",
     "learning_rate",
     "a number, a tensor, a schedule, or a callable that is called for the value",
-    stages="epsilon_hat subtract",
-    checks="one-step free-running long-run law-scale law-zero-rate law-change",
-    cases="keras-v2-adam/first-steps/plain keras-v2-adam/thousand-steps/dense",
+    stages="scheduled_rate epsilon_hat subtract",
+    checks="one-step free-running long-run law-scale law-zero-rate law-schedules law-change law-switched-on",
+    cases="keras-v2-adam/first-steps/plain keras-v2-adam/thousand-steps/dense keras-v2-adam/schedules/",
     tests="test_a_rate_and_betas_may_be_tensors_and_callables "
     "test_a_schedule_is_asked_with_the_iterations_from_zero_on",
-    mutants="LearningRateTooSmall ZeroLearningRateIsDefault",
+    mutants="LearningRateTooSmall ZeroLearningRateIsDefault ScheduleOneStepAhead PowerIgnored NeverRestarts",
 )
 for _beta, _stage in (("beta_1", "first_moment"), ("beta_2", "second_moment")):
     _r.add(
@@ -89,9 +89,9 @@ _r.add(
     "NonFusedAdam's document: inverse time decay of the learning rate",
     tests=f"test_decay_is_inverse_in_the_iterations_and_acts_on_top_of_a_schedule {_NAMES}",
     stages="inverse_time_decay",
-    checks="one-step law-clips",
-    cases="keras-v2-adam/rate-decay/",
-    mutants="RateDecaysFromOne",
+    checks="one-step law-clips law-schedules",
+    cases="keras-v2-adam/rate-decay/ keras-v2-adam/schedules/and-decay",
+    mutants="RateDecaysFromOne DecayBeforeSchedule",
     differs="Adam, whose document does not name it, takes it too",
 )
 _r.add(

@@ -10,7 +10,20 @@ _FORMULA = "test_standard_updates_are_the_formula"
 _CHOSEN = "test_the_method_that_use_fused_step_chooses_can_be_called"
 _SCHEDULER = "test_a_learning_rate_of_none_is_the_scheduler_s test_any_other_learning_rate_overwrites_the_scheduler_s"
 _FACTORS = "test_rates_and_decays_may_have_factors_of_their_own"
-_JUDGED = "factors; each index is judged at its product"
+_SCHEDULED = " ".join(
+    f"adapters/test_mxnet_schedulers.py::test_{name}"
+    for name in (
+        "every_weight_moves_at_the_rate_of_num_update",
+        "warm_up_comes_first",
+        "a_weight_that_lags_behind_is_asked_for_before_the_others_count",
+        "num_update_begins_at_begin_num_update",
+        "a_saved_scheduler_goes_on",
+        "a_learning_rate_overwrites_base_lr_which_some_schedulers_do_not_read",
+    )
+)
+_INDICES = "adapters/test_mxnet_indices.py"
+_MULTIPLIERS = "LrMultIgnored WdMultIgnored MultipliersExchanged MultipliersOfPresent LrMultTwice"
+_FORMS = f"{_INDICES}::test_all_forms_of_multipliers_give_the_same_bits"
 _MOMENTS = "first_moment second_moment epsilon_as_given epsilon_hat subtract"
 
 _r.add(
@@ -21,8 +34,9 @@ _r.add(
     checks="one-step free-running law-scale law-zero-rate law-change",
     cases="mxnet2-adam/first-steps/plain",
     tests=_SCHEDULER,
-    findings="mxnet2-parameters-are-not-rounded-to-nearest",
-    differs="the default of 0.001 overwrites the scheduler's too; some numbers arrive one unit of float32 off",
+    findings="mxnet2-parameters-are-not-rounded-to-nearest mxnet-learning-rate-does-not-overwrite-every-scheduler",
+    differs="the default of 0.001 overwrites the scheduler's too; Poly, Cosine and warm-up keep their own;"
+    " some numbers arrive one unit of float32 off",
 )
 for _beta, _stage in (("beta1", "first_moment"), ("beta2", "second_moment")):
     _r.add(
@@ -96,39 +110,55 @@ _r.add(
     "argument",
     "lr_scheduler",
     "the base class: the learning rate by the number of updates",
-    tests=_SCHEDULER,
-    not_yet="a rate that changes from step to step; each step is judged at the scheduler's rate",
+    tests=f"{_SCHEDULER} {_SCHEDULED}",
+    not_yet="a scheduler in the contract; the oracle judges every weight at the rate of a formula of the tests",
+    findings="mxnet-learning-rate-does-not-overwrite-every-scheduler",
 )
 _r.add(
     "argument",
     "begin_num_update",
     "the base class: the count from which t goes on",
-    tests="test_begin_num_update_is_where_t_begins",
-    not_yet="a first step at another t than 1",
+    checks="law-begin",
+    cases="mxnet2-adam/begin/ten",
+    tests=f"test_begin_num_update_is_where_t_begins {_INDICES}::test_t_of_every_weight_begins_at_begin_num_update",
+    mutants="BeginIgnored BeginIsTheFirstStep BeginLostOnLoad",
 )
 _r.add(
     "argument",
     "param_idx2name",
     "the base class: names of the indices",
-    tests=f"{_FACTORS} test_arguments_that_are_refused",
+    tests=f"{_FACTORS} test_arguments_that_are_refused"
+    f" {_INDICES}::test_names_say_nothing_but_in_1_9_that_biases_do_not_decay",
 )
 for _name, _what in (
     ("sym", "a symbol whose attributes hold factors"),
     ("param_dict", "parameters that hold factors of their own"),
 ):
-    _r.add("argument", _name, f"the base class: {_what}", tests=_FACTORS, not_yet=_JUDGED)
+    _r.add(
+        "argument",
+        _name,
+        f"the base class: {_what}",
+        stages="multiply",
+        checks="law-multipliers",
+        cases="mxnet2-adam/multipliers/",
+        tests=f"{_FACTORS} {_FORMS} {_INDICES}::test_parameters_and_symbols_without_multipliers_say_nothing",
+        mutants=_MULTIPLIERS,
+    )
 _r.add(
     "argument",
     "multi_precision",
     "the base class: a float32 copy of float16 weights",
-    tests="test_a_float16_weight_has_a_float32_copy_where_precision_is_multiple",
-    not_yet="the rounding of the copy; the copy is judged as a float32 weight",
+    checks="law-master law-low-precision",
+    tests="test_a_float16_weight_has_a_float32_copy_where_precision_is_multiple"
+    f" {_INDICES}::test_the_weight_is_rounded",
+    mutants="MasterNotKept MomentsInHalf RescaledInHalf WeightIsTruncated MasterIsNotSaved",
 )
 _r.add(
     "argument",
     "aggregate_num",
     "the base class: how many weights one update takes together",
-    tests="test_how_many_weights_are_updated_together_is_not_seen",
+    tests="test_how_many_weights_are_updated_together_is_not_seen"
+    f" {_INDICES}::test_how_many_weights_an_updater_hands_over_together_is_not_seen",
 )
 _r.add(
     "method",
@@ -160,8 +190,11 @@ for _name in ("set_lr_mult", "set_wd_mult"):
         "method",
         _name,
         "a factor of an index' own",
-        tests=_FACTORS,
-        not_yet=_JUDGED,
+        stages="multiply",
+        checks="law-multipliers",
+        cases="mxnet2-adam/multipliers/",
+        tests=f"{_FACTORS} {_FORMS} {_INDICES}::test_setting_multipliers_forgets_those_that_were_set",
+        mutants=f"{_MULTIPLIERS} MultipliersLostOnLoad",
     )
 _r.add(
     "method",

@@ -182,7 +182,10 @@ _r.add(
     "schedules",
     "are called with the iterations",
     tests="test_a_schedule_is_asked_with_the_iterations_from_zero_on test_another_schedule_is_seen",
-    not_yet="a rate that changes from step to step; each step is judged at the rate that fractions give",
+    stages="scheduled_rate",
+    checks="law-schedules",
+    cases="keras-v2-adam/schedules/",
+    mutants="ScheduleOneStepAhead",
 )
 _r.add(
     "behaviour",
@@ -239,14 +242,18 @@ _r.add(
     "ExponentialDecay",
     "0.01, by 0.1 every 20 steps",
     tests="test_a_schedule_is_asked_with_the_iterations_from_zero_on",
-    not_yet="a rate that changes from step to step",
+    stages="scheduled_rate",
+    checks="law-schedules",
+    cases="keras-v2-adam/schedules/exponential keras-v2-adam/schedules/staircase",
 )
 _r.add(
     "example",
     "a callable learning rate",
     "returns 0.1 whenever it is called",
     tests="test_a_rate_and_betas_may_be_tensors_and_callables",
-    not_yet="a rate that changes from step to step",
+    stages="scheduled_rate",
+    checks="law-schedules",
+    cases="keras-v2-adam/schedules/exponential keras-v2-adam/schedules/staircase",
 )
 _r.add(
     "example",

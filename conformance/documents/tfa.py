@@ -10,7 +10,7 @@ _WARM_UP = (
     "adapters/test_keras_warm_up.py::test_the_documented_warm_up "
     "adapters/test_keras_warm_up.py::test_the_live_optimizer_fused_adam_and_the_formula_agree"
 )
-_SCHEDULE = "a rate that changes from step to step; each step is judged at the rate that fractions give"
+_UP: dict[str, str] = {"stages": "warm_up", "checks": "law-schedules", "cases": "tfa-rectified-adam/warm-up/"}
 _RANGER = "test_ranger_is_lookahead_around_it"
 _REFUSED = "test_arguments_that_are_refused"
 _CONFIGURATION = "test_a_configuration_makes_the_same_optimizer_with_its_warm_up"
@@ -19,9 +19,9 @@ _r.add(
     "argument",
     "learning_rate",
     "a number, a tensor or a schedule",
-    stages="rectified subtract",
-    checks="one-step free-running law-scale law-zero-rate law-change",
-    cases="tfa-rectified-adam/first-steps/plain",
+    stages="scheduled_rate rectified subtract",
+    checks="one-step free-running law-scale law-zero-rate law-schedules law-change",
+    cases="tfa-rectified-adam/first-steps/plain tfa-rectified-adam/schedules/",
     tests=f"{_SHOWN} {_CONFIGURATION}",
 )
 for _beta, _stage in (("beta_1", "first_moment"), ("beta_2", "second_moment")):
@@ -49,11 +49,11 @@ _r.add(
     "argument",
     "weight_decay",
     "a number, a tensor or a schedule: decay of each parameter",
-    stages="decay_direction",
-    checks="one-step law-zero-gradient law-switched-on",
-    cases="tfa-rectified-adam/first-steps/weight-decay",
+    stages="scheduled_weight_decay decay_direction",
+    checks="one-step law-zero-gradient law-schedules law-switched-on",
+    cases="tfa-rectified-adam/first-steps/weight-decay tfa-rectified-adam/schedules/weight-decay",
     tests="test_weight_decay_may_be_a_schedule",
-    mutants="DecayWithoutLearningRate",
+    mutants="DecayWithoutLearningRate WeightDecayScheduleIgnored",
     findings="tfa-rectified-adam-decay-stays-off",
     differs="given later it never acts",
 )
@@ -82,10 +82,11 @@ _r.add(
     "total_steps",
     "of the training; above 0 there is a warm-up",
     tests=f"{_WARM_UP} {_CONFIGURATION} {_REFUSED}",
-    not_yet=_SCHEDULE,
+    mutants="WarmUpCountsFromZero GoesOnBelowMinLr DecayAfterWarmUp",
+    **_UP,
 )
-_r.add("argument", "warmup_proportion", "the share of steps that go up", tests=_WARM_UP, not_yet=_SCHEDULE)
-_r.add("argument", "min_lr", "the learning rate at the end", tests=_WARM_UP, not_yet=_SCHEDULE)
+_r.add("argument", "warmup_proportion", "the share of steps that go up", tests=_WARM_UP, **_UP)
+_r.add("argument", "min_lr", "the learning rate at the end", tests=_WARM_UP, mutants="MinLrIgnored", **_UP)
 _r.add(
     "argument",
     "name",
@@ -193,7 +194,7 @@ _r.add(
     "warm-up",
     "from 0 to 1e-3 in 1000 steps, from there to 1e-5 in 9000",
     tests=f"{_WARM_UP} {_CONFIGURATION}",
-    not_yet=_SCHEDULE,
+    **_UP,
 )
 _r.add(
     "example",

@@ -21,7 +21,9 @@ from conformance.laws import (
     far,
     formats,
     groups,
+    indices,
     layouts,
+    rates,
     rows,
     saved,
     settings,
@@ -70,6 +72,11 @@ def _low(claim: Claim) -> bool:
     return _dense(claim) and bool({"bfloat16", "float16"} & {*claim.dtypes})
 
 
+def _stores_low(claim: Claim) -> bool:
+    """Whether there is a low format that its state is held in."""
+    return _dense(claim) and bool({"bfloat16", "float16"} & {*claim.dtypes} - claim.masters)
+
+
 def _takes(layout: Layout) -> Callable[[Claim], bool]:
     return lambda claim: layout in claim.layouts and _dense(claim)
 
@@ -112,7 +119,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-betas", problems="betas", judge=closed_forms.extreme_betas, applies=_dense),
     Check(name="law-low-precision", problems="low-precision", judge=formats.agreement, applies=_low),
     Check(name="law-epsilon-survives", problems="low-precision", judge=formats.epsilon_survives, applies=_low),
-    Check(name="law-many-steps", problems="many-steps", judge=formats.many_steps, applies=_low),
+    Check(name="law-many-steps", problems="many-steps", judge=formats.many_steps, applies=_stores_low),
     Check(name="law-clips", problems="clips", judge=settings.clips_and_decay, applies=settings.clips_or_decays),
     Check(name="law-averages", problems="averages", judge=beside.averages, applies=beside.has_average),
     Check(
@@ -132,6 +139,10 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-finalized", problems="averages", judge=beside.finalized, applies=claims("finalize")),
     Check(name="law-exclusions", problems="exclusions", judge=beside.exclusions, applies=beside.excludes),
     Check(name="law-constraints", problems="constraints", judge=beside.constraints, applies=beside.constrains),
+    Check(name="law-multipliers", problems="multipliers", judge=indices.multipliers, applies=indices.has_multipliers),
+    Check(name="law-begin", problems="begin", judge=indices.begin, applies=indices.can_begin_later),
+    Check(name="law-schedules", problems="schedules", judge=rates.schedules, applies=rates.change),
+    Check(name="law-master", problems="masters", judge=formats.master_copy, applies=lambda claim: bool(claim.masters)),
     Check(name="law-sizes", problems="sizes", judge=layouts.sizes),
     *(
         Check(

@@ -12,7 +12,17 @@ import reference
 from adapters.contract import Array, Claim, Gradient, Implementation, Problem, Rows
 from conformance import oracle
 from conformance.findings import Outcome
-from conformance.laws.related import Comparison, agree, bounds, each, on_values, related, states, with_gradients
+from conformance.laws.related import (
+    Comparison,
+    agree,
+    bounds,
+    each,
+    not_held,
+    on_values,
+    related,
+    states,
+    with_gradients,
+)
 from conformance.laws.slow import Slow
 from reference import stages
 
@@ -176,21 +186,33 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
 
 
 def amsgrad_maximum(implementation: Implementation, problem: Problem) -> Outcome:
-    """v_max is the larger of the last v_max and v, bit for bit: it never falls, and it is never below v.
+    """v_max is the larger of the last v_max and v: bit for bit it never falls, and it is within 2 E_v of that maximum.
 
-    A maximum does not round. Of the corrected moment v / (1 - beta_2^t) it is at least that, division by what is
-    not above 1 being monotonic. Elements whose v has overflowed are left out.
+    A maximum does not round. But v may be formed twice, once to be kept and once to be compared: XLA contracts the two
+    otherwise behind the last full vector. Both are within E_v, the bound on v of one step, of one number. Of the
+    corrected moment v / (1 - beta_2^t) it is at least the maximum less 2 E_v, as nothing is divided by more than 1.
     """
     problem = replace(problem, hyperparameters=replace(problem.hyperparameters, amsgrad=True))
     found = Comparison(problem)
+    run = related(implementation, problem)
+    if not run:
+        return found.outcome
+    refused = not_held(implementation, problem)
+    if refused is not None:
+        return refused
     before = each(problem.parameters, np.zeros_like)
     corrected = stages.corrected_maximum in reference.dialect(implementation.claim.dialect).stages
-    for k, state in enumerate(related(implementation, problem)):
-        for i, (v_max, v) in enumerate(zip(state.v_max or (), state.v, strict=False)):
+    for step, state in zip(bounds(implementation, problem, run, both=True), run, strict=True):
+        after = state.v_max or before
+        for i, (v_max, v) in enumerate(zip(after, state.v, strict=True)):
+            e_v = next(bound for name, _, _, bound in step.from_observed(i) if name == "v")
             finite = np.isfinite(v) & np.isfinite(before[i])
-            least = np.maximum(before[i], v)
-            found.equal(k + 1, i, "v_max", v_max, np.maximum(least, v_max) if corrected else least, finite)
-        before = state.v_max or before
+            larger = np.maximum(before[i], v).astype(np.float64)
+            found.equal(step.number, i, "v_max", np.maximum(v_max, before[i]), v_max, finite)
+            expected = np.maximum(larger, v_max) if corrected else larger
+            moved = finite & (e_v > 0)  # without a gradient v stays, and may be the greater of the two that were formed
+            found.within(step.number, i, "v_max", v_max, expected, np.where(moved, 2 * e_v, np.inf))
+        before = after
     return found.outcome
 
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from adapters.contract import Implementation, Problem
 from conformance import oracle
-from conformance.findings import Outcome
+from conformance.findings import Finding, Outcome
+from conformance.formats import rounded
 from conformance.laws.related import Comparison, agree, not_held, on_values, related, states, with_gradients
+from conformance.laws.saved import load_continues
 
 USUAL_EPSILON = 1e-8
 """The default of most frameworks; float16 has nothing between 0 and 6e-8."""
@@ -49,6 +51,28 @@ def many_steps(implementation: Implementation, problem: Problem) -> Outcome:
             for name, obtained, value, bound in step.from_observed(i):
                 found.within(number, i, name, obtained, value, bound)
     return found.outcome
+
+
+def master_copy(implementation: Implementation, problem: Problem) -> Outcome:
+    """A parameter is its float32 master copy rounded to the nearest, bit for bit; the copy moves as the oracle does.
+
+    The gradient is converted exactly before anything is done with it, m and v are of float32, and nothing that a
+    parameter has no digits for is lost in a step, nor by a load: the next one goes on from the copy.
+    """
+    run = states(implementation, problem)
+    outcome = agree(implementation, problem, run)
+    found = Comparison(problem)
+    for k, state in enumerate(run):
+        if state.weights is None:
+            outcome.findings.append(Finding(message=f"step {k + 1}: weights is None; accepted: the parameters"))
+            return outcome
+        for i, master in enumerate(state.parameters):
+            with np.errstate(over="ignore"):
+                found.equal(k + 1, i, "weights", state.weights[i], rounded(master, problem.dtype))
+    outcome.add(found.outcome)
+    if "save" in implementation.claim.procedures:
+        outcome.add(load_continues(implementation, problem))
+    return outcome
 
 
 def epsilon_survives(implementation: Implementation, problem: Problem) -> Outcome:

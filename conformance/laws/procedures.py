@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.contract import Array, Claim, Gradient, Hyperparameters, Implementation, Problem, State
+from adapters.contract import Array, Claim, Gradient, Hyperparameters, Implementation, Problem, Schedule, State
 from conformance import oracle
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
@@ -19,12 +19,14 @@ from reference import dialect, stages
 LONGEST = 10
 """Steps of a problem that are run, to keep the cost small."""
 OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None, "decay": 0.0}
-OFF |= dict.fromkeys(("clipvalue", "clipnorm", "global_clipnorm"))
+OFF |= dict.fromkeys(("clipvalue", "clipnorm", "global_clipnorm", "schedule", "weight_decay_schedule"))
+OFF["total_steps"] = 0
 """Hyper-parameters that one value switches off."""
+_DECAYING = Schedule("polynomial", decay_steps=5, end_learning_rate=float(np.float32(0.1234567)), power=2.0)
 _FROM_THE_START: dict[str, Any] = {"ema_momentum": None, "ema_overwrite_frequency": None, "constraint": None}
 _FROM_THE_START |= {"exclude_from_weight_decay": ()}
 """What is not there from the start comes by no change."""
-_OTHERS: dict[str, tuple[Any, Any]] = {
+OTHERS: dict[str, tuple[Any, Any]] = {
     "learning_rate": (float(np.float32(0.01234567)), float(np.float32(0.1234567))),
     "beta_1": (0.8, 0.5),
     "beta_2": (float(np.float32(0.9876543)), float(np.float32(0.9123456))),
@@ -47,8 +49,16 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
     "clipvalue": (float(np.float32(0.1234567)), 1e-2),
     "clipnorm": (float(np.float32(0.1234567)), 1e-2),
     "global_clipnorm": (float(np.float32(0.1234567)), 1e-2),
+    "schedule": (_DECAYING, Schedule("inverse_time", decay_steps=2, decay_rate=0.5)),
+    "weight_decay_schedule": (_DECAYING, Schedule("inverse_time", decay_steps=2, decay_rate=0.5)),
+    "total_steps": (8, 4),
+    "warmup_proportion": (float(np.float32(0.1234567)), 0.5),
+    "min_lr": (float(np.float32(0.1234567)), 1e-2),
 }
-"""As those that problems are drawn from; two of many digits, which a configuration must not round."""
+"""As those that problems are drawn from; two of many digits, which a configuration must not round.
+
+What a parameter has by its index is not among them: `conformance.laws.indices` is for that.
+"""
 
 
 def claims(procedure: str) -> Any:
@@ -67,14 +77,14 @@ def reach(implementation: Implementation, procedure: str) -> frozenset[str]:
 
 def value(name: str, than: Any) -> Any:
     """A value of a hyper-parameter other than `than`."""
-    first, second = _OTHERS[name]
+    first, second = OTHERS[name]
     return second if than == first else first
 
 
 def other(h: Hyperparameters, names: frozenset[str]) -> Hyperparameters:
     """`h` with other values of `names`; what is off stays off."""
     absent = OFF | _FROM_THE_START
-    on = [name for name in names if name not in absent or getattr(h, name) != absent[name]]
+    on = [name for name in names & OTHERS.keys() if name not in absent or getattr(h, name) != absent[name]]
     return replace(h, **{name: value(name, getattr(h, name)) for name in on})
 
 
@@ -120,6 +130,11 @@ def quieter_from(problem: Problem, k: int) -> Problem:
     quiet = on_values(lambda g: np.asarray(np.ldexp(g, -6)))
     later = tuple(tuple(quiet(g) for g in step) for step in problem.gradients[k:])
     return replace(problem, gradients=problem.gradients[:k] + later)
+
+
+def first_waits(gradients: tuple[tuple[Gradient, ...], ...]) -> tuple[tuple[Gradient, ...], ...]:
+    """The steps without a gradient of the first parameter, where another one has one."""
+    return tuple((None, *step[1:]) if any(g is not None for g in step[1:]) else step for step in gradients)
 
 
 def ask(whom: Any, procedure: str, *arguments: Any) -> Any:

@@ -16,6 +16,7 @@ from conformance.laws.procedures import (
     changeable,
     copies,
     exact,
+    first_waits,
     of_length,
     other,
     quieter_from,
@@ -104,9 +105,7 @@ def late_parameter_continues(implementation: Implementation, problem: Problem) -
     """
     problem = of_length(problem, 4)
     k = len(problem.gradients) // 2
-    waiting = tuple(
-        (None, *step[1:]) if any(g is not None for g in step[1:]) else step for step in problem.gradients[:k]
-    )
+    waiting = first_waits(problem.gradients[:k])
     return load_continues(implementation, replace(problem, gradients=waiting + problem.gradients[k:]))
 
 

@@ -12,6 +12,7 @@ from adapters.contract import Claim, Hyperparameters, Implementation, Problem, S
 from conformance.findings import Finding, Outcome
 from conformance.laws.procedures import (
     OFF,
+    OTHERS,
     Steps,
     after_default,
     ask,
@@ -71,7 +72,7 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
 
     def beside(first: Hyperparameters, new: Hyperparameters) -> Outcome:
         given = replace(problem, hyperparameters=first)
-        return _with_changes(implementation, given, {0: first, n // 3: new, 2 * n // 3: first})
+        return with_changes(implementation, given, {0: first, n // 3: new, 2 * n // 3: first})
 
     outcome = Outcome()
     for first in (h, *(replace(h, **{name: value(name, 0.0)}) for name in decays)):
@@ -97,7 +98,7 @@ def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
         on = replace(off, **{name: value(name, OFF[name])})
         if "change" in implementation.claim.procedures and name in reach(implementation, "change"):
             built_off = replace(problem, hyperparameters=off)
-            outcome.add(_with_changes(implementation, built_off, {0: off, k: on}))
+            outcome.add(with_changes(implementation, built_off, {0: off, k: on}))
         if "save" in implementation.claim.procedures and name in reach(implementation, "save"):
             found = Steps(implementation, exact(implementation, replace(problem, hyperparameters=on)))
             run = started(implementation, found.problem)
@@ -166,7 +167,7 @@ NO_ARGUMENTS = frozenset({"amsgrad", "exclude_from_weight_decay", "constraint"})
 
 def _everything(claim: Claim, problem: Problem) -> Hyperparameters:
     """No hyper-parameter of the claim is its default, but for those that cannot be given beside another."""
-    names = set(claim.hyperparameters)
+    names = claim.hyperparameters & OTHERS.keys()
     if {"l2", "weight_decay"} <= names and not claim.both_decays:
         names -= {"l2" if problem.hyperparameters.weight_decay else "weight_decay"}
     norms = sorted(names & {"clipnorm", "global_clipnorm"})
@@ -178,7 +179,7 @@ def _everything(claim: Claim, problem: Problem) -> Hyperparameters:
     return replace(usual, **given, amsgrad="amsgrad" in names)
 
 
-def _with_changes(implementation: Implementation, problem: Problem, at: dict[int, Hyperparameters]) -> Outcome:
+def with_changes(implementation: Implementation, problem: Problem, at: dict[int, Hyperparameters]) -> Outcome:
     """A run in which hyper-parameters change before the steps of these numbers, from 0 on, beside the reference."""
     found = Steps(implementation, problem)
     run = started(implementation, problem)

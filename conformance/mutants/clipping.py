@@ -228,7 +228,7 @@ class RateDecaysFromOne(KerasV2Twin):
     name = "mutant-rate-decays-from-one"
 
     def rate(self, w: Work) -> Scalar:
-        return self.learning_rate(w) / (w.scalar(1) + w.scalar(w.h.decay) * w.scalar(w.t))
+        return self.scheduled_rate(w) / (w.scalar(1) + w.scalar(w.h.decay) * w.scalar(w.t))
 
 
 class RateDecaysExponentially(RectifiedTwin):
@@ -240,7 +240,8 @@ class RateDecaysExponentially(RectifiedTwin):
     name = "mutant-rate-decays-exponentially"
 
     def rate(self, w: Work) -> Scalar:
-        return self.learning_rate(w) / (w.scalar(1) + w.scalar(w.h.decay)) ** w.scalar(w.t - 1)
+        rate = self.scheduled_rate(w) / (w.scalar(1) + w.scalar(w.h.decay)) ** w.scalar(w.t - 1)
+        return self.warmed_up(w, rate)
 
 
 class WeightDecayKeepsFirstRate(RectifiedTwin):

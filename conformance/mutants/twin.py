@@ -36,6 +36,7 @@ from adapters.contract import (
     Rows,
     State,
 )
+from adapters.hyperparameters import MULTIPLIERS
 from adapters.memory import copied
 from adapters.procedures import Group
 from conformance.mutants.twin_aggregation import Change, Replicas, TransformedRun, total
@@ -57,6 +58,8 @@ class Slot:
     t: int = 0
     slow: Array | None = None
     """The slow weights of Lookahead."""
+    weight: Array | None = None
+    """The parameter itself, where theta is its master copy."""
     average: Array | None = None
     """Keras' moving average of theta."""
     decays: bool = True
@@ -183,8 +186,8 @@ class Twin:
 
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> TwinRun:
         given = json.loads(configuration)
-        excluded = tuple(given.pop("exclude_from_weight_decay", ()))
-        return self.start(parameters, Hyperparameters(**given, exclude_from_weight_decay=excluded))
+        lists = {name: tuple(given[name]) for name in ("exclude_from_weight_decay", *MULTIPLIERS) if name in given}
+        return self.start(parameters, Hyperparameters(**given | lists))
 
     def configuration(self, h: Hyperparameters, first: Hyperparameters) -> dict[str, Any]:
         """first: the hyper-parameters that the optimizer was built with."""
@@ -204,6 +207,10 @@ class Twin:
 
     def of_group(self, h: Hyperparameters, groups: Sequence[Hyperparameters]) -> Hyperparameters:
         """What holds for a parameter whose group has `h`."""
+        return h
+
+    def of_parameter(self, h: Hyperparameters, i: int) -> Hyperparameters:
+        """What of `h` holds for the parameter at place i."""
         return h
 
     # State
@@ -237,8 +244,14 @@ class Twin:
             v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
             t=tuple(slot.t for slot in slots),
             slow=tuple(np.array(slot.slow) for slot in slots) if h.sync_period is not None else None,
+            weights=tuple(copied(slot.weight) for slot in slots if slot.weight is not None) or None,
             average=tuple(np.array(slot.average) for slot in slots) if h.ema_momentum is not None else None,
         )
+
+    def rounded_master(self, slot: Slot) -> Array:
+        """What a parameter is where theta is its master copy."""
+        assert slot.weight is not None
+        return slot.theta.astype(slot.weight.dtype)
 
     def store(self, slot: Slot, w: Work) -> None:
         write(slot.theta, self.stored(w, w.theta))
@@ -260,6 +273,8 @@ class Twin:
             w.v_max = self.amsgrad_maximum(w)
         w.theta = self.move(w, self.direction(w))
         self.store(slot, w)
+        if slot.weight is not None:
+            write(slot.weight, self.rounded_master(slot))
 
     def behind(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
         """What happens to a parameter at the end of a step, with a gradient or without."""
@@ -381,7 +396,10 @@ class Twin:
 
     def decay(self, w: Work) -> Any:
         """What decoupled decay takes from theta."""
-        return w.element(self.rate(w) * w.scalar(w.h.weight_decay)) * w.theta
+        return w.element(self.rate(w) * self.weight_decay(w)) * w.theta
+
+    def weight_decay(self, w: Work) -> Scalar:
+        return w.scalar(w.h.weight_decay)
 
     def move(self, w: Work, direction: Any) -> Any:
         return w.theta - direction
@@ -397,11 +415,12 @@ def twin_claim(
 ) -> Claim:
     """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
     free = hyperparameters - {"amsgrad"} - NEWER
+    changing, of_groups = free - {"begin_num_update"}, free - {*MULTIPLIERS}
     how = {
         "save": Procedure(how="pickle of the slots", hyperparameters=free if saved is None else saved),
         "configuration": Procedure(how="JSON"),
-        "change": Procedure(how="TwinRun.change", hyperparameters=free),
-        "groups": Procedure(how="Twin.start_groups", hyperparameters=free),
+        "change": Procedure(how="TwinRun.change", hyperparameters=changing),
+        "groups": Procedure(how="Twin.start_groups", hyperparameters=of_groups),
         "late groups": Procedure(how="TwinRun.add_group"),
         "saved groups": Procedure(how="pickle of the slots of all groups"),
         "state": Procedure(how="TwinRun.put"),

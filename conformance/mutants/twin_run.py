@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adapters.contract import Array, Gradient, Hyperparameters, State
+from adapters.contract import Array, Gradient, Hyperparameters, Schedule, State
 from adapters.memory import copied
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ class TwinRun:
         with np.errstate(all="ignore"):
             self.twin.count(self.slots, gradients)
             held = [self.twin.of_group(h, self.own) for h in self.own]
-            for slot, gradient, k in zip(self.slots, self._clipped(gradients, held), self.groups, strict=True):
-                self.twin.update(slot, gradient, held[k])
-                self.twin.behind(slot, gradient, held[k])
+            for i, (slot, gradient) in enumerate(zip(self.slots, self._clipped(gradients, held), strict=True)):
+                h = self.twin.of_parameter(held[self.groups[i]], i)
+                self.twin.update(slot, gradient, h)
+                self.twin.behind(slot, gradient, h)
         return self.twin.state(self.slots, self.own[0])
 
     def _clipped(self, gradients: Sequence[Gradient], held: Sequence[Hyperparameters]) -> list[Gradient]:
@@ -61,7 +62,11 @@ class TwinRun:
 
     def put(self, state: State) -> None:
         for i, slot in enumerate(self.slots):
-            slot.theta, slot.m, slot.v = (copied(arrays[i]) for arrays in (state.parameters, state.m, state.v))
+            held = slot.m.dtype
+            slot.theta, slot.m, slot.v = (
+                copied(arrays[i]).astype(held, copy=False) for arrays in (state.parameters, state.m, state.v)
+            )
+            slot.weight = None if slot.weight is None else self.twin.rounded_master(slot)
             slot.v_max = None if state.v_max is None else copied(state.v_max[i])
             slot.slow = None if state.slow is None else copied(state.slow[i])
             slot.average = None if state.average is None else copied(state.average[i])
@@ -73,7 +78,8 @@ class TwinRun:
         return self.twin.state(self.slots, self.own[0])
 
     def configuration(self) -> bytes:
-        return json.dumps(self.twin.configuration(self.own[0], self.first[0])).encode()
+        content = self.twin.configuration(self.own[0], self.first[0])
+        return json.dumps(content, default=Schedule.as_json).encode()
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         self.own = [self.twin.after_change(h, hyperparameters) for h in self.own]

@@ -13,6 +13,7 @@ from adapters.contract import (
     LAYOUTS,
     Arithmetic,
     Array,
+    Claim,
     Gradient,
     GradientKind,
     Hyperparameters,
@@ -21,9 +22,11 @@ from adapters.contract import (
 )
 from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 from conformance.mutants.twin_beside import NEWER, Averaged, AveragedFromFirstStep, Constrained
-from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay
+from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay, on_values
+from conformance.mutants.twin_rates import RATES, RECTIFIED_RATES, Rates, WarmsUp, decayed
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
+BY_INDEX = frozenset({"lr_mult", "wd_mult", "begin_num_update"})
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
 _UNIQUE_ROWS: frozenset[GradientKind] = _DENSE | {"rows", "empty rows"}
 _ANY_ROWS: frozenset[GradientKind] = _UNIQUE_ROWS | {"duplicate rows", "unsorted rows"}
@@ -50,26 +53,27 @@ class TensorFlowTwin(Twin):
             epsilon=dtype,
             decay=dtype,
             sma_threshold=dtype,
+            schedule=dtype,
             rate_decay=dtype,
             clips=dtype,
         )
 
 
-class KerasV2Twin(Constrained, Clips, TensorFlowTwin):
+class KerasV2Twin(Constrained, Rates, Clips, TensorFlowTwin):
     """keras-v2-adam, its moments written as increments (keras/optimizers/legacy/adam.py, NonFusedAdam)."""
 
     name = "twin-keras-v2"
     claim = twin_claim(
         "keras-v2-adam",
-        _ADAM | CLIPS | {"amsgrad", "decay", "constraint"},
+        _ADAM | CLIPS | RATES | {"amsgrad", "decay", "constraint"},
         _ANY_ROWS,
         _ADAM - {"epsilon"},
         clips_together=True,
     )
 
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
-        """A checkpoint holds what is a variable: not epsilon, decay, nor what clips."""
-        return replace(saved, **{name: getattr(h, name) for name in ("epsilon", "decay", *CLIPS)})
+        """A checkpoint holds what is a variable: not epsilon, decay, a schedule, nor what clips."""
+        return replace(saved, **{name: getattr(h, name) for name in ("epsilon", "decay", "schedule", *CLIPS)})
 
     def rate(self, w: Work) -> Scalar:
         return decayed(self, w)
@@ -90,13 +94,13 @@ class KerasV2Twin(Constrained, Clips, TensorFlowTwin):
         return w.scalar(w.h.epsilon or 1e-7)
 
 
-class TfKerasTwin(Averaged, ClipsInOneWay, TensorFlowTwin):
+class TfKerasTwin(Averaged, Rates, ClipsInOneWay, TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
     claim = twin_claim(
         "tf-keras-adam",
-        _ADAM | CLIPS | NEWER | {"amsgrad", "weight_decay", "adaptive_epsilon"},
+        _ADAM | CLIPS | NEWER | RATES | {"amsgrad", "weight_decay", "adaptive_epsilon"},
         _ANY_ROWS,
         clips_together=True,
     )
@@ -116,7 +120,7 @@ class Keras3Twin(AveragedFromFirstStep, TfKerasTwin):
     """keras3-adam (keras/src/optimizers/adam.py, version 3, on TensorFlow): duplicates are squared, then summed."""
 
     name = "twin-keras3"
-    claim = twin_claim("keras3-adam", _ADAM | CLIPS | NEWER | {"amsgrad", "weight_decay"}, _ANY_ROWS)
+    claim = twin_claim("keras3-adam", _ADAM | CLIPS | NEWER | RATES | {"amsgrad", "weight_decay"}, _ANY_ROWS)
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         return replace(TfKerasTwin.arithmetic(self, dtype), ema_momentum=dtype)
@@ -131,20 +135,20 @@ class Keras3Twin(AveragedFromFirstStep, TfKerasTwin):
         return total
 
 
-class RectifiedTwin(Constrained, Clips, TensorFlowTwin):
+class RectifiedTwin(Constrained, WarmsUp, Clips, TensorFlowTwin):
     """tfa-rectified-adam (tensorflow_addons/optimizers/rectified_adam.py)."""
 
     name = "twin-rectified"
     claim = twin_claim(
         "tfa-rectified-adam",
-        _ADAM | CLIPS | {"amsgrad", "decay", "weight_decay", "sma_threshold", "constraint"},
+        _ADAM | CLIPS | RECTIFIED_RATES | {"amsgrad", "decay", "weight_decay", "sma_threshold", "constraint"},
         _ANY_ROWS,
         clips_together=True,
     )
     required = TensorFlowTwin.required | {"moving_rows"}
 
     def rate(self, w: Work) -> Scalar:
-        return decayed(self, w)
+        return self.warmed_up(w, decayed(self, w))
 
     def epsilon(self, w: Work) -> Scalar:
         """``epsilon or backend.epsilon()``."""
@@ -186,7 +190,7 @@ class RectifiedTwin(Constrained, Clips, TensorFlowTwin):
 
     def move(self, w: Work, direction: Any) -> Any:
         rows = self.moving_rows(w)
-        if w.h.weight_decay:
+        if w.h.weight_decay or w.h.weight_decay_schedule:
             direction = direction + self.decay(w)
         theta = np.array(w.theta)
         theta[rows] = (w.theta - direction)[rows]
@@ -252,19 +256,55 @@ class TorchTwin(Twin):
         return kept * w.theta - direction
 
 
+def _with_masters(dialect: str) -> Claim:
+    """Of MXNet's dialects, with multi_precision for float16."""
+    hyperparameters = _ADAM | {"l2", "rescale_grad", "clip_gradient", *BY_INDEX}
+    claim = twin_claim(dialect, hyperparameters, _UNIQUE_ROWS)
+    return replace(claim, dtypes=("float32", "float64", "float16"), masters=frozenset({"float16"}))
+
+
 class Mxnet2Twin(Twin):
     """mxnet2-adam (mxnet/optimizer/adam.py, version 2): rescale, clip, then weight decay."""
 
     name = "twin-mxnet2"
-    claim = twin_claim("mxnet2-adam", _ADAM | {"l2", "rescale_grad", "clip_gradient"}, _UNIQUE_ROWS)
+    claim = _with_masters("mxnet2-adam")
     required = Twin.required | {"rescale", "clip", "add_l2", "place_rows"}
     excluded = frozenset({"take_rows"})
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         _count_each(slots, gradients)
 
+    def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
+        """t begins at begin_num_update; of a float16 parameter theta is a copy in float32 (multi_precision)."""
+        masters = [theta.astype(np.float32) if theta.dtype == np.float16 else theta for theta in parameters]
+        made = zip(parameters, Twin.slots(self, masters, h), strict=True)
+        return [
+            replace(slot, t=h.begin_num_update, weight=np.array(theta) if theta.dtype == np.float16 else None)
+            for theta, slot in made
+        ]
+
+    def arithmetic(self, dtype: Precision) -> Arithmetic:
+        """Of the master copy, where there is one."""
+        return Twin.arithmetic(self, "float32" if dtype == "float16" else dtype)
+
+    def prepared(self, gradient: Gradient) -> Gradient:
+        """float16 is converted before anything is done with it."""
+        return on_values(gradient, lambda values: values.astype(np.float32) if values.dtype == np.float16 else values)
+
+    def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
+        exact = self.prepared(gradient)
+        assert exact is not None
+        return replace(Twin.open(self, slot, exact, h), gradient=gradient)
+
     def late(self, slot: Slot, present: Sequence[Slot]) -> None:
-        """t = 0: it is the parameter's own."""
+        """t begins as that of all others did: it is the parameter's own."""
+
+    def of_parameter(self, h: Hyperparameters, i: int) -> Hyperparameters:
+        """The products are formed by the caller, in double."""
+        if not (h.lr_mult or h.wd_mult):
+            return h
+        lr_mult, wd_mult = (factors[i] if factors else 1.0 for factors in (h.lr_mult, h.wd_mult))
+        return replace(h, learning_rate=h.learning_rate * lr_mult, l2=h.l2 * wd_mult)
 
     def rescale(self, w: Work, g: Any) -> Any:
         return w.element(w.h.rescale_grad) * g
@@ -291,7 +331,7 @@ class Mxnet2LazyTwin(Mxnet2Twin):
     """mxnet2-adam-lazy (``lazy_update=True``)."""
 
     name = "twin-mxnet2-lazy"
-    claim = twin_claim("mxnet2-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
+    claim = _with_masters("mxnet2-adam-lazy")
     required = Twin.required | {"rescale", "clip", "add_l2", "take_rows"}
     excluded = frozenset()
 
@@ -309,7 +349,7 @@ class Mxnet1Twin(Mxnet2Twin):
     """mxnet1-adam (mxnet/optimizer/optimizer.py, version 1.9): weight decay, then clip."""
 
     name = "twin-mxnet1"
-    claim = twin_claim("mxnet1-adam", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
+    claim = _with_masters("mxnet1-adam")
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
@@ -319,15 +359,10 @@ class Mxnet1LazyTwin(Mxnet2LazyTwin):
     """mxnet1-adam-lazy, what ``Adam`` of MXNet 1.9 is by default."""
 
     name = "twin-mxnet1-lazy"
-    claim = twin_claim("mxnet1-adam-lazy", Mxnet2Twin.claim.hyperparameters, _UNIQUE_ROWS)
+    claim = _with_masters("mxnet1-adam-lazy")
 
     def prepare_gradient(self, w: Work) -> Array:
         return np.asarray(self.clip(w, self.add_l2(w, self.rescale(w, w.g))))
-
-
-def decayed(twin: Twin, w: Work) -> Scalar:
-    """learning_rate / (1 + decay iterations), where the first step has made no iteration."""
-    return twin.learning_rate(w) / (w.scalar(1) + w.scalar(w.h.decay) * w.scalar(w.t - 1))
 
 
 def _count_each(slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:

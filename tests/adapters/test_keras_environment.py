@@ -22,6 +22,7 @@ from adapters.contract import (
     Precision,
     Problem,
     Rows,
+    Schedule,
     State,
 )
 from adapters.keras_v2 import Fused, NonFused
@@ -135,6 +136,9 @@ def test_fused_and_nonfused_run_what_their_names_say() -> None:
     assert not any("ResourceApply" in operation for operation in nonfused.observed)
 
 
+DECAYING = Schedule("inverse_time", decay_steps=2, decay_rate=0.5)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_claimed_hyperparameter_matters_and_no_other(name: str) -> None:
     changed: dict[str, Any] = {
@@ -152,6 +156,11 @@ def test_every_claimed_hyperparameter_matters_and_no_other(name: str) -> None:
         "clipvalue": 0.5,
         "clipnorm": 0.5,
         "global_clipnorm": 0.5,
+        "schedule": DECAYING,
+        "weight_decay_schedule": DECAYING,
+        "total_steps": 9,
+        "warmup_proportion": 0.5,
+        "min_lr": 0.005,
         "ema_momentum": 0.5,
         "ema_overwrite_frequency": 2,
         "exclude_from_weight_decay": (0,),
@@ -161,6 +170,9 @@ def test_every_claimed_hyperparameter_matters_and_no_other(name: str) -> None:
         "ema_momentum": {"ema_overwrite_frequency": 2},
         "ema_overwrite_frequency": {"ema_momentum": 0.5},
         "exclude_from_weight_decay": {"weight_decay": 0.1},
+        "weight_decay_schedule": {"weight_decay": 0.1},
+        "warmup_proportion": {"total_steps": 9},
+        "min_lr": {"total_steps": 9},
     }
     gradients = tuple((array(1.0, 3.0) * 10.0**-k,) for k in range(7))
 
@@ -169,12 +181,13 @@ def test_every_claimed_hyperparameter_matters_and_no_other(name: str) -> None:
         problem = Problem(dtype="float32", hyperparameters=h, parameters=(array(1.0, 2.0),), gradients=gradients)
         return trajectory(adapter(name), problem)[-1]
 
-    def acts(name: str, value: Any) -> bool:
-        more = beside.get(name, {})
-        return not np.array_equal(end(**more, **{name: value}).parameters, end(**more).parameters)
+    claimed = adapter(name).claim.hyperparameters
 
-    acting = {name for name, value in changed.items() if acts(name, value)}
-    assert acting == adapter(name).claim.hyperparameters
+    def acts(k: str) -> bool:
+        given = {k: v for k, v in beside.get(k, {}).items() if k in claimed}
+        return not np.array_equal(end(**given, **{k: changed[k]}).parameters, end(**given).parameters)
+
+    assert {k for k in changed if acts(k)} == claimed
 
 
 def _taking_known_arguments(optimizer: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.contract import Array, ContractError, Hyperparameters, Implementation, Precision, Rows, State
+from adapters.contract import Array, ContractError, Hyperparameters, Implementation, Precision, Rows, Schedule, State
 from adapters.keras_v2 import Fused
 from adapters.tfa_lookahead import LookaheadAdam, LookaheadRectified
 from adapters.tfa_rectified import Rectified
@@ -156,8 +156,15 @@ def test_every_claimed_hyperparameter_matters(cls: Any) -> None:
         "clipvalue": 0.5,
         "clipnorm": 0.5,
         "global_clipnorm": 0.5,
+        "schedule": Schedule("inverse_time", decay_steps=2, decay_rate=0.5),
+        "weight_decay_schedule": Schedule("inverse_time", decay_steps=2, decay_rate=0.5),
+        "total_steps": 9,
+        "warmup_proportion": 0.5,
+        "min_lr": 0.005,
         "constraint": "unit_norm",
     }
+    beside = {"weight_decay_schedule": {"weight_decay": 0.1}, "warmup_proportion": {"total_steps": 9}}
+    beside["min_lr"] = beside["warmup_proportion"]
 
     def end(**hyper: Any) -> Array:
         h = Hyperparameters(**{"learning_rate": 0.01, "sync_period": 3, **hyper})
@@ -166,10 +173,10 @@ def test_every_claimed_hyperparameter_matters(cls: Any) -> None:
             state = run.step((array(1.0, 3.0) * np.float32(10.0**-k),))
         return np.asarray(state.parameters[0])
 
-    base = end()
     claimed = adapter(cls).claim.hyperparameters
     assert claimed <= changed.keys()
-    assert {k for k in claimed if not np.array_equal(end(**{k: changed[k]}), base)} == claimed
+    given = {k: beside.get(k, {}) for k in claimed}
+    assert {k for k in claimed if not np.array_equal(end(**given[k], **{k: changed[k]}), end(**given[k]))} == claimed
 
 
 def test_an_assignment_to_the_wrapper_reaches_no_beta_inside() -> None:

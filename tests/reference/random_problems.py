@@ -5,7 +5,7 @@ A test that fails prints its problem; `problems` is derandomised, so the same on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,7 @@ _OPTIONAL: dict[str, list[Any]] = {
     "clipnorm": [None, None, 1.0, 1e-3, 0.0],
     "global_clipnorm": [None, 1.0, 1e-3, 0.0],
 }
+_FACTORS = [0.3, 0.0, 1.0, 7.0]
 _BETAS = [0.9, 0.999, 0.0, 0.5, 0.8, 0.99, 0.9999, 0.999999]
 
 
@@ -112,6 +113,9 @@ def problems(draw: st.DrawFn, *, max_steps: int = 30, rows: bool = True, dialect
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     steps = draw(st.integers(1, max_steps))
     shapes = draw(st.lists(st.sampled_from([(3,), (4, 2), (1,), (2, 1, 2)]), min_size=1, max_size=2))
+    if "lr_mult" in d.hyperparameters and draw(st.booleans()):
+        factors = {name: tuple(draw(st.sampled_from(_FACTORS)) for _ in shapes) for name in ("lr_mult", "wd_mult")}
+        h = replace(h, **factors, begin_num_update=draw(st.sampled_from([0, 7])))
     kinds = [draw(st.sampled_from(GRADIENTS)) for _ in shapes]
     absent = draw(st.sampled_from([0.0, 0.3]))
     sparse = draw(st.sampled_from([0.0, 0.5, 1.0])) if rows and d.takes_rows else 0.0

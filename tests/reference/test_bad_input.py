@@ -85,6 +85,18 @@ def test_an_unknown_dialect_lists_the_known_ones(name: str) -> None:
     refused(lambda: dialect(name), f"dialect is {name!r}", *DIALECTS)
 
 
+@pytest.mark.parametrize("value", [0.5, [0.5], (0.5, -1.0), (NOT_A_NUMBER,), (INFINITE,), ("1",), None])
+@pytest.mark.parametrize("name", ["lr_mult", "wd_mult"])
+def test_multipliers_are_a_tuple_of_numbers(name: str, value: Any) -> None:
+    refused(lambda: Hyperparameters(**{name: value}), f"{name} is {value!r}", "one finite number >= 0 per parameter")
+
+
+@pytest.mark.parametrize("value", [-1, 1.0, True, None, "3"])
+def test_a_count_begins_at_a_whole_number(value: Any) -> None:
+    text = f"begin_num_update is {value!r}"
+    refused(lambda: Hyperparameters(begin_num_update=value), text, "a whole number >= 0")
+
+
 GIVEN: dict[str, Any] = {
     "adaptive_epsilon": True,
     "amsgrad": True,
@@ -101,6 +113,9 @@ GIVEN: dict[str, Any] = {
     "clipvalue": 1.0,
     "clipnorm": 1.0,
     "global_clipnorm": 1.0,
+    "lr_mult": (0.5,),
+    "wd_mult": (0.5,),
+    "begin_num_update": 7,
     "ema_momentum": 0.5,
     "ema_overwrite_frequency": 2,
     "exclude_from_weight_decay": (0,),

@@ -29,10 +29,12 @@ from reference import (
     dialect,
     initial_bound,
     initial_state,
+    rates,
     step,
 )
 from reference import stages as s
 from reference.fifty_digits import FiftyDigits
+from reference.multipliers import multiply
 
 DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
 FIFTY = FiftyDigits()
@@ -97,6 +99,9 @@ def acting_problem(d: Dialect, **changes: Any) -> Problem:
         "slow_step_size": 0.8,
         "decay": 0.125,
         "clipvalue": 1.25,
+        "lr_mult": (0.7,),
+        "wd_mult": (1.1,),
+        "begin_num_update": 3,
         "ema_momentum": 0.75,
         "ema_overwrite_frequency": 3,
         "constraint": "non_neg",
@@ -113,10 +118,14 @@ def acting_problem(d: Dialect, **changes: Any) -> Problem:
 
 
 WRITES: dict[s.Stage, str] = {
+    multiply: "learning_rate",
     s.gather_rows: "m",
     s.restore_rows: "theta",
     s.named_rows_move: "direction",
     s.inverse_time_decay: "learning_rate",
+    rates.scheduled_rate: "learning_rate",
+    rates.warm_up: "learning_rate",
+    rates.scheduled_weight_decay: "weight_decay",
     s.decay_theta: "theta",
     s.decay_direction: "direction",
     s.first_moment: "m",

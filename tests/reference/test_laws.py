@@ -15,6 +15,7 @@ from random_problems import LAW, Array, Problem, problems
 
 from reference import DIALECTS, Hyperparameters, State, dialect, initial_state, step
 from reference import stages as s
+from reference.hyperparameters import MULTIPLIERS
 
 LAZY = [name for name in DIALECTS if name.endswith("-lazy")]
 SCATTER = ["keras-v2-adam", "tf-keras-adam", "mxnet2-adam", "mxnet1-adam"]
@@ -115,7 +116,9 @@ def test_a_tensor_may_be_split(name: str, data: st.DataObject, cut: int) -> None
     def of_none(gradients: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(part for g in gradients for part in ((None, None) if g is None else (g[:cut], g[cut:])))
 
+    doubled = {name: tuple(f for f in getattr(problem.h, name) for _ in range(2)) for name in MULTIPLIERS}
     parts = replace(problem, theta=halves(problem.theta), gradients=tuple(of_none(one) for one in problem.gradients))
+    parts = replace(parts, h=replace(problem.h, **doubled))
     whole = run(problem)
     v_max, slow = (None if group is None else halves(group) for group in (whole.v_max, whole.slow))
     t = tuple(count for count in whole.t for _ in range(2))

@@ -33,8 +33,11 @@ from conformance.mutants import (
     directions,
     ema,
     formula,
+    indices,
     lookahead,
+    masters,
     rows,
+    schedules,
     state,
     unlawful,
 )
@@ -136,6 +139,11 @@ SENTENCED: dict[type[Twin], str] = {
     breaches.TooFewArrays: "contract",
     breaches.MaximumNotReturned: "contract",
     state.FirstDtypeForAll: "law-mixed-dtypes",
+    **{m: "law-multipliers" for m in MUTANTS if m.__module__ == indices.__name__ and "Begin" not in m.__name__},
+    **{m: "law-master" for m in MUTANTS if m.__module__ == masters.__name__},
+    indices.BeginIgnored: "law-begin",
+    indices.BeginIsTheFirstStep: "law-begin",
+    indices.BeginLostOnLoad: "law-begin",
     unlawful.NanBecomesZero: "law-nonfinite",
     unlawful.StepSkippedForInfinity: "law-nonfinite",
     unlawful.TailInDouble: "law-permutation",
@@ -152,6 +160,7 @@ SENTENCED: dict[type[Twin], str] = {
     ema.FinalizeExchanges: "law-finalized",
     constraining.ExclusionIgnored: "law-exclusions",
     constraining.ExclusionOfAll: "law-exclusions",
+    **{mutant: "law-schedules" for mutant in MUTANTS if mutant.__module__ == schedules.__name__},
 }
 """Their numbers are the oracle's: the check that fails says what it shows."""
 
@@ -199,8 +208,8 @@ def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
-    computing = (formula, directions, rows, state, lookahead, clipping, ema, constraining, breaches, unlawful)
-    modules = {m.__name__ for m in computing}
+    computing = (formula, directions, rows, state, lookahead, clipping, indices, masters, ema, constraining)
+    modules = {m.__name__ for m in (*computing, breaches, unlawful)}
     assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *SENTENCED}
 
 

@@ -96,8 +96,8 @@ def test_a_row_of_what_no_class_has_is_seen() -> None:
 
 def test_a_stage_for_what_the_reference_does_not_take_is_seen() -> None:
     says = "has stages, and is no hyper-parameter of the reference"
-    found = with_row(MXNET, "begin_num_update", stages=("rescale",), not_yet="")
-    assert found == [f"{MXNET.title}: argument begin_num_update: {says}"]
+    found = with_row(MXNET, "aggregate_num", stages=("rescale",), not_yet="")
+    assert found == [f"{MXNET.title}: argument aggregate_num: {says}"]
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

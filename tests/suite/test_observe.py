@@ -223,3 +223,50 @@ def test_many_checks_share_one_run() -> None:
     implementation, given = KerasV2Twin(), problem()
     assert observe(implementation, given) is observe(implementation, given)
     assert observe(KerasV2Twin(), given) is not observe(implementation, given)
+
+
+# Master copies
+
+
+def half(weights: Any = ..., **changed: Any) -> Returning:
+    """What has a master copy of a float16 parameter, and returns another state."""
+
+    def change(state: State) -> State:
+        arrays = {name: tuple(a.astype(np.float32) for a in getattr(state, name)) for name in ("parameters", "m", "v")}
+        given = state.parameters if weights is ... else weights
+        return replace(state, **arrays | {"weights": given} | changed)
+
+    made = Returning(change)
+    made.claim = replace(made.claim, dtypes=("float32", "float16"), masters=frozenset({"float16"}))
+    return made
+
+
+def half_problem() -> Problem:
+    theta = np.ones(2, np.float16)
+    return Problem(dtype="float16", hyperparameters=Hyperparameters(), parameters=(theta,), gradients=((theta,),))
+
+
+def test_weights_are_of_the_problem_s_dtype_and_their_copies_of_float32() -> None:
+    (state,) = observe(half(), half_problem()).states
+    assert state.weights is not None
+    assert (state.weights[0].dtype, state.parameters[0].dtype) == (np.float16, np.float32)
+    for wrong, says in (
+        (half((np.ones(2, np.float32),)), r"weights\[0\].dtype is 'float32'; accepted: float16"),
+        (half(m=(np.ones(2, np.float16),)), r"m\[0\].dtype is 'float16'; accepted: float32"),
+        (half(None), r"parameters\[0\].dtype is 'float32'; accepted: float16"),
+        (half(()), r"len\(weights\) is 0; accepted: 1, one per parameter"),
+    ):
+        with pytest.raises(ContractBreach, match=says):
+            observe(wrong, half_problem())
+
+
+def test_a_master_copy_is_claimed() -> None:
+    silent = half()
+    silent.claim = KerasV2Twin.claim
+    with pytest.raises(ContractBreach, match="the claim has no master copies"):
+        observe(silent, half_problem())
+
+
+def test_a_float32_parameter_has_no_master_copy() -> None:
+    with pytest.raises(ContractBreach, match="weights is 'given'; accepted: None"):
+        observe(Returning(lambda state: replace(state, weights=state.parameters)), problem())

@@ -17,6 +17,7 @@ from suite_cli import ROOT
 
 from adapters.contract import GRADIENT_KINDS, HYPERPARAMETERS, Array, Claim, Gradient, Hyperparameters, Problem, Rows
 from conformance import edges, problems
+from conformance.laws.indices import BY_INDEX
 from conformance.laws.settings import CLIPS
 from conformance.mutants.twins import KerasV2Twin, Mxnet2LazyTwin, RectifiedTwin, TfKerasTwin, TorchTwin
 from reference.bias_correction import rectification, sma
@@ -183,7 +184,7 @@ def test_every_claimed_kind_dtype_and_hyper_parameter_occurs(name: str) -> None:
     seen = {kind for problem in drawn for gradient in gradients(problem) for kind in kinds(gradient)}
     assert seen == claim.gradients
     assert {problem.dtype for problem in drawn} == set(problems.wide(claim))
-    for hyperparameter in claim.hyperparameters - CLIPS:  # law-clips is for those
+    for hyperparameter in claim.hyperparameters - CLIPS - BY_INDEX:  # laws of their own are for those
         values = {getattr(problem.hyperparameters, hyperparameter) for problem in drawn}
         assert getattr(defaults, hyperparameter) in values or hyperparameter == "sync_period"  # never off
         assert len(values) > 1

@@ -58,5 +58,7 @@ def _pair(mutant: Mutant) -> tuple[Fields, Fields]:
 
 @cache
 def _functions() -> Functions:
-    modules = (ast.parse(overlay.source_of(f"reference.{name}").read_text()) for name in ("stages", "clipping"))
+    modules = (
+        ast.parse(overlay.source_of(f"reference.{name}").read_text()) for name in ("stages", "clipping", "multipliers")
+    )
     return {name: function for module in modules for name, function in functions_of(module).items()}

@@ -63,7 +63,7 @@ STAGES = Target(
             ("h.beta_1", "h.beta_2"),
             ("h.power_beta_1", "h.power_beta_2"),
             ("p.learning_rate", "h.epsilon", "h.decay"),
-            ("h.l2", "h.weight_decay"),
+            ("p.l2", "h.weight_decay"),
             ("h.rescale_grad", "h.clip_gradient"),
             ("h.amsgrad", "h.adaptive_epsilon"),
             ("h.sync_period", "h.slow_step_size"),
@@ -103,6 +103,62 @@ CLIPPING = Target(
         ),
         functions=("x.sqrt",),
         objects=("p",),
+    ),
+)
+
+MULTIPLIERS = Target(
+    module="reference.multipliers",
+    scopes=("multiply",),
+    vocabulary=Vocabulary(
+        kinds=(("h.lr_mult", "h.wd_mult"), ("p.learning_rate", "p.l2"), ("p.index", "p.t")),
+        functions=(),
+        objects=("p",),
+    ),
+)
+
+RATES = Target(
+    module="reference.rates",
+    scopes=("scheduled_rate", "scheduled_weight_decay", "warm_up"),
+    vocabulary=Vocabulary(
+        kinds=(("h.schedule", "h.weight_decay_schedule"), ("p.learning_rate", "p.weight_decay")),
+        functions=(),
+        objects=("p",),
+    ),
+)
+
+SCHEDULES = Target(
+    module="reference.schedules",
+    scopes=(
+        "exponential",
+        "inverse_time",
+        "polynomial",
+        "piecewise_constant",
+        "cosine",
+        "cosine_restarts",
+        "cosine_after",
+        "restarts",
+        "inverse_root",
+        "_periods",
+        "_cosine",
+        "warmed_up",
+    ),
+    vocabulary=Vocabulary(
+        kinds=(("first", "end", "target"), ("decay_steps", "warmup_steps"), ("left", "length"), ("rate", "min_lr")),
+        functions=("x.sqrt", "x.cos"),
+    ),
+)
+
+AVERAGES = Target(
+    module="reference.averages",
+    scopes=("average", "average_all", "overwrite", "overwrite_all", "overwrites"),
+    vocabulary=Vocabulary(kinds=(("p.average", "p.theta"),), functions=(), objects=("p",)),
+)
+
+CONSTRAINTS = Target(
+    module="reference.constraints",
+    scopes=("constrain", "norms"),
+    vocabulary=Vocabulary(
+        kinds=(("norm", "kept"), ("np.minimum", "np.maximum")), functions=("x.sqrt",), objects=("p",)
     ),
 )
 
@@ -175,13 +231,17 @@ DIALECTS = Target(
 )
 
 HINTS: tuple[tuple[str, str], ...] = (
+    ("average_all|overwrite_all", "keras3-adam"),
+    ("averages|average|overwrite", "tf-keras-adam"),
+    ("warm|scheduled_weight", "tfa-rectified-adam"),
+    ("constrain|reference.schedules|scheduled_rate", "keras-v2-adam"),
     ("lookahead|slow", "tfa-lookahead-keras-v2-adam"),
     ("one_way|dense_by", "keras3-adam"),
     ("clipvalue|clipping|norm|inverse", "keras-v2-adam"),
     ("gather|restore|whole|-lazy", "mxnet2-adam-lazy"),
     ("mxnet1-adam-lazy", "mxnet1-adam-lazy"),
     ("mxnet1", "mxnet1-adam"),
-    ("mxnet2|rescale|clip", "mxnet2-adam"),
+    ("mxnet2|rescale|clip|mult|begin", "mxnet2-adam"),
     ("schedule|momentum|mu|torch-nadam", "torch-nadam"),
     ("nesterov|optax-nadam", "optax-nadam"),
     ("rectified_root|optax-radam", "optax-radam"),
@@ -201,7 +261,9 @@ def reached(mutant: Mutant, adapters: Sequence[str]) -> Sequence[str]:
     scope, _, row = mutant.change.scope.partition(".")
     if mutant.module == DIALECTS.module:
         return [name for name in adapters if name == row] or adapters
-    if mutant.module in (STAGES.module, CLIPPING.module, SCALARS.module):
+    if mutant.module == SCHEDULES.module:
+        return [name for name in adapters if "schedule" in reference.dialect(name).hyperparameters]
+    if mutant.module not in (WALK.module, DIALECTS.module):
         return [name for name in adapters if scope in _functions(name)]
     return adapters
 
@@ -235,7 +297,7 @@ def effect(dialects: Sequence[str], seed: int) -> Effect:
 
 REFERENCE = Aim(
     name="reference",
-    targets=(STAGES, CLIPPING, SCALARS, WALK, DIALECTS),
+    targets=(STAGES, CLIPPING, MULTIPLIERS, RATES, SCHEDULES, AVERAGES, CONSTRAINTS, SCALARS, WALK, DIALECTS),
     adapters=tuple(reference.DIALECTS),
     load=float32.implementation,
     checks=tuple(name for name in CHECKS if name != "identity"),  # that a row is another one is to show in numbers

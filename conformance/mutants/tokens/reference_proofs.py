@@ -46,7 +46,7 @@ _MOVE = "p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direct
 _BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)"
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
 _MEETS = "if h.sync_period is not None and p.t % h.sync_period == 0:"
-_INITIAL = "return State(numbers, zeros, zeros, v_max, (0,) * len(numbers), slow)"
+_INITIAL = "return State(numbers, zeros, zeros, v_max, (h.begin_num_update,) * len(numbers), slow)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _NORMS = "clipping.clip_norm, clipping.global_norm"
 _CLIPPING = f"_CLIPPING = (clipping.clip_values, {_NORMS}, clipping.clip_global_norm)"

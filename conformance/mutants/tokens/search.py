@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
@@ -130,7 +130,8 @@ def measure(changed: Any, dialect: str, point: Point) -> Effect:
 def _fractions(changed: Any, dialect: str, problem: Problem, idle: int) -> Iterator[tuple[float, bool]]:
     """Of every step, on the trajectory and by itself: the largest fraction, and whether anything differs."""
     d, h = reference.dialect(dialect), oracle.received(problem, ARITHMETIC)
-    other_d, other_h = changed.dialect(dialect), changed.Hyperparameters(**asdict(h))
+    other_h = changed.Hyperparameters(**{f.name: getattr(h, f.name) for f in fields(h)})
+    other_d = changed.dialect(dialect)
     rounding = oracle.rounding(ARITHMETIC)
     with np.errstate(all="ignore"):
         state = _after(reference.initial_state(problem.parameters, h), idle)
