@@ -123,8 +123,8 @@ _NEWER_BASE = (
     "(name, weight_decay=0, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
     "ema_overwrite_frequency=None, jit_compile=True, **kwargs)"
 )
-_CONSTRAINED = frozenset({"constraint"})
-"""Of the variables."""
+_CONSTRAINED = frozenset({"constraint", "schedule"})
+"""The former of the variables, the latter given as the learning rate."""
 _BESIDE = _CONSTRAINED | {"exclude_from_weight_decay"}
 """The latter is a method of the newer Keras."""
 _V2_KEYWORDS = ("clipnorm", "clipvalue", "global_clipnorm", "lr", "decay")
@@ -199,7 +199,7 @@ TABLE: tuple[Signature, ...] = (
         path="tensorflow_addons.optimizers:RectifiedAdam",
         environment="keras",
         dialects=("tfa-rectified-adam",),
-        always=_CONSTRAINED,
+        always=_CONSTRAINED | {"weight_decay_schedule"},
         text="(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, weight_decay=0.0, amsgrad=False, "
         "sma_threshold=5.0, total_steps=0, warmup_proportion=0.1, min_lr=0.0, name='RectifiedAdam', **kwargs)",
         base=_V2,

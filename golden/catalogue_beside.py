@@ -41,7 +41,7 @@ def constraints(d: Dialect, topic: str) -> Made:
     """Each constraint, with parameters inside and outside of it."""
     if "constraint" not in d.hyperparameters:
         return
-    theta = wave((4, 2), 1.5), wave((5,), 2.0**-7)
+    theta = wave((4, 2), 1.5), wave((5,), 2.0**-6, 1)
     dense = [(wave((4, 2), 0.5, k), wave((5,), 2.0**-k, 2 * k)) for k in range(STEPS)]
     absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
     for name in ("non_neg", "max_norm", "unit_norm"):
