@@ -124,7 +124,7 @@ FRAMEWORKS = [entry for entry in ADAPTERS.values() if entry.distribution != "ada
 
 @pytest.mark.parametrize("entry", FRAMEWORKS, ids=lambda e: e.name)
 def test_every_hyper_parameter_that_an_adapter_claims_is_one_of_its_class(entry: Entry) -> None:
-    """What Lookahead does not take, the optimizer inside does; a schedule is a value of an argument, and some are no arguments."""
+    """What Lookahead does not take, the optimizer inside does; a schedule is an argument's value."""
     claim = claimed(entry)
     values_of = {"schedule": "learning_rate", "weight_decay_schedule": "weight_decay"}
     beside = {"constraint", "exclude_from_weight_decay"}
