@@ -123,6 +123,10 @@ _NEWER_BASE = (
     "(name, weight_decay=0, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
     "ema_overwrite_frequency=None, jit_compile=True, **kwargs)"
 )
+_CONSTRAINED = frozenset({"constraint"})
+"""Of the variables."""
+_BESIDE = _CONSTRAINED | {"exclude_from_weight_decay"}
+"""The latter is a method of the newer Keras."""
 _V2_KEYWORDS = ("clipnorm", "clipvalue", "global_clipnorm", "lr", "decay")
 _OVERRIDES = {"get_config": "(self)", "set_weights": "(self, weights)"}
 _BUILDS = {"build": "(self, var_list)", "get_config": "(self)", "update_step": "(self, gradient, variable)"}
@@ -133,6 +137,7 @@ TABLE: tuple[Signature, ...] = (
         path="keras.src.optimizers.legacy.adam:Adam",
         environment="keras",
         dialects=("keras-v2-adam",),
+        always=_CONSTRAINED,
         text=_LEGACY_ADAM,
         base=_V2,
         members=_OVERRIDES,
@@ -141,6 +146,7 @@ TABLE: tuple[Signature, ...] = (
         path="keras.src.optimizers.legacy.adam:NonFusedAdam",
         environment="keras",
         dialects=("keras-v2-adam",),
+        always=_CONSTRAINED,
         text=_LEGACY_ADAM,
         base=_V2,
         members=_OVERRIDES,
@@ -176,6 +182,7 @@ TABLE: tuple[Signature, ...] = (
         path="keras.src.optimizers.adam:Adam",
         environment="keras",
         dialects=("tf-keras-adam",),
+        always=_BESIDE,
         text="(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, weight_decay=None, "
         "clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
         "ema_overwrite_frequency=None, jit_compile=True, name='Adam', **kwargs)",
@@ -192,6 +199,7 @@ TABLE: tuple[Signature, ...] = (
         path="tensorflow_addons.optimizers:RectifiedAdam",
         environment="keras",
         dialects=("tfa-rectified-adam",),
+        always=_CONSTRAINED,
         text="(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, weight_decay=0.0, amsgrad=False, "
         "sma_threshold=5.0, total_steps=0, warmup_proportion=0.1, min_lr=0.0, name='RectifiedAdam', **kwargs)",
         base=_V2,
@@ -201,6 +209,7 @@ TABLE: tuple[Signature, ...] = (
         path="tensorflow_addons.optimizers:Lookahead",
         environment="keras",
         dialects=("tfa-lookahead-keras-v2-adam", "tfa-lookahead-rectified-adam"),
+        always=_CONSTRAINED,
         text="(optimizer, sync_period=6, slow_step_size=0.5, name='Lookahead', **kwargs)",
         base=_V2,
         members={
@@ -216,6 +225,7 @@ TABLE: tuple[Signature, ...] = (
         path="tf_keras.optimizers:Adam",
         environment="keras3",
         dialects=("tf-keras-adam",),
+        always=_BESIDE,
         text="(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, adaptive_epsilon=False, amsgrad=False, "
         "weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
         "ema_overwrite_frequency=None, jit_compile=True, name='Adam', **kwargs)",
@@ -232,6 +242,7 @@ TABLE: tuple[Signature, ...] = (
         path="keras.optimizers:Adam",
         environment="keras3",
         dialects=("keras3-adam",),
+        always=_BESIDE,
         text="(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, weight_decay=None, "
         "clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
         "ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs)",
@@ -240,6 +251,7 @@ TABLE: tuple[Signature, ...] = (
         path="keras.optimizers:AdamW",
         environment="keras3",
         dialects=("keras3-adam",),
+        always=_BESIDE,
         text="(learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, "
         "clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False, ema_momentum=0.99, "
         "ema_overwrite_frequency=None, loss_scale_factor=None, gradient_accumulation_steps=None, name=None, **kwargs)",

@@ -68,8 +68,11 @@ def _scaled(before: Working, after: Working, e: Errors, h: Hyperparameters, a: R
     if h.constraint == "unit_norm":
         error = (e.theta + abs(after.theta) * e_divisor) / least + C * a.u * abs(after.theta) + C * a.tiny
     else:
-        factor = np.minimum(norm, constraints.LARGEST_NORM) / divisor
-        e_factor = (e_norm + factor * e_divisor) / least + C * a.u * factor + a.tiny
+        limit = constraints.LARGEST_NORM
+        factor = np.minimum(norm, limit) / divisor
+        of_short, of_long = (f * e_norm / (divisor * least) for f in (constraints.EPSILON, limit))
+        certain = np.where(norm + e_norm <= limit, of_short, of_short + of_long)
+        e_factor = np.where(norm - e_norm >= limit, of_long, certain) + C * a.u * factor + a.tiny
         error = factor * e.theta + (size + e.theta) * e_factor + C * a.u * factor * size + C * a.tiny
     return np.where(least > 0, error, np.inf)
 

@@ -76,6 +76,36 @@ def test_there_is_one_norm() -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, "6", math.nan], ids=repr)
+def test_an_overwrite_frequency_that_does_not_count_is_refused(value: object) -> None:
+    said = refused(
+        "ema_overwrite_frequency", "None or a whole number >= 1", Hyperparameters, ema_overwrite_frequency=value
+    )
+    assert repr(value) in said
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, *NOT_NUMBERS], ids=repr)
+def test_an_ema_momentum_that_is_no_share_is_refused(value: object) -> None:
+    assert repr(value) in refused("ema_momentum", "None or a number in [0, 1]", Hyperparameters, ema_momentum=value)
+
+
+@pytest.mark.parametrize("value", [[0], (-1,), (0.0,), (True,), 0, None], ids=repr)
+def test_exclusions_that_number_no_parameters_are_refused(value: object) -> None:
+    said = refused(
+        "exclude_from_weight_decay",
+        "a tuple of numbers of parameters",
+        Hyperparameters,
+        exclude_from_weight_decay=value,
+    )
+    assert repr(value) in said
+
+
+@pytest.mark.parametrize("value", ["nonneg", "", 1, True], ids=repr)
+def test_a_constraint_that_is_unknown_is_refused(value: object) -> None:
+    said = refused("constraint", "None, non_neg, max_norm, unit_norm", Hyperparameters, constraint=value)
+    assert repr(value) in said
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, "6", math.nan], ids=repr)
 def test_a_sync_period_that_does_not_count_is_refused(value: object) -> None:
     assert repr(value) in refused("sync_period", "None or a whole number >= 1", Hyperparameters, sync_period=value)
 
@@ -241,6 +271,10 @@ def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_
         "procedure saved groups",
         "procedure state",
         "procedure mixed dtypes",
+        "procedure finalize",
+        "procedure replicas",
+        "procedure unaggregated replicas",
+        "procedure transformers",
         "l2 brought back by save",
         "l2 changed between steps",
     )

@@ -153,6 +153,7 @@ def test_a_count_that_changes_later_is_seen_or_refused() -> None:
         (lambda s: replace(s, m=(s.m[0].astype(float), s.m[1])), "m[0].dtype is 'float64'; accepted: float32"),
         (lambda s: replace(s, v_max=s.v), "v_max is 'given'; accepted: arrays with amsgrad, None without"),
         (lambda s: replace(s, slow=s.v), "slow is 'given'; accepted: arrays with sync_period, None without"),
+        (lambda s: replace(s, average=s.v), "average is 'given'; accepted: arrays with ema_momentum, None without"),
         (lambda s: replace(s, t=(1,)), "t is (1,); accepted: "),
         (lambda s: replace(s, t=1), "t is 1; accepted: "),
         (lambda s: replace(s, t=(1.0, 1)), "t[0] is 1.0; accepted: an int >= 0"),

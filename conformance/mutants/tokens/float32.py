@@ -27,6 +27,7 @@ from adapters.contract import (
     Identity,
     Precision,
     Rows,
+    Schedule,
     State,
 )
 from reference import stages
@@ -94,7 +95,7 @@ class Float32Run:
 
     def __init__(self, of: InFloat32, parameters: Sequence[Array], h: Hyperparameters) -> None:
         self.of, self.watch, self.x = of, of.watch, FLOAT32
-        self.h = self.of.runs.Hyperparameters(**{name: getattr(h, name) for name in HYPERPARAMETERS})
+        self.h = self.of.runs.Hyperparameters(**{name: self._given(getattr(h, name)) for name in HYPERPARAMETERS})
         self.shapes = [theta.shape for theta in parameters]
         with np.errstate(all="ignore"):
             self.state = self.of.runs.initial_state([_one_axis(p.copy()) for p in parameters], self.h, self.x)
@@ -114,6 +115,9 @@ class Float32Run:
             slow=None if s.slow is None else self._returned(s.slow),
             average=None if s.average is None else self._returned(s.average),
         )
+
+    def _given(self, value: Any) -> Any:
+        return self.of.runs.Schedule(value.name, value.numbers) if isinstance(value, Schedule) else value
 
     def _returned(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
         """Copies; a shape that is wrong stays wrong."""

@@ -116,6 +116,52 @@ MULTIPLIERS = Target(
     ),
 )
 
+RATES = Target(
+    module="reference.rates",
+    scopes=("scheduled_rate", "scheduled_weight_decay", "warm_up"),
+    vocabulary=Vocabulary(
+        kinds=(("h.schedule", "h.weight_decay_schedule"), ("p.learning_rate", "p.weight_decay")),
+        functions=(),
+        objects=("p",),
+    ),
+)
+
+SCHEDULES = Target(
+    module="reference.schedules",
+    scopes=(
+        "exponential",
+        "inverse_time",
+        "polynomial",
+        "piecewise_constant",
+        "cosine",
+        "cosine_restarts",
+        "cosine_after",
+        "restarts",
+        "inverse_root",
+        "_periods",
+        "_cosine",
+        "warmed_up",
+    ),
+    vocabulary=Vocabulary(
+        kinds=(("first", "end", "target"), ("decay_steps", "warmup_steps"), ("left", "length"), ("rate", "min_lr")),
+        functions=("x.sqrt", "x.cos"),
+    ),
+)
+
+AVERAGES = Target(
+    module="reference.averages",
+    scopes=("average", "average_all", "overwrite", "overwrite_all", "overwrites"),
+    vocabulary=Vocabulary(kinds=(("p.average", "p.theta"),), functions=(), objects=("p",)),
+)
+
+CONSTRAINTS = Target(
+    module="reference.constraints",
+    scopes=("constrain", "norms"),
+    vocabulary=Vocabulary(
+        kinds=(("norm", "kept"), ("np.minimum", "np.maximum")), functions=("x.sqrt",), objects=("p",)
+    ),
+)
+
 SCALARS = Target(
     module="reference.bias_correction",
     scopes=(
@@ -185,6 +231,10 @@ DIALECTS = Target(
 )
 
 HINTS: tuple[tuple[str, str], ...] = (
+    ("average_all|overwrite_all", "keras3-adam"),
+    ("averages|average|overwrite", "tf-keras-adam"),
+    ("warm|scheduled_weight", "tfa-rectified-adam"),
+    ("constrain|reference.schedules|scheduled_rate", "keras-v2-adam"),
     ("lookahead|slow", "tfa-lookahead-keras-v2-adam"),
     ("one_way|dense_by", "keras3-adam"),
     ("clipvalue|clipping|norm|inverse", "keras-v2-adam"),
@@ -211,7 +261,9 @@ def reached(mutant: Mutant, adapters: Sequence[str]) -> Sequence[str]:
     scope, _, row = mutant.change.scope.partition(".")
     if mutant.module == DIALECTS.module:
         return [name for name in adapters if name == row] or adapters
-    if mutant.module in (STAGES.module, CLIPPING.module, MULTIPLIERS.module, SCALARS.module):
+    if mutant.module == SCHEDULES.module:
+        return [name for name in adapters if "schedule" in reference.dialect(name).hyperparameters]
+    if mutant.module not in (WALK.module, DIALECTS.module):
         return [name for name in adapters if scope in _functions(name)]
     return adapters
 
@@ -245,7 +297,7 @@ def effect(dialects: Sequence[str], seed: int) -> Effect:
 
 REFERENCE = Aim(
     name="reference",
-    targets=(STAGES, CLIPPING, MULTIPLIERS, SCALARS, WALK, DIALECTS),
+    targets=(STAGES, CLIPPING, MULTIPLIERS, RATES, SCHEDULES, AVERAGES, CONSTRAINTS, SCALARS, WALK, DIALECTS),
     adapters=tuple(reference.DIALECTS),
     load=float32.implementation,
     checks=tuple(name for name in CHECKS if name != "identity"),  # that a row is another one is to show in numbers
