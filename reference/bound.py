@@ -33,8 +33,8 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     non_neg:    E_theta <- E_theta; max(theta, 0) is a contraction
     unit_norm:  E_theta <- (E_theta + |P theta| E_D) / (D - E_D) + C u |P theta| + C eta, with P theta = theta / D
                 and D = 1e-7 + N, E_D = E_N + C u D
-    max_norm:   f = min(N, 2) / D, E_f = k E_N / (D (D - E_D)) + C u f + eta, k = 1e-7 where N is certainly below 2,
-                as f is 1 - 1e-7 / D there, k = 2 where it is certainly above, and their sum between,
+    max_norm:   f = min(N, 2) / D, E_f = k E_N / (D (D - E_D)) + C u f + eta, with k = 1e-7 where N is certainly
+                below 2, as f is 1 - 1e-7 / D there, k = 2 where it is certainly above, and their sum between,
                 E_theta <- f E_theta + (|theta| + E_theta) E_f + C u |f theta| + C eta
 
 eta is the smallest normal number, since some frameworks flush subnormals. An element is *ambiguous*
