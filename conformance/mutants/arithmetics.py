@@ -113,8 +113,14 @@ class KerasFused(KerasV2Twin):
         return fma(w.element(w.scalar(1) - self.beta_1(w)), w.g - w.m, w.m)
 
     def second_moment(self, w: Work) -> Any:
-        """fma(1 - beta_2, fma(g, g, -v), v)."""
+        """fma(1 - beta_2, fma(g, g, -v), v); what the maximum takes is formed again, and not contracted."""
+        if w.v_max is not None:
+            w.v_max = np.maximum(w.v_max, KerasV2Twin.second_moment(self, w))
         return fma(w.element(w.scalar(1) - self.beta_2(w)), fma(w.g, w.g, -w.v), w.v)
+
+    def amsgrad_maximum(self, w: Work) -> Any:
+        """As `second_moment` has left it."""
+        return w.v_max
 
     def direction(self, w: Work) -> Any:
         """m / D, which `move` multiplies."""
