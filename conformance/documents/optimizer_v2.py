@@ -211,7 +211,7 @@ _r.add(
     "behaviour",
     "threads",
     "compatible with them, not safe: the caller synchronises",
-    not_yet="no test runs one optimizer from two threads: the document promises nothing there",
+    tests="test_threads_may_share_an_optimizer_that_they_take_turns_with",
 )
 _r.add(
     "example",

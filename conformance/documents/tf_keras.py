@@ -147,14 +147,12 @@ _r.add(
     "whether XLA compiles; ignored without a GPU",
     checks="identity",
     tests="test_jit_compile_is_off_where_there_is_no_gpu",
-    not_yet="the compiled step on a GPU",
 )
 _r.add(
     "argument",
     "mesh",
     "a device mesh, which makes the state distributed",
     tests="test_further_arguments_are_taken_and_do_nothing",
-    not_yet="several devices; the test gives None",
 )
 _r.add(
     "argument",

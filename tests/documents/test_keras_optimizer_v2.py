@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,28 @@ def test_a_learning_rate_that_is_assigned_holds_from_the_next_step_on() -> None:
     gradients = [np.array([3.0, 2.0], np.float32)] * 2
     rates = [Rate(float(np.float32(rate))) for rate in (0.1, 0.05)]
     judge(ADAPTERS["Adam"], Hyperparameters(), np.ones(2, np.float32), gradients, observed, rates)
+
+
+def test_threads_may_share_an_optimizer_that_they_take_turns_with() -> None:
+    """Two threads, one step each in turn, give the bits of one thread."""
+
+    def trained(threads: int) -> tuple[Any, int]:
+        x, optimizer, turn = variable(10.0), Adam(learning_rate=0.1), threading.Lock()
+
+        def steps() -> None:
+            for _ in range(6 // threads):
+                with turn:
+                    optimizer.minimize(half_square(x), [x])
+
+        workers = [threading.Thread(target=steps) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return x.numpy(), int(optimizer.iterations.numpy())
+
+    assert trained(2) == trained(1)
+    assert trained(1)[1] == 6
 
 
 def test_a_schedule_is_asked_with_the_iterations_from_zero_on() -> None:
