@@ -87,7 +87,7 @@ def _epsilons(d: reference.Dialect) -> Iterator[Variant]:
     yield with_direction("epsilon squared beside the root", d, added=lambda e, c, root: e * e)
     yield with_direction("the square root of epsilon beside the root", d, added=lambda e, c, root: e**0.5)
     text = "epsilon is multiplied by the learning rate"
-    yield with_direction(text, d, added=none, outside=lambda p, h: h.learning_rate * p.epsilon)
+    yield with_direction(text, d, added=none, outside=lambda p, h: p.learning_rate * p.epsilon)
     for times in (2, 0.5):
         yield with_direction(f"epsilon x {times}", d, added=lambda e, c, root, k=times: k * e)
     if is_paper(d):
@@ -151,7 +151,7 @@ def _numerators(d: reference.Dialect) -> Iterator[Variant]:
 
 def _signed(what: Callable[[Working], Any]) -> tuple[Stage, Rule]:
     def stage(p: Working, h: Hyperparameters, x: Namespace) -> None:
-        p.direction = h.learning_rate * np.sign(what(p))
+        p.direction = p.learning_rate * np.sign(what(p))
 
     def rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
         e.direction = 8 * a.u * abs(after.direction)
@@ -172,7 +172,9 @@ def _late(d: reference.Dialect) -> Iterator[Variant]:
 
 
 def _denominators(d: reference.Dialect) -> Iterator[Variant]:
-    yield with_direction("amsgrad is ignored: its maximum is kept, and the step uses v", d, second=lambda p, h: p.v)
+    if "amsgrad" in d.hyperparameters:
+        text = "amsgrad is ignored: its maximum is kept, and the step uses v"
+        yield with_direction(text, d, second=lambda p, h: p.v)
     if s.amsgrad_maximum in d.stages:
         unkept: dict[Stage, Into] = {s.amsgrad_maximum: None}
         text = "the maximum of AMSGrad is used and not stored"
@@ -277,7 +279,7 @@ def _rectifications(d: reference.Dialect) -> Iterator[Variant]:
         p.direction = plain(p, h)
 
     def never_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-        rate = h.learning_rate / bias_1(before, h)
+        rate = before.learning_rate / bias_1(before, h)
         relative = correction_errors(before.t, h, a)[0] + 2 * C * a.u
         e.direction = rate * e.m + abs(after.direction) * relative + C * a.tiny
 

@@ -145,7 +145,7 @@ def _plain(form: Form, changed: Mapping[str, Any]) -> Of:
 
     def plain(p: Working, h: Hyperparameters) -> Any:
         b_1, _ = bias(bias_1(p, h), one_minus_power(h.power_beta_2, p.t, FLOAT64))
-        return h.learning_rate * size(p, h) / b_1 * numerator(p, h)
+        return p.learning_rate * size(p, h) / b_1 * numerator(p, h)
 
     return plain
 
@@ -215,7 +215,7 @@ def direction(
     def stage(p: Working, h: Hyperparameters, x: Namespace) -> None:
         root, beside = parts(p, h)
         a, b = terms(p, h)
-        rate = h.learning_rate * size(p, h) * (1 if form.paper else corrections(p, h)[1] ** 0.5)
+        rate = p.learning_rate * size(p, h) * (1 if form.paper else corrections(p, h)[1] ** 0.5)
         p.step_size = rate * a
         p.denominator = root + beside
         above = p.step_size * (p.m if numerator is None else numerator(p, h))
@@ -243,7 +243,7 @@ def direction(
         sizes = sum(map(abs, parts(after, h)))
         e.direction = e.direction + abs(after.direction) * relative * sizes / seen.denominator
         if two is not m_alone:  # its own shares may be larger than the usual ones, and cancel
-            rate = abs(h.learning_rate * size(after, h))
+            rate = abs(after.learning_rate * size(after, h))
             of_m, of_g = (abs(share) for share in terms(after, h))
             error = of_m * e.m + of_g * e.g + (relative + C * a.u) * (of_m * abs(after.m) + of_g * abs(after.g))
             e.direction = e.direction + rate * error / seen.denominator
@@ -267,7 +267,7 @@ def rectified(
             r_t = rectification(h.power_beta_2, p.t, x)
             p.step_size, p.direction = r_t * p.step_size, r_t * p.direction
         elif not p.rectified:
-            p.step_size = h.learning_rate / bias_1(p, h)
+            p.step_size = p.learning_rate / bias_1(p, h)
             p.direction = otherwise * plain(p, h)
 
     def rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:

@@ -56,7 +56,7 @@ def candidates(d: reference.Dialect) -> Iterator[Variant]:
 
 
 def _gradient_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
-    decay = h.l2 or h.weight_decay
+    decay = before.l2 or h.weight_decay
     e.g = decay * e.theta + (1 + decay * abs(before.theta)) * e.g
     e.g = e.g + C * a.u * (abs(before.g) + abs(after.g) + abs(after.g - before.g)) + C * a.tiny
 
@@ -76,35 +76,35 @@ def _with(words: str, d: reference.Dialect, changes: dict[Stage, Any], rules: di
 def _coupled(d: reference.Dialect) -> Iterator[Variant]:
     for words, formula in (
         ("l2 does nothing", lambda p, h: p.g),
-        ("l2 is added with the wrong sign: g - l2 theta", lambda p, h: p.g - h.l2 * p.theta),
+        ("l2 is added with the wrong sign: g - l2 theta", lambda p, h: p.g - p.l2 * p.theta),
         (
             "l2 multiplies the gradient: g (1 + l2 theta) instead of g + l2 theta",
-            lambda p, h: p.g * (1 + h.l2 * p.theta),
+            lambda p, h: p.g * (1 + p.l2 * p.theta),
         ),
-        ("l2 is multiplied by the learning rate", lambda p, h: p.g + h.learning_rate * h.l2 * p.theta),
-        ("the decay is L1: g + l2 sign(theta)", lambda p, h: p.g + h.l2 * np.sign(p.theta)),
-        ("l2 is squared", lambda p, h: p.g + h.l2**2 * p.theta),
-        ("l2 is doubled", lambda p, h: p.g + 2 * h.l2 * p.theta),
-        ("l2 is halved", lambda p, h: p.g + h.l2 / 2 * p.theta),
-        ("l2 is rescaled with the gradient", lambda p, h: p.g + h.rescale_grad * h.l2 * p.theta),
+        ("l2 is multiplied by the learning rate", lambda p, h: p.g + p.learning_rate * p.l2 * p.theta),
+        ("the decay is L1: g + l2 sign(theta)", lambda p, h: p.g + p.l2 * np.sign(p.theta)),
+        ("l2 is squared", lambda p, h: p.g + p.l2**2 * p.theta),
+        ("l2 is doubled", lambda p, h: p.g + 2 * p.l2 * p.theta),
+        ("l2 is halved", lambda p, h: p.g + p.l2 / 2 * p.theta),
+        ("l2 is rescaled with the gradient", lambda p, h: p.g + h.rescale_grad * p.l2 * p.theta),
     ):
         stage = g_is(formula)
         yield _with(words, d, {s.l2: stage}, {stage: _gradient_rule})
-    before = theta_is(lambda p, h: p.theta - h.learning_rate * h.l2 * p.theta)
+    before = theta_is(lambda p, h: p.theta - p.learning_rate * p.l2 * p.theta)
     text = "l2 is applied decoupled (as AdamW's decay) instead of entering the gradient"
     yield _with(text, d, {s.l2: None, s.subtract: (before, s.subtract)}, {before: _theta_rule})
     yield _with(
         f"{text}, to the updated parameter", d, {s.l2: None, s.subtract: (s.subtract, before)}, {before: _theta_rule}
     )
-    bare = theta_is(lambda p, h: p.theta - h.l2 * p.theta)
+    bare = theta_is(lambda p, h: p.theta - p.l2 * p.theta)
     text = "l2 is applied decoupled, and not multiplied by the learning rate"
     yield _with(text, d, {s.l2: None, s.subtract: (bare, s.subtract)}, {bare: _theta_rule})
 
     def term(p: Working, h: Hyperparameters) -> Any:
-        return p.g + h.l2 * p.theta
+        return p.g + p.l2 * p.theta
 
     def without(p: Working, h: Hyperparameters) -> Any:
-        return p.g - h.l2 * p.theta
+        return p.g - p.l2 * p.theta
 
     on, off = g_is(term), g_is(without)
     rules = {on: _gradient_rule, off: _gradient_rule}
@@ -138,19 +138,19 @@ def _decoupled(d: reference.Dialect) -> Iterator[Variant]:
         ("weight_decay is not multiplied by the learning rate", lambda p, h: p.theta - h.weight_decay * p.theta),
         (
             "weight_decay has the wrong sign: theta grows",
-            lambda p, h: p.theta + h.learning_rate * h.weight_decay * p.theta,
+            lambda p, h: p.theta + p.learning_rate * h.weight_decay * p.theta,
         ),
-        ("weight_decay is applied twice", lambda p, h: p.theta * (1 - h.learning_rate * h.weight_decay) ** 2),
+        ("weight_decay is applied twice", lambda p, h: p.theta * (1 - p.learning_rate * h.weight_decay) ** 2),
         (
             "weight_decay is multiplied by the learning rate twice",
-            lambda p, h: p.theta - h.learning_rate**2 * h.weight_decay * p.theta,
+            lambda p, h: p.theta - p.learning_rate**2 * h.weight_decay * p.theta,
         ),
-        ("weight_decay is halved", lambda p, h: p.theta - h.learning_rate * h.weight_decay / 2 * p.theta),
-        ("weight_decay is doubled", lambda p, h: p.theta - 2 * h.learning_rate * h.weight_decay * p.theta),
-        ("weight_decay is squared", lambda p, h: p.theta - h.learning_rate * h.weight_decay**2 * p.theta),
+        ("weight_decay is halved", lambda p, h: p.theta - p.learning_rate * h.weight_decay / 2 * p.theta),
+        ("weight_decay is doubled", lambda p, h: p.theta - 2 * p.learning_rate * h.weight_decay * p.theta),
+        ("weight_decay is squared", lambda p, h: p.theta - p.learning_rate * h.weight_decay**2 * p.theta),
         (
             "weight_decay takes the sign of theta (L1)",
-            lambda p, h: p.theta - h.learning_rate * h.weight_decay * np.sign(p.theta),
+            lambda p, h: p.theta - p.learning_rate * h.weight_decay * np.sign(p.theta),
         ),
     ):
         changes = of(formula)
@@ -158,17 +158,17 @@ def _decoupled(d: reference.Dialect) -> Iterator[Variant]:
     bare = theta_is(lambda p, h: p.theta - h.weight_decay * p.theta if h.weight_decay else p.theta)
     text = "weight_decay is not multiplied by the learning rate, and decays the updated parameter"
     yield _with(text, d, {own: None, s.subtract: (s.subtract, bare)}, {bare: _theta_rule})
-    grows = theta_is(lambda p, h: p.theta + h.learning_rate * h.weight_decay * p.theta if h.weight_decay else p.theta)
+    grows = theta_is(lambda p, h: p.theta + p.learning_rate * h.weight_decay * p.theta if h.weight_decay else p.theta)
     text = "weight_decay has the wrong sign, and the updated parameter grows, not the one before"
     yield _with(text, d, {own: None, s.subtract: (s.subtract, grows)}, {grows: _theta_rule})
-    only = theta_is(lambda p, h: p.theta - h.learning_rate * h.weight_decay * p.theta if p.theta.ndim > 1 else p.theta)
+    only = theta_is(lambda p, h: p.theta - p.learning_rate * h.weight_decay * p.theta if p.theta.ndim > 1 else p.theta)
     text = "weight_decay spares parameters of less than two axes"
     yield _with(text, d, {own: None, s.subtract: (only, s.subtract)}, {only: _theta_rule})
     l2 = g_is(lambda p, h: p.g + h.weight_decay * p.theta)
     text = "weight_decay is coupled: an L2 term in the gradient instead of decoupled decay"
     changes = {own: None, s.first_moment: (l2, s.first_moment)}
     yield _with(text, d, changes, {l2: _gradient_rule})
-    inside = g_is(lambda p, h: p.g * (1 - h.learning_rate * h.weight_decay))
+    inside = g_is(lambda p, h: p.g * (1 - p.learning_rate * h.weight_decay))
     yield _with(
         "weight_decay shrinks the gradient",
         d,
@@ -207,7 +207,7 @@ def _clipping(d: reference.Dialect) -> Iterator[Variant]:
     yield _with("clipped from above only", d, {s.clip: above}, {})
     by = g_is(lambda p, h: p.g / h.rescale_grad)
     yield _with("divided by rescale_grad instead of multiplied", d, {s.rescale: by}, {by: _gradient_rule})
-    l2 = g_is(lambda p, h: p.g * (1 + h.l2 * p.theta))
+    l2 = g_is(lambda p, h: p.g * (1 + p.l2 * p.theta))
     yield _with("clipped and then multiplied by 1 + l2 theta", d, {s.l2: l2}, {l2: _gradient_rule})
     if d.stages.index(s.clip) < d.stages.index(s.l2):
         text = "clipped after the L2 term instead of before: clip(rescale_grad g + l2 theta), as MXNet 1 does"

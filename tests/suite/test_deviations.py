@@ -70,12 +70,9 @@ def test_one_declared_check_does_not_excuse_another(tmp_path: Path) -> None:
 def test_several_entries_may_explain_several_checks(tmp_path: Path) -> None:
     mutant = "conformance/mutants/rows.py:LastDuplicateWins"
     one = {**ENTRY, "implementation": mutant, "checks": ["one-step"], "id": "a"}
-    ended = judged(
-        tmp_path,
-        one,
-        {**one, "id": "b", "checks": ["free-running", "equal-shapes", "law-clips", "golden"]},
-        adapter=mutant,
-    )
+    laws = [f"law-{name}" for name in ("averages", "clips", "constraints", "exclusions", "replicas", "schedules")]
+    others = {**one, "id": "b", "checks": ["free-running", "equal-shapes", *laws, "golden"]}
+    ended = judged(tmp_path, one, others, adapter=mutant)
     assert (ended.code, ended.implementation(mutant)["reason"]) == (0, "a, b")
 
 
