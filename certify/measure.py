@@ -27,6 +27,8 @@ LARGEST = FIFTY.number(float(np.finfo(np.float64).max))
 TINY, HUGE = 2.0**-480, 2.0**480
 """Between them no product of two is outside the normal numbers, so that every rounding is relative."""
 DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
+RATES = ("learning_rate", "weight_decay")
+"""Scalars that a schedule may bring below `TINY`."""
 STEP = ("theta", "m", "v", "v_max", "slow", "average")
 _NOT_REAL = frozenset({"t", "rows", "rectified", "decays", "index"})
 _QUANTITIES = tuple(f.name for f in fields(Working) if f.name not in _NOT_REAL)
@@ -151,7 +153,8 @@ def _inside(before: Working, result: Any) -> Any:
     inside = np.ones(np.shape(result), dtype=bool)
     for name in _QUANTITIES:
         value = getattr(before, name)
-        if isinstance(value, np.ndarray) and value.shape == inside.shape:
+        whole = isinstance(value, np.ndarray) and value.shape == inside.shape
+        if whole or (name in RATES and value is not None):
             inside &= (value == 0) | ((abs(value) >= TINY) & (abs(value) <= HUGE))
     return inside
 

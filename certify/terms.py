@@ -20,7 +20,8 @@ from reference.stages import Stage, Working
 Terms = Callable[[Working, Hyperparameters, Namespace], Mapping[str, Any]]
 """Of the quantities before the stage: each name that it computes, with the sum of the magnitudes of its terms."""
 
-_SIGNED = ("theta", "m", "g", "direction")
+_SIGNED = ("theta", "m", "g", "direction", "learning_rate", "weight_decay")
+"""The last two after a warm-up or a schedule, which round to either side of a last value of 0."""
 
 
 class CannotCertify(ValueError):
@@ -47,7 +48,7 @@ def on_magnitudes(stage: Stage, *names: str) -> Terms:
 
 
 def _decay_theta(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
-    return {"theta": abs(p.theta) + p.learning_rate * p.weight_decay * abs(p.theta)}
+    return {"theta": abs(p.theta) + abs(p.learning_rate * p.weight_decay * p.theta)}
 
 
 def _subtract(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
