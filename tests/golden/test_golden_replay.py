@@ -51,7 +51,6 @@ NOT_BY_GOLDEN = {
     **dict.fromkeys(
         (indices.MultipliersLostOnLoad, indices.BeginLostOnLoad), "steps rightly; laws of indices are for that"
     ),
-    clipping.WeightDecayKeepsFirstRate: "no case has both decays",
     formula.ZeroLearningRateIsDefault: "the cases have one learning rate",
     formula.LearningRateAtMostOne: "the cases have one learning rate",
     formula.BetaAsText: "the cases have betas of few digits",
@@ -59,7 +58,6 @@ NOT_BY_GOLDEN = {
     rows.RowsStick: "no case has a dense gradient after rows",
     state.OnlyFirstBlockStored: "the cases are small",
     state.SecondVectorTwice: "the cases are small",
-    state.ZeroStaysZero: "no case begins at 0",
     state.RowsShareMoments: "equal shapes are a declared deviation of Keras, with a check of its own",
     rows.RowsTakenForSorted: "the cases name rows in their order",
     breaches.AnotherCodePath: "computes rightly",
