@@ -17,7 +17,6 @@ from conformance.kills import killed_by
 from conformance.mutants import (
     aggregation,
     breaches,
-    clipping,
     directions,
     ema,
     formula,
