@@ -21,8 +21,13 @@ class Keras3Class(KerasClass):
     save = keras3.SAVE
 
     def __init__(self, path: str, **about: Any) -> None:
-        self.keras = keras3.import_keras()
+        self.package = keras3.import_keras()
         super().__init__(path, **about)
+
+    @property
+    def keras(self) -> Any:
+        """The package."""
+        return self.package
 
     def own_dialect(self) -> str:
         """The one there is."""

@@ -79,7 +79,7 @@ def test_another_optimizer_behind_tf_keras_is_seen(kind: str) -> None:
 
     wrong = ADAPTERS["tf-keras-package"]()
     real = tf_keras.optimizers.legacy.Adam if kind == "fused" else getattr(tf_keras.optimizers, kind)
-    left_out = {"weight_decay", "adaptive_epsilon"} | (set() if kind == "fused" else {"amsgrad"})
+    left_out = {"weight_decay", "adaptive_epsilon"} | ({"use_ema"} if kind == "fused" else {"amsgrad"})
 
     class Stranger(real):  # type: ignore[misc, valid-type]
         def __init__(self, **given: Any) -> None:
