@@ -39,6 +39,8 @@ def title(drawn: Figure) -> list[str]:
 def _given(drawn: Figure) -> list[tuple[str, Any]]:
     """What says most first; what is off not at all."""
     off: tuple[tuple[str, Any], ...] = (("rescale_grad", 1.0),)
+    if not drawn.hyperparameters.get("total_steps"):
+        off += (("warmup_proportion", 0.1),)
     first = ("learning_rate", "beta_1", "beta_2", "epsilon")
     ordered = [*first, *(name for name in drawn.hyperparameters if name not in first)]
     return [

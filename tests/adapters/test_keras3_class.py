@@ -21,7 +21,8 @@ HERE = Path(__file__).parent
 
 
 def test_a_class_of_keras_3_conforms() -> None:
-    result = judged("keras.optimizers:Adam", problems=12, diagnose=False)
+    only = ("contract", "one-step", "law-save-load", "law-configuration", "law-change")
+    result = judged("keras.optimizers:Adam", problems=40, only=only, diagnose=False)
     assert result.verdict is Verdict.CONFORMS, result.reason
     assert result.dialect == "keras3-adam"
     assert result.identity is not None
@@ -36,7 +37,16 @@ def test_so_do_its_relatives(path: str) -> None:
 
 
 def test_a_wrong_class_of_keras_3_is_named_and_its_reproducer_needs_keras_alone(tmp_path: Path) -> None:
-    ended = command("--keras-optimizer", "wrong_keras3:PaperEpsilon", "--problems", "10", "--report", tmp_path)
+    ended = command(
+        "--keras-optimizer",
+        "wrong_keras3:PaperEpsilon",
+        "--problems",
+        "10",
+        "--check",
+        "one-step",
+        "--report",
+        tmp_path,
+    )
     assert ended.returncode == 1, ended.stderr
     assert "paper epsilon instead of epsilon hat" in ended.stdout
     (file,) = (tmp_path / "reproducers").iterdir()
