@@ -218,8 +218,10 @@ class Reusable:
 
 
 def _give_back(idle: list[Reusable], reusable: Reusable, bench: Bench) -> None:
-    # A learning rate that was a schedule is no variable any more, which a checkpoint would show.
-    variable = hasattr(reusable.optimizer._hyper["learning_rate"], "assign")
+    # A learning rate that was a schedule when the first step made variables is none, which a checkpoint would show.
+    optimizer = reusable.optimizer
+    made = getattr(optimizer, "_hypers_created", False)
+    variable = hasattr(optimizer._hyper["learning_rate"], "assign") if made else True
     if bench.sound and variable and len(idle) < _IDLE_LIMIT and len(reusable.variables) <= _SHAPE_LIMIT:
         idle.append(reusable)
 
