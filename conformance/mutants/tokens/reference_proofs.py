@@ -46,7 +46,7 @@ _MOVE = "p.direction = replace_rows(np.zeros_like(p.direction), p.rows, p.direct
 _BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho_t > h.sma_threshold)"
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
 _MEETS = "if h.sync_period is not None and p.t % h.sync_period == 0:"
-_INITIAL = "return State(numbers, zeros, zeros, v_max, (h.begin_num_update,) * len(numbers), slow)"
+_INITIAL = "return State(numbers, zeros, zeros, v_max, (h.begin_num_update,) * len(numbers), slow, average)"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _NORMS = "clipping.clip_norm, clipping.global_norm"
 _CLIPPING = f"_CLIPPING = (clipping.clip_values, {_NORMS}, clipping.clip_global_norm)"
@@ -147,7 +147,6 @@ PROOFS: tuple[Proof, ...] = (
         "_TABLE.keras3-adam",
         [_swapped("clipping.clip_in_one_way,", "clipping.dense_by_global_norm,")],
     ),
-    *_in_rows("the one reads the shape of theta alone", "tf-keras-adam keras3-adam", "s.scatter_rows", "s.decay_theta"),
     *_in_rows("0 is clipped to 0", "mxnet2-adam", "s.clip", "s.scatter_rows"),
     *_in_rows("0 is rescaled to 0", "mxnet1-adam", "s.rescale", "s.scatter_rows"),
     *(
