@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 
 def test_a_class_of_keras_3_conforms() -> None:
-    only = ("contract", "one-step", "law-save-load", "law-configuration", "law-change")
+    only = ("identity", "contract", "one-step", "law-save-load", "law-configuration", "law-change")
     result = judged("keras.optimizers:Adam", problems=40, only=only, diagnose=False)
     assert result.verdict is Verdict.CONFORMS, result.reason
     assert result.dialect == "keras3-adam"

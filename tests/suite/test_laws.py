@@ -144,7 +144,8 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     procedures.LoadedRateComesBack: {"law-change-after-load"},
     procedures.GroupsLoadedInReverse: {"law-saved-groups"},
     procedures.FirstCountLoaded: {"law-saved-groups", "law-late-parameter", "law-large-count"},
-    procedures.LoadedInReverse: EVERY_LOAD - {"law-late-load"} | {"law-switched-on"},
+    procedures.LoadedInReverse: EVERY_LOAD - {"law-late-load"}
+    | {"law-switched-on", "law-begin", "law-master", "law-multipliers"},
     procedures.NewLearningRateKept: {"law-save-load", "law-load-into-other", "law-late-parameter", "law-saved-groups"},
     procedures.SavedEpsilonKept: {"law-load-into-other"},
     procedures.ConfigurationDropsEpsilon: {"law-configuration"},
