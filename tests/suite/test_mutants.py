@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from suite_cli import named, run
+from suite_inside import failing, judged
 from test_laws import BY_LAWS_ALONE
 
 from conformance import checks, edges, mutants
 from conformance.laws import LAWS
 from conformance.mutants import breaches, directions, formula, state
 from conformance.mutants.twin import Twin
+from conformance.verdict import Verdict
 
 
 def name_of(implementation: type[Twin]) -> str:
@@ -22,12 +24,12 @@ def name_of(implementation: type[Twin]) -> str:
 @pytest.mark.parametrize("twin", mutants.TWINS, ids=name_of)
 def test_a_correct_implementation_conforms(twin: type[Twin]) -> None:
     """On as many problems as leave no fixed set short. More of them: `python -m conformance.mutants.alarms`."""
-    ended = run(named(twin), options=("--problems", edges.FEW))
-    record = ended.implementation(named(twin))
-    assert (ended.code, record["verdict"], record["reason"]) == (0, "conforms", "")
-    assert 0.1 < record["worst_fraction"] < 1, "a bound that is never half used may be too wide"
-    assert record["informative_share"] > checks.INFORMATIVE_SHARE
-    assert record["problems"] == edges.FEW
+    result = judged(named(twin), edges.FEW)
+    assert (result.verdict, result.reason) == (Verdict.CONFORMS, "")
+    measures = result.measures()
+    assert 0.1 < measures["worst_fraction"] < 1, "a bound that is never half used may be too wide"
+    assert measures["informative_share"] > checks.INFORMATIVE_SHARE
+    assert measures["problems"] == edges.FEW
 
 
 @pytest.mark.parametrize(("number", "twins"), [(1, mutants.TWINS), (8, mutants.TWINS[:3])], ids=["1", "8"])
@@ -56,15 +58,14 @@ FOUND_ONLY_BY: dict[str, type[Twin]] = {
 @pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=name_of)
 def test_a_wrong_implementation_is_rejected(mutant: type[Twin]) -> None:
     """Of some it is known by which check alone: without it they would pass."""
-    ended = run(named(mutant), options=("--profile", "smoke"))
-    record = ended.implementation(named(mutant))
-    assert (ended.code, record["verdict"]) == (1, "does not conform")
-    assert record["reason"]
-    failing = ended.failing(named(mutant))
-    assert failing
-    assert failing == BY_LAWS_ALONE.get(mutant, failing)
-    only = {check for check, found in FOUND_ONLY_BY.items() if found is mutant}
-    assert not only or failing - {law.name for law in LAWS} == only
+    result = judged(named(mutant))
+    assert result.verdict is Verdict.DOES_NOT_CONFORM
+    assert result.reason
+    found = failing(result)
+    assert found
+    assert found == BY_LAWS_ALONE.get(mutant, found)
+    only = {check for check, found_only in FOUND_ONLY_BY.items() if found_only is mutant}
+    assert not only or found - {law.name for law in LAWS} == only
 
 
 def test_who_is_rejected_by_one_check_alone_is_among_the_mutants() -> None:
