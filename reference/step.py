@@ -74,8 +74,9 @@ def step(
     h = h.to(x)
     branches = [rectify] * len(gradients) if rectify is None or isinstance(rectify, bool) else rectify
     after = tuple(_opened(d, h, state, i, g, x, branches[i]) for i, g in enumerate(gradients))
-    for p, num_update in zip(after, _num_updates(state, gradients), strict=True):
-        p.num_update = num_update
+    num_updates = _num_updates(state, gradients)
+    for p in after:
+        p.num_update = num_updates[p.index]
     for stage in d.stages:  # of all parameters, before the next one: what is clipped together is known as it was
         all_g = tuple(p.g for p in after if p.g is not None)
         for i, p in enumerate(after):
