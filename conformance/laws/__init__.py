@@ -26,6 +26,7 @@ from conformance.laws import (
     rates,
     rows,
     saved,
+    schedulers,
     settings,
 )
 from conformance.laws.procedures import claims
@@ -141,6 +142,12 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-constraints", problems="constraints", rule=beside.constraints, applies=beside.constrains),
     Check(name="law-multipliers", problems="multipliers", rule=indices.multipliers, applies=indices.has_multipliers),
     Check(name="law-begin", problems="begin", rule=indices.begin, applies=indices.can_begin_later),
+    Check(
+        name="law-lr-scheduler",
+        problems="lr-schedulers",
+        rule=schedulers.lr_schedulers,
+        applies=schedulers.has_scheduler,
+    ),
     Check(name="law-schedules", problems="schedules", rule=rates.schedules, applies=rates.change),
     Check(name="law-master", problems="masters", rule=formats.master_copy, applies=lambda claim: bool(claim.masters)),
     Check(name="law-sizes", problems="sizes", rule=layouts.sizes),

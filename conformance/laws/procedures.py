@@ -19,6 +19,7 @@ LONGEST = 10
 """Steps of a problem that are run, to keep the cost small."""
 OFF: dict[str, Any] = {"l2": 0.0, "weight_decay": 0.0, "clip_gradient": None, "decay": 0.0}
 OFF |= dict.fromkeys(("clipvalue", "clipnorm", "global_clipnorm", "schedule", "weight_decay_schedule"))
+OFF["lr_scheduler"] = None
 OFF["total_steps"] = 0
 """Hyper-parameters that one value switches off."""
 _DECAYING = Schedule("polynomial", decay_steps=5, end_learning_rate=float(np.float32(0.1234567)), power=2.0)
@@ -50,6 +51,7 @@ OTHERS: dict[str, tuple[Any, Any]] = {
     "global_clipnorm": (float(np.float32(0.1234567)), 1e-2),
     "schedule": (_DECAYING, Schedule("inverse_time", decay_steps=2, decay_rate=0.5)),
     "weight_decay_schedule": (_DECAYING, Schedule("inverse_time", decay_steps=2, decay_rate=0.5)),
+    "lr_scheduler": (Schedule("mxnet_factor", step=1, factor=0.7), Schedule("mxnet_factor", step=2, factor=0.3)),
     "total_steps": (8, 4),
     "warmup_proportion": (float(np.float32(0.1234567)), 0.5),
     "min_lr": (float(np.float32(0.1234567)), 1e-2),
