@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import catalogue, files, layout, promote
+from golden import catalogue, files, layout, promote, tolerance
 from golden.case import Case, GoldenError
 from reference import DIALECTS
 
@@ -98,6 +98,8 @@ def _differences(old: Case, new: Case) -> Iterator[str]:
     for k in sorted(set(before) & set(after)):
         if before[k].t != after[k].t:
             yield f"step {k}: t differs"
+        if tolerance.to_exponents(before[k].tolerance) != tolerance.to_exponents(after[k].tolerance):
+            yield f"step {k}: tolerance differs"
         arrays_after = dict(after[k].quantities())
         for name, arrays in before[k].quantities():
             worst = _worst(arrays, arrays_after.get(name))

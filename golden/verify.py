@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import catalogue, files, floats, layout
+from golden import catalogue, files, floats, layout, tolerance
 from golden.case import Case, Expected, GoldenError
 from golden.trajectory import named, trajectory
 from reference import DIALECTS, Bound, Rounding, State
@@ -112,6 +112,7 @@ def _file(path: Path, seen: dict[str, Path], report: Report) -> Iterator[Complai
         seen[case.id] = path
         try:
             yield from _recomputed(case, path, report)
+            yield from _tolerances(case, path)
         except ValueError as error:  # the reference refuses the case
             text = f"{path}, {case.id}: {error}"
             yield Complaint(kind=Kind.UNUSABLE, file=str(path), id=case.id, message=text)
@@ -184,6 +185,17 @@ def _values(
                 element=at,
                 message=text,
             )
+
+
+def _tolerances(case: Case, path: Path) -> Iterator[Complaint]:
+    for step, name, i in tolerance.differences(case):
+        text = (
+            f"{path}, {case.id}, step {step}: tolerance of {name} of parameter {i} is not that of the bound;"
+            " accepted: the power of two next above it"
+        )
+        yield Complaint(
+            kind=Kind.WRONG, file=str(path), id=case.id, step=step, quantity=name, parameter=i, message=text
+        )
 
 
 def _fractions(stored: Any, value: Any, bound: Any) -> Any:
