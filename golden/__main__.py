@@ -1,4 +1,4 @@
-"""The command line: ``python -m golden verify | regenerate | show | list``."""
+"""The command line: ``python -m golden verify | lint | regenerate | show | list``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import argparse
 import json
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from golden import files, layout, show
 from golden.case import Case, GoldenError
 from golden.layout import File
+from golden.lint import Report, lint
 from golden.regenerate import regenerate
 from golden.verify import verify
 
@@ -47,16 +48,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     report = verify(options.folder, partial=options.partial)
+    compared = f", {report.compared} values; worst difference {report.worst_fraction:.3f} of its bound"
+    return _judge(report, compared, asdict(report), options)
+
+
+def _lint(options: argparse.Namespace) -> int:
+    report = lint(options.folder, partial=options.partial)
+    looked_at = {key: value for key, value in asdict(report).items() if key not in ("compared", "worst_fraction")}
+    return _judge(report, "", looked_at, options)
+
+
+def _judge(report: Report, compared: str, data: Mapping[str, object], options: argparse.Namespace) -> int:
     code = max((c.kind for c in report.complaints), default=0, key=lambda kind: {0: 0, 2: 1, 1: 2}[kind])
     if options.json:
-        print(json.dumps(asdict(report) | {"exit_code": int(code)}))
+        print(json.dumps({**data, "exit_code": int(code)}))
         return code
     for complaint in report.complaints:
         print(complaint.message)
-    print(
-        f"{report.files} files, {report.cases} cases, {report.compared} values; worst difference"
-        f" {report.worst_fraction:.3f} of its bound; {len(report.complaints) or 'no'} complaints"
-    )
+    print(f"{report.files} files, {report.cases} cases{compared}; {len(report.complaints) or 'no'} complaints")
     return code
 
 
@@ -94,9 +103,9 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _files(folder: Path) -> Iterator[tuple[File, dict[str, list[object]]]]:
-    paths, complaints = files.stored(folder)
-    for complaint in complaints:
-        raise GoldenError(complaint)
+    paths, strays = files.stored(folder)
+    for stray in strays:
+        raise GoldenError(str(stray))
     for path in paths:
         data = files.read_json(path)
         yield layout.parse(data, path), data
@@ -123,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in (
         ("verify", _verify, "check every file, and recompute every value with the float64 reference"),
+        ("lint", _lint, "check names, schema, hashes, ids and words of every file, and recompute nothing"),
         ("regenerate", _regenerate, "make the files from the reference at 50 digits"),
         ("show", _show, "one case, for a person"),
         ("list", _list, "all cases, a line each"),
@@ -135,7 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--folder", type=Path, default=files.CASES, metavar="DIR", help="instead of golden/cases")
     commands.choices["show"].add_argument("id", metavar="ID", help="a case, as `list` names it")
     partial = "a folder that need not have every case of the catalogue"
-    commands.choices["verify"].add_argument("--partial", action="store_true", help=partial)
+    for name in ("verify", "lint"):
+        commands.choices[name].add_argument("--partial", action="store_true", help=partial)
     allow = "change what stored ids stand for; without it such files are left as they are"
     commands.choices["regenerate"].add_argument("--allow-change", action="store_true", help=allow)
     return parser

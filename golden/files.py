@@ -10,7 +10,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from reference import DIALECTS
 CASES = Path(__file__).resolve().parent / "cases"
 MAX_BYTES = 2**20
 """Of a file."""
+PROMOTED = "promoted"
+"""The topic that is not of the catalogue: problems that were met elsewhere."""
 
 
 # Reading
@@ -32,9 +34,9 @@ def cases_of(dialect: str, folder: Path = CASES) -> tuple[Case, ...]:
 
     Raises `GoldenError` for a file that is malformed or has been edited, and where there is no case.
     """
-    paths, complaints = entries(folder)
-    if complaints:
-        raise GoldenError(complaints[0])
+    paths, strays = entries(folder)
+    if strays:
+        raise GoldenError(str(strays[0]))
     found: list[Case] = []
     for path in paths:
         if path.parent.name != dialect:
@@ -48,38 +50,50 @@ def cases_of(dialect: str, folder: Path = CASES) -> tuple[Case, ...]:
     return tuple(found)
 
 
-def entries(folder: Path) -> tuple[list[Path], list[str]]:
-    """The files ``folder/dialect/topic.json``, sorted, and complaints about everything else that is there."""
+@dataclass(frozen=True)
+class Stray:
+    """Something in the folder that is no golden file."""
+
+    path: Path
+    why: str
+    left_over: bool = False
+    """The temporary of a write that was killed."""
+
+    def __str__(self) -> str:
+        return f"{self.path} is {self.why}"
+
+
+def entries(folder: Path) -> tuple[list[Path], list[Stray]]:
+    """The files ``folder/dialect/topic.json``, sorted, and everything else that is there."""
     if not folder.is_dir():
         raise GoldenError(f"{folder} is no folder; accepted: the folder of the golden cases")
     found: list[Path] = []
-    complaints: list[str] = []
-
-    def keep(path: Path, test: Callable[[int], bool], accepted: str) -> bool:
-        mode = path.lstat().st_mode
-        if test(mode):
-            return True
-        complaints.append(f"{path} is {'a link' if stat.S_ISLNK(mode) else 'out of place'}; accepted: {accepted}")
-        return False
-
+    strays: list[Stray] = []
     for sub in sorted(folder.iterdir()):
-        if keep(sub, stat.S_ISDIR, f"folders named as dialects: {', '.join(DIALECTS)}"):
-            for path in sorted(sub.iterdir()):
-                if not keep(path, stat.S_ISREG, "regular files TOPIC.json"):
-                    continue
-                if path.suffix == ".json":
-                    found.append(path)
-                else:
-                    complaints.append(f"{path} is left over or out of place; accepted: regular files TOPIC.json")
-    return found, complaints
+        if not stat.S_ISDIR(sub.lstat().st_mode):
+            strays.append(_stray(sub, f"folders named as dialects: {', '.join(DIALECTS)}"))
+            continue
+        for path in sorted(sub.iterdir()):
+            if stat.S_ISREG(path.lstat().st_mode) and path.suffix == ".json":
+                found.append(path)
+            else:
+                strays.append(_stray(path, "regular files TOPIC.json"))
+    return found, strays
 
 
-def stored(folder: Path) -> tuple[list[Path], list[str]]:
+def _stray(path: Path, accepted: str) -> Stray:
+    mode = path.lstat().st_mode
+    if stat.S_ISREG(mode) and path.name.startswith(".") and path.name.endswith(".tmp"):
+        return Stray(path, "left over by a write that was killed; accepted: none, regenerate removes it", True)
+    return Stray(path, f"{'a link' if stat.S_ISLNK(mode) else 'out of place'}; accepted: {accepted}")
+
+
+def stored(folder: Path) -> tuple[list[Path], list[Stray]]:
     """As `entries`; `GoldenError` where there is no file."""
-    found, complaints = entries(folder)
+    found, strays = entries(folder)
     if not found:
         raise GoldenError(f"{folder} has no golden file; accepted: DIALECT/TOPIC.json")
-    return found, complaints
+    return found, strays
 
 
 def read_json(path: Path) -> dict[str, Any]:

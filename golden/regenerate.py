@@ -30,9 +30,8 @@ def regenerate(folder: Path, *, allow_change: bool, say: Callable[[str], None] =
     New cases are written either way. Raises `GoldenError` for a folder that holds something else.
     """
     done = Regenerated()
-    stored, complaints = files.entries(folder) if folder.exists() else ([], [])
-    for complaint in complaints:
-        done.refused.append(complaint)
+    stored, strays = files.entries(folder) if folder.exists() else ([], [])
+    done.refused += map(str, strays)
     expected: set[Path] = set()
     for path, made in _made(folder):
         expected.add(path)
