@@ -10,9 +10,11 @@ import json
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from golden import floats
 from golden.case import Case, GoldenError
@@ -98,6 +100,11 @@ def stored(folder: Path) -> tuple[list[Path], list[Stray]]:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The content of a regular file of at most `MAX_BYTES`, links not followed; `GoldenError` otherwise."""
+    return decode(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file of at most `MAX_BYTES`, links not followed; `GoldenError` otherwise."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
@@ -109,13 +116,16 @@ def read_json(path: Path) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise GoldenError(f"{path} is larger than {MAX_BYTES} bytes; accepted: a smaller file")
     try:
-        data = json.loads(
-            content.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-        )
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise GoldenError(f"{path} is not JSON of this format: {error}") from error
+
+
+def decode(text: str, path: Path) -> dict[str, Any]:
+    """An object of the format from its text; `GoldenError` naming `path` otherwise."""
+    try:
+        data = json.loads(text, object_pairs_hook=_object, parse_float=_refuse_number, parse_constant=_refuse_number)
+    except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
         raise GoldenError(f"{path} is not JSON of this format: {error}") from error
     if not isinstance(data, dict):
         raise GoldenError(f"{path} holds a {type(data).__name__}; accepted: an object")
@@ -156,16 +166,27 @@ def render(data: Any, indent: str = "") -> str:
 def write(path: Path, text: str) -> None:
     """Write a file wholly or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    with replacing(path) as file:
+        file.write(text.encode("ascii"))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when it has been written without an error, and vanishes otherwise.
+
+    A process that is killed meanwhile leaves it behind as ``.NAME.*.tmp``.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
             file.flush()
             os.fsync(descriptor)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.chmod(0o644)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from golden import floats
+from golden import floats, layout
 
 _SHOWN = 60
 
 
-def differences(stored: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Of the contents of two files: the id, or nothing for the file itself, and what stands there and should.
+class Difference(NamedTuple):
+    """The first of one key of a file or case."""
 
-    One difference per key of the file and of each case that both have.
-    """
-    for key in sorted((set(stored) | set(made)) - {"cases"}):
-        yield from (("", text) for text in _one(stored, made, key))
-    cases = {case["id"]: case for case in made["cases"]}
-    for case in stored["cases"]:
-        of_catalogue = cases.get(case["id"], case)
-        for key in sorted(set(case) | set(of_catalogue)):
-            yield from ((case["id"], text) for text in _one(case, of_catalogue, key))
+    id: str
+    """Of the case; empty for the file itself."""
+    key: str
+    place: str
+    """The key, and where under it."""
+    old: str
+    new: str
 
 
-def _one(stored: Mapping[str, Any], made: Mapping[str, Any], key: str) -> Iterator[str]:
-    found = next(_places(stored.get(key), made.get(key), key), None)
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+    """Of the contents of two files: one per key of the file, and of each case that both have."""
+    old, new = _without_values(old), _without_values(new)
+    for key in sorted((set(old) | set(new)) - {"cases"}):
+        yield from _one("", old, new, key)
+    cases = {case["id"]: case for case in new["cases"]}
+    for case in old["cases"]:
+        other = cases.get(case["id"], case)
+        for key in sorted(set(case) | set(other)):
+            yield from _one(case["id"], case, other, key)
+
+
+def _without_values(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says, with the steps of its expected values in their place, and without the hash over all."""
+    cases = [case | {"expected": [expected["step"] for expected in case["expected"]]} for case in data["cases"]]
+    return {key: value for key, value in data.items() if key != layout.HASH} | {"cases": cases}
+
+
+def _one(id_: str, old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> Iterator[Difference]:
+    found = next(_places(old.get(key), new.get(key), key), None)
     if found is not None:
-        place, old, new = found
-        old, new = _around(old, new)
-        yield f"{place} is {old}; accepted: {new}"
+        place, a, b = found
+        yield Difference(id_, key, place, *_around(a, b))
 
 
 def _places(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
