@@ -92,10 +92,8 @@ def format_text(file: layout.File) -> str:
 def made(folder: Path, only: str = "*") -> Iterator[tuple[str, Make]]:
     """By ``DIALECT/TOPIC`` what makes the file: that of the catalogue, and what `folder` has of promoted cases."""
     for dialect in DIALECTS.values():
-        for file, at_steps in catalogue.files(dialect):
-            name = f"{dialect.name}/{file.topic}"
-            if fnmatchcase(name, only):
-                yield name, partial(_computed, file, at_steps)
+        for file, at_steps in catalogue.files(dialect, only):
+            yield f"{dialect.name}/{file.topic}", partial(_computed, file, at_steps)
         path = folder / dialect.name / f"{files.PROMOTED}.json"
         if path.exists() and fnmatchcase(f"{dialect.name}/{files.PROMOTED}", only):
             yield f"{dialect.name}/{files.PROMOTED}", partial(promote.again, path)
