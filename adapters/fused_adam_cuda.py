@@ -15,7 +15,8 @@ import numpy as np
 
 from adapters import fused_adam_numpy
 from adapters.contract import Hyperparameters, Identity
-from adapters.torch_optim import FOREACH, FUSED, LAYOUTS, LOOP, TorchAdapter, TorchRun, observe, procedures, settings
+from adapters.torch_optim import FOREACH, FUSED, LAYOUTS, LOOP, procedures
+from adapters.torch_run import TorchAdapter, TorchRun, observe, settings
 
 _OTHERS = frozenset({"adaptive_epsilon", "rescale_grad", "clip_gradient", "sma_threshold"})
 """Hyper-parameters that the torch face calls what the contract calls them."""

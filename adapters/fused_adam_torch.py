@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from adapters.contract import CONTRACT_VERSION, Arithmetic, Claim, Hyperparameters, Identity, Precision
-from adapters.torch_optim import CLAIM, FOREACH, FUSED, LOOP, TorchAdapter, TorchRun, observe, procedures
+from adapters.torch_optim import CLAIM, FOREACH, FUSED, LOOP, procedures
+from adapters.torch_run import TorchAdapter, TorchRun, observe
 
 
 class _Run(TorchRun):

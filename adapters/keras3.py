@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.contract import Arithmetic, Array, Claim, Gradient, Hyperparameters, Identity, Precision
+from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     BESIDE,
     CLIPS,
@@ -27,8 +28,6 @@ from adapters.tensorflow_support import (
     averaging,
     clips,
     import_tensorflow,
-    installed,
-    observe,
     procedures,
     read,
 )

@@ -31,6 +31,7 @@ from adapters.contract import (
     Precision,
     Rows,
 )
+from adapters.tensorflow_identity import watch_operations
 from adapters.tensorflow_support import (
     AFTER_LOAD,
     CHECKPOINT,
@@ -40,7 +41,6 @@ from adapters.tensorflow_support import (
     import_tensorflow,
     procedures,
     slot_of_optimizer_v2,
-    watch_operations,
 )
 
 OPTION = "keras-optimizer"

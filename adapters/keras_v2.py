@@ -26,6 +26,7 @@ from adapters.contract import (
     Identity,
     Precision,
 )
+from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     CLIPS,
     REPLICAS,
@@ -36,9 +37,7 @@ from adapters.tensorflow_support import (
     OptimizerRun,
     clips,
     import_tensorflow,
-    installed,
     new_variables,
-    observe,
     procedures,
     slot_of_optimizer_v2,
 )

@@ -1,5 +1,4 @@
-"""What the adapters of the TensorFlow environments share: a quiet import, arrays in and out, the run,
-and a watch on the operations that TensorFlow's eager dispatch executes.
+"""What the adapters of the TensorFlow environments share: a quiet import, arrays in and out, and the run.
 
 Nothing here imports TensorFlow before an adapter is constructed.
 """
@@ -10,18 +9,15 @@ import json
 import logging
 import os
 import pickle
-import re
 import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +26,6 @@ from adapters.contract import (
     ContractError,
     Gradient,
     Hyperparameters,
-    Identity,
     Procedure,
     Rows,
     State,
@@ -55,14 +50,6 @@ Change = Callable[[Array], Array]
 _DEFAULTS = Hyperparameters()
 Settings = Callable[[Hyperparameters], Mapping[str, Any]]
 """Attributes of an optimizer that hold hyper-parameters, and their values."""
-
-
-class TensorFlowAdapter(Protocol):
-    """What `observe` needs of an adapter."""
-
-    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
-        """As in `adapters.contract.Implementation`."""
-        ...
 
 
 def import_tensorflow() -> Any:
@@ -393,85 +380,6 @@ def slot_of_optimizer_v2(optimizer: Any, position: int, variable: Any, name: str
         return optimizer.get_slot(variable, name)
     except KeyError:
         return None
-
-
-def installed(distribution: str) -> tuple[str, str]:
-    """A distribution and its version."""
-    return distribution, metadata.version(distribution)
-
-
-def observe(
-    adapter: TensorFlowAdapter,
-    framework: tuple[str, str],
-    hyperparameters: Hyperparameters = _DEFAULTS,
-    *,
-    required: Sequence[str],
-    excluded: Sequence[str],
-) -> Identity:
-    """Run real steps under TensorFlow's dispatch and say which operations executed.
-
-    Each operation carries the kind of step in which it was seen ("dense", "amsgrad", "rows"), as in
-    ``dense: ResourceApplyAdam``.
-    """
-    theta, g = np.ones((3, 2), np.float32), np.ones((3, 2), np.float32)
-    rows = Rows(np.array([2, 0], np.int64), g[:2])
-    observed: set[str] = set()
-    gradients: dict[str, Gradient] = {"dense": g, "amsgrad": g, "rows": rows}
-    runs = []  # kept, so that no adapter gives one the optimizer of another
-    for kind, gradient in gradients.items():
-        run = adapter.start((theta,), replace(hyperparameters, amsgrad=kind == "amsgrad"))
-        runs.append(run)
-        run.apply((gradient,))  # creates the slots and traces, which is not what is to be seen
-        with watch_operations() as seen:
-            run.apply((gradient,))
-        observed.update(f"{kind}: {operation}" for operation in seen)
-    name, version = framework
-    return Identity(
-        framework=name,
-        version=version,
-        required=frozenset(required),
-        excluded=frozenset(excluded),
-        observed=frozenset(observed),
-    )
-
-
-@contextmanager
-def watch_operations() -> Iterator[set[str]]:
-    """Collect what the eager runtime executes (tensorflow/python/framework/op_callbacks.py).
-
-    A traced function arrives as one operation; the runtime's function library then says whether XLA had to
-    compile it, and what is in it: ``XlaMustCompile(f)`` or ``Function(f)``, and ``XlaMustCompile(f)/Sqrt``.
-    """
-    from tensorflow.python.eager import context
-    from tensorflow.python.framework import op_callbacks
-
-    seen: set[str] = set()
-
-    def note(
-        operation: str | bytes,
-        inputs: Any,
-        attributes: Any,
-        outputs: Any,
-        op_name: str | None = None,
-        graph: Any = None,
-    ) -> None:
-        if graph is not None:  # being traced, not executed
-            return
-        name = operation.decode() if isinstance(operation, bytes) else operation
-        if not context.context().has_function(name):
-            seen.add(name)
-            return
-        definition = context.context().get_function_def(name)
-        how = "XlaMustCompile" if definition.attr["_XlaMustCompile"].b else "Function"
-        label = f"{how}({re.sub(r'^__[a-z]+_|_[0-9]+$', '', name)})"
-        seen.add(label)
-        seen.update(f"{label}/{node.op}" for node in definition.node_def)
-
-    op_callbacks.add_op_callback(note)
-    try:
-        yield seen
-    finally:
-        op_callbacks.remove_op_callback(note)
 
 
 def _unexpected(record: logging.LogRecord) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.contract import NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     BESIDE,
     CLIPS,
@@ -22,8 +23,6 @@ from adapters.tensorflow_support import (
     averaging,
     clips,
     import_tensorflow,
-    installed,
-    observe,
     procedures,
 )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.contract import Arithmetic, Claim, ContractError, Hyperparameters, Identity, Precision, State
 from adapters.keras_v2 import Fused
+from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     CLIPS,
     REPLICAS,
@@ -26,8 +27,6 @@ from adapters.tensorflow_support import (
     clips,
     copy_of,
     import_tensorflow_addons,
-    installed,
-    observe,
     procedures,
     slot_of_optimizer_v2,
 )

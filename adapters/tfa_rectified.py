@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
 from adapters.keras_schedules import scheduled
+from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     CLIPS,
     REPLICAS,
@@ -20,8 +21,6 @@ from adapters.tensorflow_support import (
     clips,
     import_tensorflow,
     import_tensorflow_addons,
-    installed,
-    observe,
     procedures,
     slot_of_optimizer_v2,
 )

@@ -25,7 +25,8 @@ from adapters.contract import (
     Precision,
 )
 from adapters.memory import laid_out
-from adapters.torch_optim import LAYOUTS, TorchAdapter, TorchRun, leaves, observe, procedures, reproduction
+from adapters.torch_optim import LAYOUTS, procedures, reproduction
+from adapters.torch_run import TorchAdapter, TorchRun, leaves, observe
 from adapters.torch_script import script
 
 OPTION = "torch-optimizer"

@@ -27,17 +27,8 @@ from adapters.contract import (
     Precision,
     Rows,
 )
-from adapters.torch_optim import (
-    CLAIM,
-    FOREACH,
-    FUSED,
-    LOOP,
-    TorchAdapter,
-    TorchRun,
-    decay_arguments,
-    observe,
-    procedures,
-)
+from adapters.torch_optim import CLAIM, FOREACH, FUSED, LOOP, procedures
+from adapters.torch_run import TorchAdapter, TorchRun, decay_arguments, observe
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
 _NADAM = _ADAM | {"l2", "weight_decay", "momentum_decay"}

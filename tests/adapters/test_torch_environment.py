@@ -26,7 +26,7 @@ from adapters.contract import (
 )
 from adapters.fused_adam_torch import TorchFace
 from adapters.memory import laid_out, offset
-from adapters.torch_optim import TorchRun
+from adapters.torch_run import TorchRun
 from conformance import direct
 from conformance.load import CannotTest
 from conformance.plot.curves import curve, figure
