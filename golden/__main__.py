@@ -102,21 +102,28 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    chosen, unmet = [], set(options.ids)
+    met: set[str] = set()
+    count = export.write(_chosen(options, met), options.out)
+    if options.json:
+        print(json.dumps({"file": str(options.out), "cases": len(met), "entries": count, "exit_code": 0}))
+        return 0
+    print(f"wrote {options.out}: {len(met)} cases, {count} {'lines' if options.out.suffix == '.csv' else 'arrays'}")
+    return 0
+
+
+def _chosen(options: argparse.Namespace, met: set[str]) -> Iterator[export.Exported]:
+    """One after the other, their ids in `met` afterwards; `GoldenError` where an id is of none, or of two."""
     for file, data in _files(options.folder):
         for case, content in zip(file.cases, data["cases"], strict=True):
-            met = {pattern for pattern in options.ids if fnmatchcase(case.id, pattern)}
-            unmet -= met
-            if met or not options.ids:
-                chosen.append((case, content))
+            if options.ids and not any(fnmatchcase(case.id, pattern) for pattern in options.ids):
+                continue
+            if case.id in met:
+                raise GoldenError(f"id {case.id} stands there twice; accepted: every id once")
+            met.add(case.id)
+            yield case, content
+    unmet = [pattern for pattern in options.ids if not any(fnmatchcase(id_, pattern) for id_ in met)]
     if unmet:
-        raise GoldenError(f"id is {min(unmet)!r}; accepted: one out of `python -m golden list`, * and ? being any")
-    count = export.write(chosen, options.out)
-    if options.json:
-        print(json.dumps({"file": str(options.out), "cases": len(chosen), "entries": count, "exit_code": 0}))
-        return 0
-    print(f"wrote {options.out}: {len(chosen)} cases, {count} {'lines' if options.out.suffix == '.csv' else 'arrays'}")
-    return 0
+        raise GoldenError(f"id is {unmet[0]!r}; accepted: one out of `python -m golden list`, * and ? being any")
 
 
 def _out(text: str) -> Path:
@@ -210,4 +217,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(main())

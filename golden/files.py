@@ -24,6 +24,10 @@ from reference import DIALECTS
 CASES = Path(__file__).resolve().parent / "cases"
 MAX_BYTES = 2**20
 """Of a file."""
+MAX_DEPTH = 16
+"""Of lists and objects in each other."""
+MAX_NUMBERS = 4_000_000
+"""Gradient elements of a dialect, over all steps of all cases."""
 PROMOTED = "promoted"
 """The topic that is not of the catalogue: problems that were met elsewhere."""
 
@@ -47,6 +51,8 @@ def cases_of(dialect: str, folder: Path = CASES) -> tuple[Case, ...]:
         if data.get(HASH) != content_hash(data):
             raise GoldenError(f"{path}: {HASH} is not that of the content; run python -m golden verify")
         found += parse(data, path).cases
+        if sum(case.numbers for case in found) > MAX_NUMBERS:
+            raise GoldenError(f"{path.parent} has over {MAX_NUMBERS} gradient elements; accepted: fewer of a dialect")
     if not found:
         raise GoldenError(f"{folder} has no case of {dialect}; accepted: at least one per dialect")
     return tuple(found)
@@ -129,6 +135,8 @@ def decode(text: str, path: Path) -> dict[str, Any]:
         raise GoldenError(f"{path} is not JSON of this format: {error}") from error
     if not isinstance(data, dict):
         raise GoldenError(f"{path} holds a {type(data).__name__}; accepted: an object")
+    if _deeper_than(MAX_DEPTH, data):
+        raise GoldenError(f"{path} has over {MAX_DEPTH} lists and objects in each other; accepted: fewer")
     if data.get("format") != FORMAT or data.get("version") != VERSION:
         what = f"format {floats.shortened(data.get('format'))}, version {floats.shortened(data.get('version'))}"
         raise GoldenError(f"{path} is of {what}; accepted: {FORMAT!r}, version {VERSION}")
@@ -136,12 +144,20 @@ def decode(text: str, path: Path) -> dict[str, Any]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"key {floats.shortened(twice)} stands twice; accepted: every key once")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"key {floats.shortened(name)} stands twice; accepted: every key once")
+        found[name] = value
     return found
+
+
+def _deeper_than(depth: int, data: Any) -> bool:
+    level = [data]
+    for _ in range(depth):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+    return bool(level)
 
 
 def _refuse_number(text: str) -> Any:

@@ -80,8 +80,8 @@ def linted(folder: Path, report: Report, *, partial: bool) -> Iterator[tuple[Pat
         report.files += 1
         try:
             data = files.read_json(path)
+            file = layout.parse(data, path)  # first: it ends at the first mistake, and holds nothing of the others
             _check_schema(data, path)
-            file = layout.parse(data, path)
         except GoldenError as error:
             report.complaints.append(Complaint(kind=Kind.UNUSABLE, file=str(path), message=str(error)))
             continue

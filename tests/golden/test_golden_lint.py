@@ -72,6 +72,26 @@ def test_what_the_catalogue_says_otherwise_is_named(
     assert (complaint["file"], complaint["id"]) == (str(folder / FIRST), id_)
 
 
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda data: data["made_by"].pop("digits"), "$.made_by"),
+        (lambda data: data["notes"]["tail"].update(bug="luck"), "$.notes.tail.bug"),
+        (lambda data: data["cases"][0]["expected"][0].update(surprise=1), "$.cases[0].expected[0]"),
+        (lambda data: data.update({"$schema": "elsewhere"}), "$['$schema']"),
+    ],
+)
+def test_a_breach_of_the_schema_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[dict[str, Any]], None], where: str
+) -> None:
+    """What reading the cases has no need to look at."""
+    folder = copied(tmp_path)
+    edit(folder / FIRST, change)
+    code, out, _ = golden(capsys, "lint", "--partial", "--folder", folder)
+    assert code == 2
+    assert out.startswith(f"{folder / FIRST} breaks the schema at {where}: ")
+
+
 def test_a_file_that_no_topic_makes_is_an_orphan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = copied(tmp_path)
     old = folder / "torch-adam" / "old-topic.json"
