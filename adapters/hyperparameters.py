@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+from adapters.schedules import LR_SCHEDULERS, schedule_or_none
 from adapters.schedules import ContractError as ContractError
 from adapters.schedules import Schedule as Schedule
-from adapters.schedules import schedule_or_none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,8 @@ class Hyperparameters:
     """What becomes of the learning rate: in step t its value after t - 1 steps; decay and warm-up act on that."""
     weight_decay_schedule: Schedule | None = None
     """Likewise of weight_decay (TF-Addons)."""
+    lr_scheduler: Schedule | None = None
+    """What becomes of the learning rate, its base_lr, at the largest count of any parameter so far (MXNet)."""
     total_steps: int = 0
     """Of the warm-up of RectifiedAdam (TF-Addons); 0 is none."""
     warmup_proportion: float = 0.1
@@ -110,6 +112,9 @@ class Hyperparameters:
         _number("slow_step_size", self.slow_step_size, "a number in [0, 1]", lambda x: 0 <= x <= 1)
         for name in ("schedule", "weight_decay_schedule"):
             object.__setattr__(self, name, schedule_or_none(name, getattr(self, name)))
+        object.__setattr__(self, "lr_scheduler", schedule_or_none("lr_scheduler", self.lr_scheduler, LR_SCHEDULERS))
+        if self.lr_scheduler is not None and self.lr_scheduler["warmup_begin_lr"] > self.learning_rate:
+            raise ContractError("lr_scheduler", self.lr_scheduler, "a warmup_begin_lr of at most learning_rate")
         if not isinstance(self.total_steps, int) or isinstance(self.total_steps, bool) or self.total_steps < 0:
             raise ContractError("total_steps", self.total_steps, "a whole number >= 0")
         _number("warmup_proportion", self.warmup_proportion, "a number in [0, 1]", lambda x: 0 <= x <= 1)

@@ -34,9 +34,11 @@ from adapters.contract import (
     State,
     check_count,
 )
+from adapters.mxnet_schedulers import Rate, change_rate, rate_of, rates
 
 _CHANGEABLE = frozenset(
     {"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "rescale_grad", "clip_gradient", "lr_mult", "wd_mult"}
+    | {"lr_scheduler"}
 )
 _HYPERPARAMETERS = _CHANGEABLE | {"begin_num_update"}
 _SAVE = "Updater.get_states(dump_optimizer=True) and set_states, as Trainer.save_states and load_states call them"
@@ -53,7 +55,6 @@ def _claim(dialect: str) -> Claim:
         # the standard kernel gives their values to the wrong rows, the lazy one repeats its update.
         gradients=frozenset({"dense", "none", "rows", "empty rows"}),
         not_claimed=(
-            "lr_scheduler",
             "step counts per device",
             "get_states without dump_optimizer=True (it holds neither t nor hyper-parameters)",
             "kvstore",
@@ -74,6 +75,8 @@ class AdamRun:
         self._mxnet = mxnet
         self._optimizer = optimizer
         self._weights = weights
+        self.rate: Rate | None = None
+        """What the caller has asked for, if it is known."""
         self._states = [optimizer.create_state_multi_precision(i, weight) for i, weight in enumerate(weights)]
 
     def step(self, gradients: Sequence[Gradient]) -> State:
@@ -112,11 +115,11 @@ class AdamRun:
         """Weights, and what an ``Updater`` writes of states and optimizer."""
         updater = self._mxnet.optimizer.get_updater(self._optimizer)
         updater.states = dict(enumerate(self._states))
-        return pickle.dumps((self._weights, updater.get_states(dump_optimizer=True)))
+        return pickle.dumps((self._weights, updater.get_states(dump_optimizer=True), self.rate))
 
     def load(self, saved: bytes) -> None:
         """What `save` made; ``Updater.set_states`` puts the saved optimizer in the place of the new one."""
-        weights, states = pickle.loads(saved)
+        weights, states, self.rate = pickle.loads(saved)
         for weight, value in zip(self._weights, weights, strict=True):
             value.copyto(weight)
         updater = self._mxnet.optimizer.get_updater(self._optimizer)
@@ -141,11 +144,12 @@ class AdamRun:
         return _row_sparse(self._mxnet, array, np.arange(len(array)), array.shape)
 
     def change(self, hyperparameters: Hyperparameters) -> None:
-        """``set_learning_rate``, and the attributes that a step reads; ``Trainer.step`` sets rescale_grad so."""
-        given = _arguments(hyperparameters)
+        """The learning rate, and the attributes that a step reads; ``Trainer.step`` sets rescale_grad so."""
         _multiply(self._optimizer, hyperparameters)
-        self._optimizer.set_learning_rate(given.pop("learning_rate"))
-        for name, value in given.items():
+        if self.rate != rate_of(hyperparameters):
+            change_rate(self._optimizer, self._mxnet, hyperparameters)
+            self.rate = rate_of(hyperparameters)
+        for name, value in _arguments(hyperparameters).items():
             setattr(self._optimizer, name, value)
 
     def _ndarray(self, gradient: Any, shape: tuple[int, ...]) -> Any:
@@ -223,13 +227,16 @@ class Adam:
         """A new optimizer over new weights."""
         begin = hyperparameters.begin_num_update
         optimizer = self._mxnet.optimizer.Adam(
+            **rates(self._mxnet, hyperparameters),
             **_arguments(hyperparameters),
             begin_num_update=begin,
             multi_precision=any(theta.dtype == np.float16 for theta in parameters),
             **self.arguments,
         )
         _multiply(optimizer, hyperparameters)
-        return self.run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
+        run = self.run(self._mxnet, optimizer, [self._weight(theta) for theta in parameters])
+        run.rate = rate_of(hyperparameters)
+        return run
 
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> AdamRun:
         """A new optimizer over new weights, and what `AdamRun.save` made."""
@@ -309,9 +316,8 @@ class LazyRowSparse(Adam):
 
 
 def _arguments(h: Hyperparameters) -> dict[str, Any]:
-    """By MXNet's names, which are the attributes' too."""
+    """By MXNet's names, which are the attributes' too; the rate aside."""
     return {
-        "learning_rate": h.learning_rate,
         "beta1": h.beta_1,
         "beta2": h.beta_2,
         "epsilon": h.epsilon,

@@ -1,7 +1,8 @@
 """How a hyper-parameter changes from step to step: data of the contract, which an adapter makes its framework's own of.
 
-A schedule has a name out of `SCHEDULES` and the numbers that the name asks for. The hyper-parameter that it belongs to
-(`Hyperparameters.learning_rate`, `weight_decay`) is the value that it begins with. Formulas: `reference.schedules`.
+A schedule has a name out of `SCHEDULES` or `LR_SCHEDULERS` and the numbers that the name asks for. The hyper-parameter
+that it belongs to (`Hyperparameters.learning_rate`, `weight_decay`) is the value that it begins with. Formulas:
+`reference.schedules`, `reference.schedules_mxnet`.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ _SHARE = Argument("a number in [0, 1]", lambda x: _real(x) and 0 <= x <= 1, 0.0)
 _SWITCH = Argument("True or False", lambda b: isinstance(b, bool), False)
 
 
+def _rise(values: Any, least: int) -> bool:
+    each = values if isinstance(values, tuple) else ()
+    return bool(each) and all(_whole(n, least) for n in each) and all(a < b for a, b in pairwise(each))
+
+
 def _over_0(default: float) -> Argument:
     return Argument("a finite number > 0", lambda x: _real(x) and x > 0, default)
 
@@ -61,10 +67,7 @@ SCHEDULES: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
             "cycle": _SWITCH,
         },
         "piecewise_constant": {
-            "boundaries": Argument(
-                "whole numbers >= 0 that rise",
-                lambda ns: bool(ns) and all(_whole(n, 0) for n in ns) and all(a < b for a, b in pairwise(ns)),
-            ),
+            "boundaries": Argument("whole numbers >= 0 that rise", lambda ns: _rise(ns, 0)),
             "values": Argument("finite numbers >= 0, as many as boundaries", lambda xs: all(map(_RATE.test, xs))),
         },
         "cosine": {
@@ -84,6 +87,31 @@ SCHEDULES: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
 )
 """Names, and the numbers of each, as Keras spells them; inverse_root is nobody's own: a caller's schedule."""
 
+_WARM_UP: Mapping[str, Argument] = {
+    "warmup_steps": Argument("a whole number >= 0", lambda n: _whole(n, 0), 0),
+    "warmup_begin_lr": _NOTHING_LEFT,
+    "warmup_mode": Argument("linear, constant", lambda mode: mode in ("linear", "constant"), "linear"),
+}
+_FACTOR = Argument(_SHARE.accepted, _SHARE.test, 1.0)
+LR_SCHEDULERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
+    {
+        "mxnet_factor": {
+            "step": _STEPS,
+            "factor": _FACTOR,
+            "stop_factor_lr": Argument(_RATE.accepted, _RATE.test, 1e-8),
+            **_WARM_UP,
+        },
+        "mxnet_multi_factor": {
+            "steps": Argument("whole numbers >= 1 that rise", lambda ns: _rise(ns, 1)),
+            "factor": _FACTOR,
+            **_WARM_UP,
+        },
+        "mxnet_poly": {"max_update": _STEPS, "pwr": _over_0(2.0), "final_lr": _NOTHING_LEFT, **_WARM_UP},
+        "mxnet_cosine": {"max_update": _STEPS, "final_lr": _NOTHING_LEFT, **_WARM_UP},
+    }
+)
+"""MXNet's, which an lr_scheduler is one of; its names, but for `steps`, which is a list called step there."""
+
 
 @dataclass(frozen=True, init=False, repr=False)
 class Schedule:
@@ -98,9 +126,10 @@ class Schedule:
     numbers: tuple[tuple[str, Any], ...]
 
     def __init__(self, name: str, **numbers: Any) -> None:
-        if name not in SCHEDULES:
-            raise ContractError("schedule", name, ", ".join(SCHEDULES))
-        arguments = SCHEDULES[name]
+        known = {**SCHEDULES, **LR_SCHEDULERS}
+        if name not in known:
+            raise ContractError("schedule", name, ", ".join(known))
+        arguments = known[name]
         for given in numbers:
             if given not in arguments:
                 raise ContractError(f"{name}.{given}", numbers[given], f"nothing; {name} has {', '.join(arguments)}")
@@ -115,6 +144,8 @@ class Schedule:
         object.__setattr__(self, "numbers", tuple(found))
         if name == "piecewise_constant" and len(self["values"]) != len(self["boundaries"]):
             raise ContractError("piecewise_constant.values", self["values"], arguments["values"].accepted)
+        if "max_update" in arguments and self["max_update"] == self["warmup_steps"]:  # MXNet divides by the difference
+            raise ContractError(f"{name}.warmup_steps", self["warmup_steps"], "other than max_update")
 
     def __getitem__(self, key: str) -> Any:
         """One of the numbers, by name."""
@@ -130,10 +161,10 @@ class Schedule:
         return {"name": self.name, **numbers}
 
 
-def schedule_or_none(name: str, value: Any) -> Schedule | None:
-    """A hyper-parameter that is a schedule or None, also as the mapping that JSON makes of one."""
+def schedule_or_none(name: str, value: Any, kinds: Mapping[str, Any] = SCHEDULES) -> Schedule | None:
+    """A hyper-parameter that is a schedule of these kinds or None, also as the mapping that JSON makes of one."""
     if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-        return Schedule(**value)
-    if value is not None and not isinstance(value, Schedule):
-        raise ContractError(name, value, "None or a Schedule")
+        value = Schedule(**value)
+    if value is not None and not (isinstance(value, Schedule) and value.name in kinds):
+        raise ContractError(name, value, f"None or a Schedule: {', '.join(kinds)}")
     return value

@@ -69,6 +69,26 @@ def schedules() -> Coordinate:
     return Coordinate(draw, lambda _, r: [draw(r)])
 
 
+def lr_schedulers() -> Coordinate:
+    """Any scheduler of MXNet, or none; with warm-up that ends early, late or after everything else."""
+
+    def draw(r: Random) -> Schedule | None:
+        steps, share, up = max(1, _counts(r)), r.choice((0.0, 0.1, r.random())), _counts(r)
+        last = steps + 1 if steps == up else steps
+        numbers: dict[str, dict[str, Any]] = {
+            "mxnet_factor": {"step": steps, "factor": r.choice((0.0, 0.5, 0.9, 1.0)), "stop_factor_lr": share},
+            "mxnet_multi_factor": {"steps": (steps, 2 * steps), "factor": r.choice((0.0, 0.5, 0.9, 1.0))},
+            "mxnet_poly": {"max_update": last, "pwr": r.choice((0.5, 1.0, 2.0, 3.7)), "final_lr": share},
+            "mxnet_cosine": {"max_update": last, "final_lr": share},
+        }
+        mode = r.choice(("linear", "constant"))
+        warm_up = {"warmup_steps": up, "warmup_begin_lr": r.choice((0.0, 1e-3)), "warmup_mode": mode}
+        name = r.choice((*numbers, None))
+        return None if name is None else Schedule(name, (*numbers[name].items(), *warm_up.items()))
+
+    return Coordinate(draw, lambda _, r: [draw(r)])
+
+
 HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "learning_rate": decades(-6, 1),
     "beta_1": betas(),
@@ -98,6 +118,7 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "begin_num_update": choice(0, 1, 1000),
     "schedule": schedules(),
     "weight_decay_schedule": schedules(),
+    "lr_scheduler": lr_schedulers(),
     "total_steps": Coordinate(_counts, lambda _, r: [_counts(r)]),
     "warmup_proportion": choice(0.0, 0.1, 1 / 3, 0.9, 1.0),
     "min_lr": decades(-6, 1, 0.0),

@@ -30,7 +30,7 @@ DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
 RATES = ("learning_rate", "weight_decay")
 """Scalars that a schedule may bring below `TINY`."""
 STEP = ("theta", "m", "v", "v_max", "slow", "average")
-_NOT_REAL = frozenset({"t", "rows", "rectified", "decays", "index"})
+_NOT_REAL = frozenset({"t", "rows", "rectified", "decays", "index", "num_update"})
 _QUANTITIES = tuple(f.name for f in fields(Working) if f.name not in _NOT_REAL)
 
 

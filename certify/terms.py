@@ -134,6 +134,7 @@ TERMS: dict[Stage, Terms] = {
     s.gather_rows: moved,
     s.restore_rows: moved,
     s.named_rows_move: moved,
+    rates.scheduled_by_updates: _by_running_error(rates.scheduled_by_updates, "learning_rate"),
     rates.scheduled_rate: _by_running_error(rates.scheduled_rate, "learning_rate"),
     rates.warm_up: _by_running_error(rates.warm_up, "learning_rate"),
     rates.scheduled_weight_decay: _by_running_error(rates.scheduled_weight_decay, "weight_decay"),

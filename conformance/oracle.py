@@ -54,7 +54,9 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         value = rounded(value, precision)
         return (value, factors) if products == tuple(value * factor for factor in factors) else (1.0, products)
 
-    learning_rate, lr_mult = multiplied(h.learning_rate, h.lr_mult, a.learning_rate)
+    learning_rate, lr_mult = rounded(h.learning_rate, a.learning_rate), h.lr_mult
+    if h.lr_scheduler is None:  # whose rate it is that is multiplied, and no caller's
+        learning_rate, lr_mult = multiplied(h.learning_rate, h.lr_mult, a.learning_rate)
     l2, wd_mult = multiplied(h.l2, h.wd_mult, a.decay)
     return reference.Hyperparameters(
         learning_rate=learning_rate,
@@ -84,6 +86,7 @@ def received(problem: Problem, a: Arithmetic) -> reference.Hyperparameters:
         begin_num_update=h.begin_num_update,
         schedule=_schedule(h.schedule, a),
         weight_decay_schedule=_schedule(h.weight_decay_schedule, a),
+        lr_scheduler=_schedule(h.lr_scheduler, a),
         total_steps=h.total_steps,
         **{name: rounded(getattr(h, name), a.learning_rate) for name in _WARM_UP if h.total_steps},
         **{name: None if (c := getattr(h, name)) is None else rounded(c, a.clips) for name in _CLIPS},

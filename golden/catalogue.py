@@ -18,6 +18,7 @@ from golden.case import Generator
 from golden.catalogue_beside import averages, constraints, exclusions
 from golden.catalogue_indices import begin, multipliers
 from golden.catalogue_rates import schedules, warm_up
+from golden.catalogue_schedulers import lr_schedulers
 from golden.layout import File
 from golden.making import BETAS, STEPS, Made, case_of, rows_of, wave
 from reference import Dialect
@@ -139,6 +140,12 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "bug": "formula",
             "catches": "warm-up that counts from 0, ignores min_lr, goes on below it, or is decayed afterwards",
             "effect": "the first learning rate is not learning_rate / w, or the last one not min_lr",
+        },
+        "lr-scheduler": {
+            "bug": "step count",
+            "catches": "a scheduler asked for the parameter's own count, for that of the whole step, or for one update"
+            " more or less; a boundary, an end, a warm-up or a last rate ignored",
+            "effect": "the learning rate is that of another update",
         },
         "rate-decay": {
             "bug": "step count",
@@ -413,5 +420,6 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "begin": begin,
         "schedules": schedules,
         "warm-up": warm_up,
+        "lr-scheduler": lr_schedulers,
     }
 )

@@ -38,7 +38,7 @@ _BOOLEANS = ("adaptive_epsilon", "amsgrad")
 _COUNTS = ("sync_period", "ema_overwrite_frequency", "begin_num_update", "total_steps")
 _WORDS = ("constraint",)
 _LISTS = ("exclude_from_weight_decay",)
-_SCHEDULES = ("schedule", "weight_decay_schedule")
+_SCHEDULES = ("schedule", "weight_decay_schedule", "lr_scheduler")
 _MAY_BE_NONE = frozenset(
     {"clip_gradient", "clipvalue", "clipnorm", "global_clipnorm"}
     | {"sync_period", "ema_momentum", "ema_overwrite_frequency", "constraint"}
@@ -197,7 +197,7 @@ def _schedule(data: Mapping[str, Any], at: str) -> Schedule:
     def value(given: object, where: str) -> Any:
         if isinstance(given, list):
             return tuple(value(one, where) for one in given)
-        return given if given is None or isinstance(given, bool | int) else _number(given, where)
+        return given if given is None or isinstance(given, bool | int | str) else _number(given, where)
 
     numbers = tuple((key, value(given, f"{at}.{key}")) for key, given in data.items() if key != "name")
     try:

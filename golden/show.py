@@ -48,7 +48,7 @@ def _value(value: Any) -> str:
         return f"{value.name} ({', '.join(f'{key} {_value(number)}' for key, number in value.numbers)})"
     if isinstance(value, tuple):
         return " ".join(map(_value, value))
-    return str(value) if value is None or isinstance(value, bool) else floats.decimal(value)
+    return str(value) if value is None or isinstance(value, bool | str) else floats.decimal(value)
 
 
 def _array(array: Any) -> str:

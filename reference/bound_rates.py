@@ -15,6 +15,7 @@ from reference.hyperparameters import Hyperparameters
 from reference.rounding import C, Rounding
 from reference.running import Inexact, Running
 from reference.schedules import Schedule, cosine_after, warmed_up
+from reference.schedules_mxnet import factors
 from reference.stages import Working
 
 
@@ -22,6 +23,15 @@ def scheduled_rate(before: Working, after: Working, e: Any, h: Hyperparameters, 
     """Of the learning rate."""
     if h.schedule is not None:
         e.rate = _relative(_scheduled(h.schedule, before.t - 1, before.learning_rate, a))
+
+
+def scheduled_by_updates(before: Working, after: Working, e: Any, h: Hyperparameters, a: Rounding) -> None:
+    """As of a schedule, but for what is multiplied by a factor again and again: one rounding each."""
+    if h.lr_scheduler is not None:
+        x = Running(a.u_schedule)
+        first = Inexact(before.learning_rate, 0.0, x)
+        rate = x.number(h.lr_scheduler.at(before.num_update, first, x, h.begin_num_update))
+        e.rate = _relative(rate) + x.u * _products(h.lr_scheduler, before.num_update)
 
 
 def scheduled_weight_decay(before: Working, after: Working, e: Any, h: Hyperparameters, a: Rounding) -> None:
@@ -50,6 +60,14 @@ def _scheduled(schedule: Schedule, k: int, first: Any, a: Rounding) -> Inexact:
     if schedule.name == "cosine_restarts":
         value = _either_side_of_a_restart(value, dict(schedule.numbers), k, first, x)
     return value
+
+
+def _products(scheduler: Schedule, num_update: int) -> int:
+    """Of one factor after the other; as large as the rate is, where stop_factor_lr ends it."""
+    for name, value in scheduler.numbers:
+        if name in ("step", "steps"):
+            return factors(num_update, value)
+    return 0
 
 
 def _either_side_of_a_restart(value: Inexact, n: dict[str, Any], k: int, first: Any, x: Running) -> Inexact:

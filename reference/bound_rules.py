@@ -316,6 +316,7 @@ RULES: Mapping[Stage, Rule] = MappingProxyType(
         s.restore_rows: _restore_rows,
         s.named_rows_move: _named_rows_move,
         rates.scheduled_rate: bound_rates.scheduled_rate,
+        rates.scheduled_by_updates: bound_rates.scheduled_by_updates,
         s.inverse_time_decay: bound_rates.inverse_time_decay,
         rates.warm_up: bound_rates.warm_up,
         rates.scheduled_weight_decay: bound_rates.scheduled_weight_decay,

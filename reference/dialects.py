@@ -11,7 +11,7 @@ from reference import averages, clipping, constraints, multipliers, rates
 from reference import stages as s
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
-_MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient", "lr_mult", "wd_mult", "begin_num_update"}
+_MXNET = _ADAM | {"l2", "rescale_grad", "clip_gradient", "lr_scheduler", "lr_mult", "wd_mult", "begin_num_update"}
 _CLIPS = frozenset({"clipvalue", "clipnorm", "global_clipnorm"})
 _KERAS_V2 = _ADAM | {"amsgrad", "decay", "schedule", "constraint"} | _CLIPS
 _NEWER_KERAS = frozenset(
@@ -138,6 +138,7 @@ _TABLE = (
         name="mxnet2-adam",
         source="mxnet 2.0.0b1, optimizer/adam.py; src/operator/optimizer_op-inl.h",
         stages=(
+            rates.scheduled_by_updates,
             multipliers.multiply,
             s.rescale,
             s.clip,
@@ -156,6 +157,7 @@ _TABLE = (
         name="mxnet2-adam-lazy",
         source="mxnet 2.0.0b1, optimizer/adam.py with lazy_update=True; src/operator/optimizer_op-inl.h",
         stages=(
+            rates.scheduled_by_updates,
             multipliers.multiply,
             s.gather_rows,
             s.rescale,
@@ -175,6 +177,7 @@ _TABLE = (
         name="mxnet1-adam",
         source="mxnet 1.9.1, optimizer/optimizer.py: Adam with lazy_update=False",
         stages=(
+            rates.scheduled_by_updates,
             multipliers.multiply,
             s.rescale,
             s.scatter_rows,
@@ -193,6 +196,7 @@ _TABLE = (
         name="mxnet1-adam-lazy",
         source="mxnet 1.9.1, optimizer/optimizer.py: Adam, whose lazy_update is True by default",
         stages=(
+            rates.scheduled_by_updates,
             multipliers.multiply,
             s.gather_rows,
             s.rescale,

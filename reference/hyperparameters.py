@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from reference.namespace import Namespace
-from reference.schedules import Schedule
+from reference.schedules import LR_SCHEDULERS, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,7 @@ class Hyperparameters:
     begin_num_update: Any = 0
     schedule: Schedule | None = None
     weight_decay_schedule: Schedule | None = None
+    lr_scheduler: Schedule | None = None
     total_steps: int = 0
     warmup_proportion: Any = 0.1
     min_lr: Any = 0.0
@@ -98,9 +99,12 @@ class Hyperparameters:
                 raise ValueError(f"{name} is {value!r}; accepted: a number in [0, 1]")
         if not isinstance(self.total_steps, int) or isinstance(self.total_steps, bool) or self.total_steps < 0:
             raise ValueError(f"total_steps is {self.total_steps!r}; accepted: a whole number >= 0")
-        for name in ("schedule", "weight_decay_schedule"):
-            if not isinstance(getattr(self, name), Schedule | None):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: None or a reference.Schedule")
+        for name in ("schedule", "weight_decay_schedule", "lr_scheduler"):
+            value = getattr(self, name)
+            of_mxnet = name == "lr_scheduler"
+            if not (value is None or (isinstance(value, Schedule) and (value.name in LR_SCHEDULERS) == of_mxnet)):
+                whose = "of MXNet's" if of_mxnet else "of others than MXNet's"
+                raise ValueError(f"{name} is {value!r}; accepted: None or a reference.Schedule {whose}")
 
     def given(self) -> frozenset[str]:
         """Names whose value is not the default, the two betas of the bias correction aside."""

@@ -27,6 +27,17 @@ def scheduled_weight_decay(p: Working, h: Hyperparameters, x: Namespace) -> None
         p.weight_decay = h.weight_decay_schedule.after(p.t - 1, p.weight_decay, x)
 
 
+def scheduled_by_updates(p: Working, h: Hyperparameters, x: Namespace) -> None:
+    """learning_rate <- lr_scheduler(num_update), of base_lr = learning_rate.
+
+    Parameters count one after the other, each when its turn comes, and num_update is the largest count of any by then:
+    one that lags behind and stands before the others is asked for at their last step. What multiplies a parameter's
+    learning rate multiplies the result. (MXNet, optimizer/optimizer.py: _update_count, _get_lrs)
+    """
+    if h.lr_scheduler is not None:
+        p.learning_rate = h.lr_scheduler.at(p.num_update, p.learning_rate, x, h.begin_num_update)
+
+
 def warm_up(p: Working, h: Hyperparameters, x: Namespace) -> None:
     """learning_rate <- learning_rate t / w where t <= w, else rate + (min_lr - rate) min(t - w, d) / d, rate as it was.
 

@@ -1,7 +1,8 @@
 """A number that changes from step to step: schedules, and the warm-up of RectifiedAdam.
 
 A schedule is a function of the value that it begins with and of k, the number of steps that are behind; k = t - 1 in
-step t. Steps are whole numbers, and what is a quotient of them is floored exactly. All scalars.
+step t. Those of MXNet (`reference.schedules_mxnet`) count otherwise. Steps are whole numbers, and what is a quotient of
+them is floored exactly. All scalars.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
+from reference import schedules_mxnet as mxnet
 from reference.namespace import Namespace
 
 Formula = Callable[..., Any]
-"""(first value, steps behind, namespace, numbers of the schedule by name) -> value."""
+"""(first value, steps behind, namespace, numbers of the schedule by name) -> value; MXNet's: see there."""
 
 
 def exponential(first: Any, k: int, x: Namespace, *, decay_steps: int, decay_rate: Any, staircase: bool) -> Any:
@@ -129,8 +131,14 @@ FORMULAS: Mapping[str, Formula] = MappingProxyType(
         "cosine": cosine,
         "cosine_restarts": cosine_restarts,
         "inverse_root": inverse_root,
+        "mxnet_factor": mxnet.factor,
+        "mxnet_multi_factor": mxnet.multi_factor,
+        "mxnet_poly": mxnet.poly,
+        "mxnet_cosine": mxnet.cosine,
     }
 )
+LR_SCHEDULERS = frozenset(name for name, formula in FORMULAS.items() if formula.__module__ == mxnet.__name__)
+"""Those that an lr_scheduler is one of; a schedule is one of the others."""
 
 
 @dataclass(frozen=True)
@@ -156,15 +164,26 @@ class Schedule:
                 raise ValueError(f"{self.name}.{key} is {value!r}; accepted: {accepted}")
         if self.name == "piecewise_constant" and len(given["values"]) != len(given["boundaries"]):
             raise ValueError(f"{self.name}.values is {given['values']!r}; accepted: as many as boundaries")
+        if given.get("max_update") == given.get("warmup_steps", 0):
+            raise ValueError(f"{self.name}.warmup_steps is {given['warmup_steps']!r}; accepted: other than max_update")
         object.__setattr__(self, "numbers", tuple(sorted(self.numbers)))
 
     def after(self, k: int, first: Any, x: Namespace) -> Any:
         """What has become of `first` after k steps."""
         return FORMULAS[self.name](first, k, x, **dict(self.numbers))
 
+    def at(self, num_update: int, base_lr: Any, x: Namespace, begin_num_update: int) -> Any:
+        """What one of MXNet's gives for a parameter at whose turn the largest count is `num_update`."""
+        return FORMULAS[self.name](base_lr, num_update, x, begin_num_update, **dict(self.numbers))
+
 
 def _whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _rise(values: Any, least: int) -> bool:
+    each = values if isinstance(values, tuple) else ()
+    return bool(each) and all(_whole(n, least) for n in each) and all(a < b for a, b in pairwise(each))
 
 
 def _real(value: Any) -> bool:
@@ -174,6 +193,7 @@ def _real(value: Any) -> bool:
 _STEPS: tuple[str, Callable[[Any], bool]] = ("a whole number >= 1", lambda n: _whole(n, 1))
 _RATE: tuple[str, Callable[[Any], bool]] = ("a finite number >= 0", _real)
 _FACTOR: tuple[str, Callable[[Any], bool]] = ("a finite number > 0", lambda x: _real(x) and x > 0)
+_SHARE: tuple[str, Callable[[Any], bool]] = ("a number in [0, 1]", lambda x: _real(x) and x <= 1)
 _SWITCH: tuple[str, Callable[[Any], bool]] = ("True or False", lambda b: isinstance(b, bool))
 _ACCEPTED: Mapping[str, tuple[str, Callable[[Any], bool]]] = MappingProxyType(
     {
@@ -183,17 +203,23 @@ _ACCEPTED: Mapping[str, tuple[str, Callable[[Any], bool]]] = MappingProxyType(
         "decay_rate": _RATE,
         "end_learning_rate": _RATE,
         "warmup_target": ("None or a finite number >= 0", lambda x: x is None or _real(x)),
-        "alpha": ("a number in [0, 1]", lambda x: _real(x) and x <= 1),
+        "alpha": _SHARE,
         "power": _FACTOR,
         "m_mul": _FACTOR,
         "t_mul": ("a finite number >= 1", lambda x: _real(x) and x >= 1),
         "staircase": _SWITCH,
         "cycle": _SWITCH,
-        "boundaries": (
-            "whole numbers >= 0 that rise",
-            lambda ns: bool(ns) and all(_whole(n, 0) for n in ns) and all(a < b for a, b in pairwise(ns)),
-        ),
+        "boundaries": ("whole numbers >= 0 that rise", lambda ns: _rise(ns, 0)),
         "values": ("finite numbers >= 0", lambda xs: all(map(_real, xs))),
+        "step": _STEPS,
+        "steps": ("whole numbers >= 1 that rise", lambda ns: _rise(ns, 1)),
+        "factor": _SHARE,
+        "stop_factor_lr": _RATE,
+        "max_update": _STEPS,
+        "pwr": _FACTOR,
+        "final_lr": _RATE,
+        "warmup_begin_lr": _RATE,
+        "warmup_mode": ("linear, constant", lambda mode: mode in ("linear", "constant")),
     }
 )
 

@@ -63,6 +63,8 @@ class Working:
     l2: Any = None
     index: int = 0
     """The parameter's place in the list."""
+    num_update: int = 0
+    """The largest count of any parameter at this one's turn."""
     weight_decay: Any = None
     """Of this step."""
     all_g: Any = None

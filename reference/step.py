@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,9 @@ def step(
     h = h.to(x)
     branches = [rectify] * len(gradients) if rectify is None or isinstance(rectify, bool) else rectify
     after = tuple(_opened(d, h, state, i, g, x, branches[i]) for i, g in enumerate(gradients))
+    num_updates = _num_updates(state, gradients)
+    for p in after:
+        p.num_update = num_updates[p.index]
     for stage in d.stages:  # of all parameters, before the next one: what is clipped together is known as it was
         all_g = tuple(p.g for p in after if p.g is not None)
         for i, p in enumerate(after):
@@ -111,6 +115,12 @@ def _opened(
     p.rows, values = _split(gradient)
     p.g = x.number(np.asarray(values))
     return p
+
+
+def _num_updates(state: State, gradients: Sequence[Gradient]) -> list[int]:
+    """Of every parameter the largest count at its turn: those before it and itself have counted this step."""
+    counts = [t + (g is not None) for t, g in zip(state.t, gradients, strict=True)]
+    return [*accumulate(counts, max, initial=max(state.t, default=0))][1:]
 
 
 def _check(d: Dialect, h: Hyperparameters, state: State, gradients: Sequence[Gradient]) -> None:

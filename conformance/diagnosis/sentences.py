@@ -74,6 +74,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-begin": "with a count that begins above 0, t or the bias correction is not the dialect's",
         "law-master": "parameters are not their float32 master copy rounded, or the copy is not kept in float32",
         "law-schedules": "with a schedule or a warm-up the steps are not the dialect's: the rates are others",
+        "law-lr-scheduler": "with a scheduler of MXNet's the learning rates are others than those of num_update at each"
+        " parameter's turn, or a load loses the scheduler",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",

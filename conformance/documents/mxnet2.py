@@ -13,6 +13,7 @@ _FACTORS = "test_rates_and_decays_may_have_factors_of_their_own"
 _SCHEDULED = " ".join(
     f"adapters/test_mxnet_schedulers.py::test_{name}"
     for name in (
+        "the_reference_gives_what_the_scheduler_gives",
         "every_weight_moves_at_the_rate_of_num_update",
         "warm_up_comes_first",
         "a_weight_that_lags_behind_is_asked_for_before_the_others_count",
@@ -110,8 +111,11 @@ _r.add(
     "argument",
     "lr_scheduler",
     "the base class: the learning rate by the number of updates",
+    stages="scheduled_by_updates",
+    checks="law-lr-scheduler law-switched-on",
+    cases="mxnet2-adam/lr-scheduler/",
     tests=f"{_SCHEDULER} {_SCHEDULED}",
-    not_yet="a scheduler in the contract; the oracle judges every weight at the rate of a formula of the tests",
+    mutants="AskedForOwnCount AskedOnceForAll EndsBeforeItBegins SchedulerLostOnLoad",
     findings="mxnet-learning-rate-does-not-overwrite-every-scheduler",
 )
 _r.add(

@@ -16,7 +16,7 @@ from conformance.laws.settings import with_changes
 
 BY_INDEX: frozenset[str] = frozenset({*MULTIPLIERS, "begin_num_update"})
 """What the problems of these laws set, and no drawn problem."""
-_ABSENT: dict[str, Any] = {**dict.fromkeys(MULTIPLIERS, ()), "begin_num_update": 0}
+_ABSENT: dict[str, Any] = {**dict.fromkeys(MULTIPLIERS, ()), "begin_num_update": 0, "lr_scheduler": None}
 
 
 def multipliers(implementation: Implementation, problem: Problem) -> Outcome:
@@ -27,7 +27,7 @@ def multipliers(implementation: Implementation, problem: Problem) -> Outcome:
     they may change, other multipliers hold from the next step on.
     """
     outcome = agree(implementation, problem, states(implementation, problem))
-    _add_loaded(outcome, implementation, problem, frozenset(MULTIPLIERS))
+    add_loaded(outcome, implementation, problem, frozenset(MULTIPLIERS))
     if "change" in implementation.claim.procedures:
         h, n = problem.hyperparameters, len(problem.gradients)
         names = reach(implementation, "change") & {*MULTIPLIERS}
@@ -47,11 +47,11 @@ def begin(implementation: Implementation, problem: Problem) -> Outcome:
         k = len(problem.gradients) // 2
         late = replace(problem, gradients=first_waits(problem.gradients[:k]) + problem.gradients[k:])
         outcome.add(agree(implementation, late, related(implementation, late)))
-        _add_loaded(outcome, implementation, late, frozenset({"begin_num_update"}))
+        add_loaded(outcome, implementation, late, frozenset({"begin_num_update"}))
     return outcome
 
 
-def _add_loaded(outcome: Outcome, implementation: Implementation, problem: Problem, names: frozenset[str]) -> None:
+def add_loaded(outcome: Outcome, implementation: Implementation, problem: Problem, names: frozenset[str]) -> None:
     """Of `names` what a load brings back, loaded by an object that was built without: the same run, bit for bit."""
     claim = implementation.claim
     lost = names & reach(implementation, "save") if "save" in claim.procedures else frozenset()

@@ -64,6 +64,8 @@ class Slot:
     """Keras' moving average of theta."""
     decays: bool = True
     """Whether weight_decay reaches it."""
+    num_update: int = 0
+    """What a scheduler of MXNet is asked for."""
 
 
 @dataclass
@@ -88,6 +90,7 @@ class Work:
     v: Any
     v_max: Any
     decays: bool = True
+    num_update: int = 0
 
 
 class Twin:
@@ -297,6 +300,7 @@ class Twin:
             v=slot.v,
             v_max=slot.v_max,
             decays=slot.decays,
+            num_update=slot.num_update,
         )
         if isinstance(gradient, Rows):
             w.rows, w.g = self.sum_duplicates(gradient.indices, gradient.values)
@@ -415,7 +419,7 @@ def twin_claim(
 ) -> Claim:
     """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
     free = hyperparameters - {"amsgrad"} - NEWER
-    changing, of_groups = free - {"begin_num_update"}, free - {*MULTIPLIERS}
+    changing, of_groups = free - {"begin_num_update"}, free - {*MULTIPLIERS, "lr_scheduler"}
     how = {
         "save": Procedure(how="pickle of the slots", hyperparameters=free if saved is None else saved),
         "configuration": Procedure(how="JSON"),

@@ -24,9 +24,10 @@ from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
 from conformance.mutants.twin_beside import NEWER, Averaged, AveragedFromFirstStep, Constrained
 from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay, on_values
 from conformance.mutants.twin_rates import RATES, RECTIFIED_RATES, Rates, WarmsUp, decayed
+from conformance.mutants.twin_schedulers import Schedulers
 
 _ADAM = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon"})
-BY_INDEX = frozenset({"lr_mult", "wd_mult", "begin_num_update"})
+BY_INDEX = frozenset({"lr_mult", "wd_mult", "begin_num_update", "lr_scheduler"})
 _DENSE: frozenset[GradientKind] = frozenset({"dense", "none"})
 _UNIQUE_ROWS: frozenset[GradientKind] = _DENSE | {"rows", "empty rows"}
 _ANY_ROWS: frozenset[GradientKind] = _UNIQUE_ROWS | {"duplicate rows", "unsorted rows"}
@@ -263,16 +264,13 @@ def _with_masters(dialect: str) -> Claim:
     return replace(claim, dtypes=("float32", "float64", "float16"), masters=frozenset({"float16"}))
 
 
-class Mxnet2Twin(Twin):
+class Mxnet2Twin(Schedulers, Twin):
     """mxnet2-adam (mxnet/optimizer/adam.py, version 2): rescale, clip, then weight decay."""
 
     name = "twin-mxnet2"
     claim = _with_masters("mxnet2-adam")
     required = Twin.required | {"rescale", "clip", "add_l2", "place_rows"}
     excluded = frozenset({"take_rows"})
-
-    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
-        _count_each(slots, gradients)
 
     def slots(self, parameters: Sequence[Array], h: Hyperparameters) -> list[Slot]:
         """t begins at begin_num_update; of a float16 parameter theta is a copy in float32 (multi_precision)."""
@@ -300,11 +298,11 @@ class Mxnet2Twin(Twin):
         """t begins as that of all others did: it is the parameter's own."""
 
     def of_parameter(self, h: Hyperparameters, i: int) -> Hyperparameters:
-        """The products are formed by the caller, in double."""
+        """Its own multiplier of the rate; the other product is formed by the caller, in double."""
         if not (h.lr_mult or h.wd_mult):
             return h
         lr_mult, wd_mult = (factors[i] if factors else 1.0 for factors in (h.lr_mult, h.wd_mult))
-        return replace(h, learning_rate=h.learning_rate * lr_mult, l2=h.l2 * wd_mult)
+        return replace(h, lr_mult=(lr_mult,), l2=h.l2 * wd_mult)
 
     def rescale(self, w: Work, g: Any) -> Any:
         return w.element(w.h.rescale_grad) * g

@@ -16,7 +16,17 @@ import pytest
 from mxnet_helpers import draw, parsed, rows, same
 
 from adapters import mxnet1, mxnet2
-from adapters.contract import Array, Gradient, Hyperparameters, Identity, Implementation, Precision, Rows, State
+from adapters.contract import (
+    Array,
+    Gradient,
+    Hyperparameters,
+    Identity,
+    Implementation,
+    Precision,
+    Rows,
+    Schedule,
+    State,
+)
 
 ADAPTERS: dict[str, Any] = {a.name: a for a in (mxnet1.Standard, mxnet1.Lazy, mxnet1.LazyRowSparse)}
 NAMES = sorted(ADAPTERS)
@@ -127,6 +137,7 @@ def test_every_claimed_hyperparameter_matters(name: str) -> None:
         "lr_mult": (0.5,),
         "wd_mult": (0.5,),
         "begin_num_update": 3,
+        "lr_scheduler": Schedule("mxnet_factor", step=1, factor=0.5),
     }
     g = np.array([1.0, -0.25], np.float32)
     usual = {"l2": 0.2}

@@ -23,6 +23,7 @@ from adapters.contract import (
     Implementation,
     Precision,
     Rows,
+    Schedule,
     State,
 )
 
@@ -143,6 +144,7 @@ def test_every_claimed_hyperparameter_matters(name: str) -> None:
         "lr_mult": (0.5,),
         "wd_mult": (0.5,),
         "begin_num_update": 3,
+        "lr_scheduler": Schedule("mxnet_factor", step=1, factor=0.5),
     }
     g = np.array([1.0, -0.25], np.float32)
     usual = {"l2": 0.2}

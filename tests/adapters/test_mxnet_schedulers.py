@@ -1,8 +1,8 @@
-"""MXNet's learning-rate schedulers, step by step: every weight is judged at the rate that its own formula gives.
+"""MXNet's learning-rate schedulers: the reference's formulas, and every weight at the rate that the documents give.
 
-The contract has no scheduler. Here the framework's runs inside the adapter's own run, and the oracle is given, in each
-step, the rate of each weight: as multipliers of a learning rate of 1, the products of which are exact. Run in the
-environments of both versions.
+Of the latter the oracle's own scheduler has no part: the framework's runs inside the adapter's own run, and the oracle
+is given, in each step, the rate of each weight, as multipliers of a learning rate of 1, the products of which are
+exact. Run in the environments of both versions.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import reference
 from adapters import mxnet1, mxnet2
-from adapters.contract import Array, Gradient, Hyperparameters, Problem, State
+from adapters.contract import Array, Gradient, Hyperparameters, Problem, Schedule, State
+from adapters.mxnet_schedulers import scheduler as made
 from conformance import oracle
 from conformance.checks import fraction_of
+from conformance.edges_schedulers import LR_SCHEDULERS
+from reference.running import Running
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -184,6 +188,39 @@ def test_num_update_begins_at_begin_num_update(name: str, scheduler: str) -> Non
     states = states_of(run_of(name, SCHEDULERS[scheduler].make(), p.parameters, begin=2), p)
     assert [state.t for state in states][:3] == [(3, 3), (3, 4), (3, 5)]
     assert worst(name, p, states, rates(p, SCHEDULERS[scheduler].formula)) <= 1
+
+
+@pytest.mark.parametrize("begin", [0, 3, 10])
+@pytest.mark.parametrize("given", LR_SCHEDULERS, ids=str)
+def test_the_reference_gives_what_the_scheduler_gives(given: Schedule, begin: int) -> None:
+    """Asked update by update, as an optimizer does; 60 products of factors are within the error that is granted."""
+    h = Hyperparameters(learning_rate=BASE, lr_scheduler=given)
+    live, formula = made(mxnet, h), reference.Schedule(given.name, given.numbers)
+    x = Running(2.0**-52)
+    rates = [live(n) for n in range(begin + 1, begin + 61)]
+
+    def gives_them(ahead: int) -> bool:
+        expected = (x.number(formula.at(begin + n + ahead, x.number(BASE), x, begin)) for n in range(1, 61))
+        pairs = zip(rates, expected, strict=True)
+        return all(abs(rate - e.value) <= e.error + 60 * 2.0**-52 * e.value for rate, e in pairs)
+
+    assert gives_them(0)
+    assert begin or not gives_them(1), "seen to fail: one update ahead"
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_scheduler_that_is_not_changed_goes_on(name: str) -> None:
+    """A change of anything else leaves it as it is; a new rate is a new scheduler, and none is the learning rate."""
+    h = Hyperparameters(learning_rate=BASE, lr_scheduler=Schedule("mxnet_poly", max_update=7))
+    run = PATHS[name]().start([np.ones(2, np.float32)], h)
+    run.step([np.ones(2, np.float32)])
+    first = run._optimizer.lr_scheduler
+    run.change(replace(h, l2=0.5))
+    assert run._optimizer.lr_scheduler is first
+    run.change(replace(h, learning_rate=0.5))
+    assert run._optimizer.lr_scheduler.base_lr_orig == 0.5
+    run.change(replace(h, lr_scheduler=None))
+    assert (run._optimizer.lr_scheduler, run._optimizer.learning_rate) == (None, BASE)
 
 
 @pytest.mark.parametrize("scheduler", ["poly", "cosine"])

@@ -23,7 +23,8 @@ LAZY = Path("mxnet2-adam-lazy/first-steps.json")
 def test_the_files_of_this_project_are_as_regenerate_left_them() -> None:
     report = lint()
     assert [complaint.message for complaint in report.complaints] == []
-    assert (report.files, report.cases, report.compared) == (136, 369, 0)
+    assert (report.files, report.compared) == (len(list(CASES.rglob("*.json"))), 0)
+    assert report.cases > report.files > 100
 
 
 def _set(key: str, to: Any) -> Callable[[dict[str, Any]], None]:

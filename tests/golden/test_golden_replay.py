@@ -27,6 +27,7 @@ from conformance.mutants import (
     memory,
     procedures,
     rows,
+    schedulers,
     state,
     unlawful,
 )
@@ -48,7 +49,8 @@ NOT_BY_GOLDEN = {
     state.InitialParametersOverwritten: "computes rightly",
     state.LiveViews: "computes rightly",
     **dict.fromkeys(
-        (indices.MultipliersLostOnLoad, indices.BeginLostOnLoad), "steps rightly; laws of indices are for that"
+        (indices.MultipliersLostOnLoad, indices.BeginLostOnLoad, schedulers.SchedulerLostOnLoad),
+        "steps rightly; laws of their own are for that",
     ),
     formula.ZeroLearningRateIsDefault: "the cases have one learning rate",
     formula.LearningRateAtMostOne: "the cases have one learning rate",

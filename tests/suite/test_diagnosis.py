@@ -37,6 +37,7 @@ from conformance.mutants import (
     lookahead,
     masters,
     rows,
+    schedulers,
     schedules,
     state,
     unlawful,
@@ -161,6 +162,7 @@ SENTENCED: dict[type[Twin], str] = {
     constraining.ExclusionIgnored: "law-exclusions",
     constraining.ExclusionOfAll: "law-exclusions",
     **{mutant: "law-schedules" for mutant in MUTANTS if mutant.__module__ == schedules.__name__},
+    **{mutant: "law-lr-scheduler" for mutant in MUTANTS if mutant.__module__ == schedulers.__name__},
 }
 """Their numbers are the oracle's: the check that fails says what it shows."""
 

@@ -186,7 +186,7 @@ def test_every_claimed_kind_dtype_and_hyper_parameter_occurs(name: str) -> None:
     seen = {kind for problem in drawn for gradient in gradients(problem) for kind in kinds(gradient)}
     assert seen == claim.gradients
     assert {problem.dtype for problem in drawn} == set(problems.wide(claim))
-    for hyperparameter in claim.hyperparameters - CLIPS - BY_INDEX - BESIDE - RATES:  # laws of their own are for those
+    for hyperparameter in claim.hyperparameters - {*CLIPS, *BY_INDEX, *BESIDE, *RATES, "lr_scheduler"}:  # have laws
         values = {getattr(problem.hyperparameters, hyperparameter) for problem in drawn}
         assert getattr(defaults, hyperparameter) in values or hyperparameter == "sync_period"  # never off
         assert len(values) > 1

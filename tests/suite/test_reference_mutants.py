@@ -22,6 +22,7 @@ from conformance.mutants.partly import Partly
 from conformance.mutants.tokens import float32, order, overlay, pool, search
 from conformance.mutants.tokens import reference as aim
 from conformance.mutants.tokens.changes import Vocabulary, changes
+from conformance.mutants.tokens.coordinates import HYPERPARAMETERS
 from conformance.mutants.tokens.fields import Fields, functions_of, of_function
 from conformance.mutants.tokens.gate import Outcome, every
 from conformance.mutants.tokens.mutant import Class, Mutant, Verdict, mutants_of, stale
@@ -202,6 +203,8 @@ def _effect_of(dialect: str, module: str, old: str, new: str, folder: Path) -> s
         ("keras-v2-adam", "reference.stages", "else x.number(1e-7)", "else x.number(2e-7)"),
         ("tfa-rectified-adam", "reference.stages", "p.rho_t >= h.sma_threshold", "p.rho_t >= h.sma_threshold + 0.5"),
         ("tfa-rectified-adam", "reference.bias_correction", "prec=120", "prec=10"),
+        ("keras-v2-adam", "reference.schedules", "sum(k > boundary for", "sum(k >= boundary for"),
+        ("mxnet1-adam", "reference.schedules_mxnet", "max(begin + 1, warmup_steps)", "max(begin, warmup_steps)"),
     ],
 )
 def test_the_search_finds_a_large_effect_that_is_seldom_seen(
@@ -210,6 +213,10 @@ def test_the_search_finds_a_large_effect_that_is_seldom_seen(
     effect = _effect_of(dialect, module, old, new, tmp_path)
     assert effect.fraction > 2
     assert effect.where
+
+
+def test_every_hyper_parameter_is_drawn() -> None:
+    assert {name for d in reference.DIALECTS.values() for name in d.hyperparameters} == HYPERPARAMETERS.keys()
 
 
 def test_the_search_finds_nothing_where_nothing_was_changed(tmp_path: Path) -> None:

@@ -118,9 +118,13 @@ MULTIPLIERS = Target(
 
 RATES = Target(
     module="reference.rates",
-    scopes=("scheduled_rate", "scheduled_weight_decay", "warm_up"),
+    scopes=("scheduled_rate", "scheduled_by_updates", "scheduled_weight_decay", "warm_up"),
     vocabulary=Vocabulary(
-        kinds=(("h.schedule", "h.weight_decay_schedule"), ("p.learning_rate", "p.weight_decay")),
+        kinds=(
+            ("h.schedule", "h.weight_decay_schedule"),
+            ("p.learning_rate", "p.weight_decay"),
+            ("p.num_update", "p.t", "h.begin_num_update"),
+        ),
         functions=(),
         objects=("p",),
     ),
@@ -145,6 +149,21 @@ SCHEDULES = Target(
     vocabulary=Vocabulary(
         kinds=(("first", "end", "target"), ("decay_steps", "warmup_steps"), ("left", "length"), ("rate", "min_lr")),
         functions=("x.sqrt", "x.cos"),
+    ),
+)
+
+LR_SCHEDULERS = Target(
+    module="reference.schedules_mxnet",
+    scopes=("factor", "multi_factor", "poly", "cosine", "factors", "_warm_up", "_share"),
+    vocabulary=Vocabulary(
+        kinds=(
+            ("base", "final", "first"),
+            ("warmup_steps", "max_update"),
+            ("rate", "least"),
+            ("n", "i", "begin"),
+            ("step", "passed"),
+        ),
+        functions=("x.cos",),
     ),
 )
 
@@ -197,7 +216,7 @@ SCALARS = Target(
 
 WALK = Target(
     module="reference.step",
-    scopes=("initial_state", "step", "_opened", "_split"),
+    scopes=("initial_state", "step", "_opened", "_num_updates", "_split"),
     # What only an onlooker sees: the bound and diagnosis watch the stages, or force a branch.
     leave="watch|before = replace|rectify",
     vocabulary=Vocabulary(
@@ -233,6 +252,7 @@ DIALECTS = Target(
 HINTS: tuple[tuple[str, str], ...] = (
     ("average_all|overwrite_all", "keras3-adam"),
     ("averages|average|overwrite", "tf-keras-adam"),
+    ("schedules_mxnet|by_updates|num_update", "mxnet2-adam"),
     ("warm|scheduled_weight", "tfa-rectified-adam"),
     ("constrain|reference.schedules|scheduled_rate", "keras-v2-adam"),
     ("lookahead|slow", "tfa-lookahead-keras-v2-adam"),
@@ -263,6 +283,8 @@ def reached(mutant: Mutant, adapters: Sequence[str]) -> Sequence[str]:
         return [name for name in adapters if name == row] or adapters
     if mutant.module == SCHEDULES.module:
         return [name for name in adapters if "schedule" in reference.dialect(name).hyperparameters]
+    if mutant.module == LR_SCHEDULERS.module:
+        return [name for name in adapters if "lr_scheduler" in reference.dialect(name).hyperparameters]
     if mutant.module not in (WALK.module, DIALECTS.module):
         return [name for name in adapters if scope in _functions(name)]
     return adapters
@@ -297,7 +319,10 @@ def effect(dialects: Sequence[str], seed: int) -> Effect:
 
 REFERENCE = Aim(
     name="reference",
-    targets=(STAGES, CLIPPING, MULTIPLIERS, RATES, SCHEDULES, AVERAGES, CONSTRAINTS, SCALARS, WALK, DIALECTS),
+    targets=(
+        *(STAGES, CLIPPING, MULTIPLIERS, RATES, SCHEDULES, LR_SCHEDULERS, AVERAGES, CONSTRAINTS, SCALARS),
+        *(WALK, DIALECTS),
+    ),
     adapters=tuple(reference.DIALECTS),
     load=float32.implementation,
     checks=tuple(name for name in CHECKS if name != "identity"),  # that a row is another one is to show in numbers

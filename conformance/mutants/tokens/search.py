@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
@@ -23,7 +23,9 @@ import numpy as np
 
 import reference
 from adapters.contract import Arithmetic, Claim, Hyperparameters, Problem, Rows
+from adapters.hyperparameters import MULTIPLIERS
 from conformance import oracle
+from conformance.mutants.tokens.coordinates import HYPERPARAMETERS, Coordinate, Point, choice, decades
 from conformance.problems import Draft, build, least_threshold
 from conformance.regimes import REGIMES
 
@@ -56,17 +58,6 @@ class Effect:
         """The larger one, and both counted."""
         larger = other if (other.fraction, other.differs) > (self.fraction, self.differs) else self
         return replace(larger, tried=self.tried + other.tried)
-
-
-@dataclass(frozen=True)
-class Coordinate:
-    """One coordinate of a point: a value at random, and values near one."""
-
-    draw: Callable[[Random], Any]
-    near: Callable[[Any, Random], Sequence[Any]]
-
-
-Point = Mapping[str, Any]
 
 
 def search(claims: Sequence[Claim], seed: int, *, drawn: int = 240, climbed: int = 160) -> Effect:
@@ -130,7 +121,7 @@ def measure(changed: Any, dialect: str, point: Point) -> Effect:
 def _fractions(changed: Any, dialect: str, problem: Problem, idle: int) -> Iterator[tuple[float, bool]]:
     """Of every step, on the trajectory and by itself: the largest fraction, and whether anything differs."""
     d, h = reference.dialect(dialect), oracle.received(problem, ARITHMETIC)
-    other_h = changed.Hyperparameters(**{f.name: getattr(h, f.name) for f in fields(h)})
+    other_h = changed.Hyperparameters(**{f.name: _as_of(changed, getattr(h, f.name)) for f in fields(h)})
     other_d = changed.dialect(dialect)
     rounding = oracle.rounding(ARITHMETIC)
     with np.errstate(all="ignore"):
@@ -150,6 +141,11 @@ def _fractions(changed: Any, dialect: str, problem: Problem, idle: int) -> Itera
             yield _beside(state, other, bound)
 
 
+def _as_of(changed: Any, value: Any) -> Any:
+    """A hyper-parameter of the changed reference, which has a class of its own for schedules."""
+    return changed.Schedule(value.name, value.numbers) if isinstance(value, reference.Schedule) else value
+
+
 def _after(state: Any, idle: int) -> Any:
     """`idle` steps later, in which every gradient was 0."""
     return replace(state, t=tuple(t + idle for t in state.t))
@@ -159,7 +155,7 @@ def _beside(state: reference.State, other: Any, bound: reference.Bound) -> tuple
     if state.t != other.t:
         return math.inf, True
     largest, differs = 0.0, False
-    for name in ("theta", "m", "v", "v_max", "slow"):
+    for name in ("theta", "m", "v", "v_max", "slow", "average"):
         group = getattr(state, name)
         if (group is None) != (getattr(other, name) is None):
             return math.inf, True
@@ -174,84 +170,36 @@ def _beside(state: reference.State, other: Any, bound: reference.Bound) -> tuple
     return largest, differs
 
 
-# Coordinates
-
-_OFTEN_ABSENT = 0.4
-
-
-def _choice(*values: Any) -> Coordinate:
-    return Coordinate(lambda r: r.choice(values), lambda at, _: [v for v in values if v != at])
-
-
-def _decades(low: float, high: float, *special: Any, rarely: float = 0.1) -> Coordinate:
-    """10^x for x between `low` and `high`; seldom one of the special values."""
-
-    def draw(r: Random) -> Any:
-        return r.choice(special) if special and r.random() < rarely else 10 ** r.uniform(low, high)
-
-    def near(at: Any, r: Random) -> Sequence[Any]:
-        if not at:
-            return [draw(r), draw(r)]
-        steps = (at * 10 ** (sign * r.choice((1.0, 0.3, 0.03))) for sign in (1, -1))
-        return [*(min(max(value, 10**low), 10**high) for value in steps), *special[:1]]
-
-    return Coordinate(draw, near)
-
-
-def _below_one(low: float, high: float) -> Coordinate:
-    """1 - 10^x, and seldom 0."""
-    from_one = _decades(low, high, None)
-
-    def back(value: Any) -> float:
-        return 0.0 if value is None else 1.0 - float(value)
-
-    return Coordinate(
-        lambda r: back(from_one.draw(r)),
-        lambda at, r: [back(v) for v in from_one.near((1.0 - at) if at else None, r)],
-    )
-
-
-_HYPERPARAMETERS: dict[str, Coordinate] = {
-    "learning_rate": _decades(-6, 1, 0.0, rarely=0.02),
-    "beta_1": _below_one(-5, -0.02),
-    "beta_2": _below_one(-6, -0.02),
-    "epsilon": _decades(-12, 1, 0.0),
-    "adaptive_epsilon": _choice(False, True),
-    "amsgrad": _choice(False, True),
-    "l2": _decades(-6, 1, 0.0, rarely=_OFTEN_ABSENT),
-    "weight_decay": _decades(-6, 0, 0.0, rarely=_OFTEN_ABSENT),
-    "rescale_grad": _decades(-4, 4),
-    "clip_gradient": _decades(-6, 4, None, 0.0, rarely=_OFTEN_ABSENT),
-    "sma_threshold": _decades(-1, 3),
-    "epsilon_root": _decades(-12, 1, 0.0, rarely=_OFTEN_ABSENT),
-    "momentum_decay": _decades(-4, 1, 0.0),
-    "sync_period": _choice(1, 2, 3, 5),
-    "slow_step_size": _choice(0.5, 0.0, 0.1, 0.8, 1.0),
-}
+# Points
 
 
 def _coordinates(claim: Claim) -> dict[str, Coordinate]:
     kinds = sorted(kind for kind in claim.gradients if kind != "none")
-    own = {name: c for name, c in _HYPERPARAMETERS.items() if name in claim.hyperparameters}
+    own = {name: c for name, c in HYPERPARAMETERS.items() if name in claim.hyperparameters}
     return own | {
-        "rows": _choice(*kinds),
-        "unsorted": _choice(*((False, True) if "unsorted rows" in kinds else (False,))),
-        "mixed": _choice(*((False, True) if len(kinds) > 1 else (False,))),
-        "absent": _choice(False, True),
-        "regime": _choice(*REGIMES),
-        "scale": _decades(-12, 6),
-        "shapes": _choice(*SHAPES),
-        "steps": _choice(1, 2, 3, 5, 8, 12),
-        "idle": _decades(-2, 2, 0.0, rarely=0.5),
+        "rows": choice(*kinds),
+        "unsorted": choice(*((False, True) if "unsorted rows" in kinds else (False,))),
+        "mixed": choice(*((False, True) if len(kinds) > 1 else (False,))),
+        "absent": choice(False, True),
+        "regime": choice(*REGIMES),
+        "scale": decades(-12, 6),
+        "shapes": choice(*SHAPES),
+        "steps": choice(1, 2, 3, 5, 8, 12),
+        "idle": decades(-2, 2, 0.0, rarely=0.5),
         "arrays": Coordinate(lambda r: r.randrange(10**6), lambda _, r: [r.randrange(10**6), r.randrange(10**6)]),
     }
 
 
 def _problem(point: Point) -> tuple[Problem, int]:
     """The problem, and how many steps of zero gradients come first: `idle` times the memory 1 / (1 - beta_2)."""
-    own = {name: value for name, value in point.items() if name in _HYPERPARAMETERS}
+    own = {name: value for name, value in point.items() if name in HYPERPARAMETERS}
     if own.get("sma_threshold"):  # where r_t is a number
         own["sma_threshold"] = max(own["sma_threshold"], 1.0025 * least_threshold(own["beta_2"]))
+    own |= {name: own[name][: len(point["shapes"])] for name in MULTIPLIERS if name in own}
+    if own.get("clipnorm") is not None:  # not both
+        own["global_clipnorm"] = None
+    if own.get("lr_scheduler") and own["lr_scheduler"]["warmup_begin_lr"] > own["learning_rate"]:  # which MXNet refuses
+        own["lr_scheduler"] = None
     names = ("shapes", "steps", "regime", "scale", "rows", "unsorted", "mixed", "absent")
     draft = Draft(dtype="float32", hyperparameters=Hyperparameters(**own), **{name: point[name] for name in names})
     idle = int(point["idle"] / (1 - own.get("beta_2", 0.0)))
