@@ -6,8 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.contract import Claim, Implementation
-from conformance.findings import Outcome
+from adapters.contract import Claim, Implementation, Problem
+from conformance.describe import describe
+from conformance.findings import Finding, Outcome
+from conformance.observe import ContractBreach
+
+
+class Breach(Finding):
+    """A returned state breaks the contract, so that the check's question could not be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +22,17 @@ class Check:
 
     name: str
     problems: str
-    judge: Callable[[Implementation, Any], Outcome]
-    """Of a `Problem`, of a `Replay` in the set of golden cases, of a `Pair` in the direct comparison."""
+    rule: Callable[[Implementation, Any], Outcome]
+    """Of a `Problem`, of a `Replay` in the set of golden cases, of a `Pair` in the direct comparison.
+
+    May raise `ContractBreach`.
+    """
     applies: Callable[[Claim], bool] = lambda _: True
+
+    def judge(self, implementation: Implementation, subject: Any) -> Outcome:
+        """What the rule finds; a `Breach` where it cannot."""
+        try:
+            return self.rule(implementation, subject)
+        except ContractBreach as breach:
+            words = describe(subject) if isinstance(subject, Problem) else str(subject)
+            return Outcome([Breach(message=str(breach), description=words)])

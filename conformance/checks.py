@@ -15,6 +15,7 @@ import numpy as np
 from adapters.contract import Arithmetic, Identity, Implementation, Problem
 from conformance import direct as two
 from conformance import oracle, replay
+from conformance.check import Breach as Breach
 from conformance.check import Check as Check
 from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
@@ -34,18 +35,15 @@ INFORMATIVE_FROM = 40
 
 def contract(implementation: Implementation, problem: Problem) -> Outcome:
     """Every returned state has the arrays, shapes, dtypes and counts that the contract asks for."""
-    try:
-        observe(implementation, problem)
-    except ContractBreach as breach:
-        return _one(Finding(message=str(breach)), problem)
+    observe(implementation, problem)  # raises `ContractBreach`, which is the finding
     return Outcome()
 
 
 def step_count(implementation: Implementation, problem: Problem) -> Outcome:
     """t after every step is the dialect's: one per optimizer, or one per parameter."""
-    states = _observed(implementation, problem).states
+    states = observe(implementation, problem).states
     counts = oracle.step_counts(implementation.claim.dialect, problem)
-    for k, (state, expected) in enumerate(zip(states, counts, strict=False)):  # no state where the contract is broken
+    for k, (state, expected) in enumerate(zip(states, counts, strict=True)):
         for i, (t, should) in enumerate(zip(state.t, expected, strict=True)):
             if t != should:
                 message = f"step {k + 1}: t of parameter {i} is {t}, expected {should}"
@@ -56,7 +54,7 @@ def step_count(implementation: Implementation, problem: Problem) -> Outcome:
 
 def caller_arrays(implementation: Implementation, problem: Problem) -> Outcome:
     """The arrays that the caller passed in are as they were, and returned states stay as they were."""
-    observation = _observed(implementation, problem)
+    observation = observe(implementation, problem)
     outcome = Outcome()
     if observation.overwritten:
         outcome.add(_one(Finding(message=f"the caller's {', '.join(observation.overwritten)} changed"), problem))
@@ -100,9 +98,7 @@ def long_run(implementation: Implementation, problem: Problem) -> Outcome:
 
 def golden(implementation: Implementation, case: Replay) -> Outcome:
     """A stored case gives the stored parameters and state, within the bound of a free-running trajectory."""
-    observation = _observed(implementation, case.problem)
-    if not observation.states:
-        return Outcome()
+    observation = observe(implementation, case.problem)
     return _judged(list(replay.compare(implementation, case, observation.states)), case)
 
 
@@ -112,7 +108,7 @@ def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
     Raises `CannotTest` where both returned the same memory.
     """
     problem, counterpart = pair.problem, pair.counterpart
-    mine = _observed(implementation, problem)
+    mine = observe(implementation, problem)
     try:
         theirs = observe(counterpart, problem)
         for arithmetic in (implementation.arithmetic, counterpart.arithmetic):
@@ -121,9 +117,8 @@ def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
         raise ImplementationFailed(f"{counterpart.name}, the counterpart, raised {failure}") from failure
     except (ContractBreach, ValueError) as error:
         return _one(Finding(message=f"cannot be compared with {counterpart.name}: {error}"), problem)
-    if mine.returned is None or theirs.returned is None:  # the contract is broken, which `contract` alone reports
-        return Outcome()
-    two.refuse_shared_arrays(implementation, counterpart, mine.returned, theirs.returned)
+    if mine.returned is not None and theirs.returned is not None:  # there was a step
+        two.refuse_shared_arrays(implementation, counterpart, mine.returned, theirs.returned)
     for k, (a, b) in enumerate(zip(mine.states, theirs.states, strict=True)):
         if a.t != b.t:
             message = f"beside {counterpart.name}, step {k + 1}: t is {a.t}, the counterpart's {b.t}"
@@ -157,35 +152,27 @@ def informative(merged: Outcome) -> Outcome:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check(name="contract", problems="general", judge=contract),
-    Check(name="step-count", problems="general", judge=step_count),
-    Check(name="caller-arrays", problems="general", judge=caller_arrays),
-    Check(name="one-step", problems="general", judge=one_step),
-    Check(name="free-running", problems="general", judge=free_running),
-    Check(name="equal-shapes", problems="equal-shapes", judge=equal_shapes),
+    Check(name="contract", problems="general", rule=contract),
+    Check(name="step-count", problems="general", rule=step_count),
+    Check(name="caller-arrays", problems="general", rule=caller_arrays),
+    Check(name="one-step", problems="general", rule=one_step),
+    Check(name="free-running", problems="general", rule=free_running),
+    Check(name="equal-shapes", problems="equal-shapes", rule=equal_shapes),
     Check(
         name="clip-gradient-zero",
         problems="clip-gradient-zero",
-        judge=clip_gradient_zero,
+        rule=clip_gradient_zero,
         applies=lambda claim: "clip_gradient" in claim.hyperparameters,
     ),
-    Check(name="epsilon-zero", problems="epsilon-zero", judge=epsilon_zero, applies=takes_epsilon_zero),
-    Check(name="long-run", problems="long-run", judge=long_run),
-    Check(name="golden", problems="golden", judge=golden),
-    Check(name="direct", problems="direct", judge=direct),
+    Check(name="epsilon-zero", problems="epsilon-zero", rule=epsilon_zero, applies=takes_epsilon_zero),
+    Check(name="long-run", problems="long-run", rule=long_run),
+    Check(name="golden", problems="golden", rule=golden),
+    Check(name="direct", problems="direct", rule=direct),
     *LAWS,
 )
 RUN_CHECKS: tuple[str, ...] = ("identity", "informative")
 """Checks on a run as a whole: `identity` and `informative`."""
 NAMES: tuple[str, ...] = (*(c.name for c in CHECKS), *RUN_CHECKS)
-
-
-def _observed(implementation: Implementation, problem: Problem) -> Observation:
-    """The run, or an empty one where the contract is broken, which `contract` alone reports."""
-    try:
-        return observe(implementation, problem)
-    except ContractBreach:
-        return Observation(states=(), overwritten=(), changed_later=())
 
 
 def _one(finding: Finding, problem: Problem) -> Outcome:
@@ -198,7 +185,7 @@ _last: tuple[Observation, dict[str, Outcome]] | None = None
 def _compared(implementation: Implementation, problem: Problem, comparison: str) -> Outcome:
     """Both comparisons come from one pass over the trajectory; the last pass is remembered."""
     global _last
-    observation = _observed(implementation, problem)
+    observation = observe(implementation, problem)
     if _last is None or _last[0] is not observation:
         _last = (observation, _compare(implementation, problem, observation))
     return _last[1][comparison]
@@ -206,8 +193,6 @@ def _compared(implementation: Implementation, problem: Problem, comparison: str)
 
 def _compare(implementation: Implementation, problem: Problem, observation: Observation) -> dict[str, Outcome]:
     names = ("one step", "free running")
-    if not observation.states:
-        return {name: Outcome() for name in names}
     arithmetic = implementation.arithmetic(problem.dtype)
     try:
         oracle.received(problem, arithmetic)

@@ -80,6 +80,8 @@ class Child:
         self.given = Given(**order["given"]) if order.get("given") else None
         self.seen: list[tuple[str, int, Subject, bool]] = []
         """Set, number, subject, and whether any check failed on it."""
+        self.contract_broken = False
+        """As the check `contract` has said, so that no other check repeats it."""
         self.failures: list[Failure] = []
 
     def say(self, event: str, **data: Any) -> None:
@@ -204,7 +206,12 @@ class Child:
                 outcome = check.judge(implementation, subject)
                 seconds = time.perf_counter() - began
                 again = self._again(f"{options} --check {check.name} --problem {number}")
-                findings = [replace(finding, problem=number, again=again) for finding in outcome.findings]
+                findings = [
+                    replace(finding, problem=number, again=again)
+                    for finding in outcome.findings
+                    if check.name == "contract" or not (self.contract_broken and isinstance(finding, checks.Breach))
+                ]
+                self.contract_broken |= check.name == "contract" and bool(findings)
                 tallies[check.name].add(replace(outcome, findings=findings), 1, bool(findings), seconds)
                 failed |= bool(findings)
             self.seen.append((set_name, number, subject, failed))

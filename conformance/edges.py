@@ -209,9 +209,10 @@ SCHEDULES: tuple[Schedule, ...] = (
     Schedule("inverse_time", decay_steps=3, decay_rate=0.7),
     Schedule("inverse_time", decay_steps=3, decay_rate=0.7, staircase=True),
     Schedule("cosine", decay_steps=5, alpha=0.1),
-    Schedule("cosine", decay_steps=4, alpha=0.1, warmup_target=0.7, warmup_steps=3),
+    Schedule("cosine", decay_steps=4, alpha=0.1, warmup_target=0.7, warmup_steps=2),
     Schedule("cosine_restarts", first_decay_steps=3, t_mul=1.0, m_mul=0.7, alpha=0.1),
     Schedule("cosine_restarts", first_decay_steps=3, t_mul=1.7, m_mul=0.7, alpha=0.1),
+    Schedule("cosine_restarts", first_decay_steps=1, t_mul=2.0, m_mul=0.7, alpha=0.1),
     Schedule("inverse_root", decay_steps=3),
 )
 """Each of them, and each side of what it turns on; steps beyond the last that changes anything are among those made."""

@@ -13,7 +13,7 @@ from adapters.contract import Array, Gradient, Implementation, Problem, Rows, St
 from conformance.findings import Outcome
 from conformance.laws.procedures import Steps, ask, copies
 from conformance.laws.related import agree, on_values, related, with_gradients
-from conformance.observe import ContractBreach, checked
+from conformance.observe import checked
 
 Change = Callable[[Array], Array]
 
@@ -73,32 +73,26 @@ def transformers(implementation: Implementation, problem: Problem) -> Outcome:
             states = _taken(found, partial(ask, run, step))
             used = (aggregator, *after) if aggregate else after
             changed = with_gradients(found.problem, on_values(partial(_through, used)))
-            outcome.add(agree(implementation, changed, states) if states else found.outcome)
+            outcome.add(agree(implementation, changed, states))
     return outcome
 
 
 def _replicated(
     implementation: Any, problem: Problem, parts: Sequence[Problem], *, aggregate: bool
 ) -> tuple[tuple[State, ...], ...]:
-    """The states of every replica; of none where the contract is broken."""
+    """The states of every replica."""
     run = ask(implementation, "start_replicas", copies(problem.parameters), problem.hyperparameters, len(parts))
     found: list[list[State]] = [[] for _ in parts]
     for k in range(len(problem.gradients)):
         states = ask(run, "step_replicas", tuple(part.gradients[k] for part in parts), aggregate)
-        try:
-            for of, state in zip(found, states, strict=True):
-                of.append(checked(state, problem, k))
-        except ContractBreach:  # which the check `contract` reports
-            return ((),) * len(parts)
+        for of, state in zip(found, states, strict=True):
+            of.append(checked(state, problem, k))
     return tuple(tuple(of) for of in found)
 
 
 def _taken(found: Steps, step: Callable[[Sequence[Gradient]], Any]) -> tuple[State, ...]:
     """States after every step, as `Steps.take` has them."""
-    try:
-        return tuple(checked(step(g), found.problem, k) for k, g in enumerate(found.problem.gradients))
-    except ContractBreach:  # which the check `contract` reports
-        return ()
+    return tuple(checked(step(g), found.problem, k) for k, g in enumerate(found.problem.gradients))
 
 
 def _sum(a: Gradient, b: Gradient) -> Gradient:

@@ -195,8 +195,6 @@ def amsgrad_maximum(implementation: Implementation, problem: Problem) -> Outcome
     problem = replace(problem, hyperparameters=replace(problem.hyperparameters, amsgrad=True))
     found = Comparison(problem)
     run = related(implementation, problem)
-    if not run:
-        return found.outcome
     refused = not_held(implementation, problem)
     if refused is not None:
         return refused

@@ -10,10 +10,9 @@ import numpy as np
 
 from adapters.contract import Array, Claim, Gradient, Hyperparameters, Implementation, Problem, Schedule, State
 from conformance import oracle
-from conformance.describe import describe
-from conformance.findings import Finding, Outcome
-from conformance.laws.related import Comparison, on_values, related
-from conformance.observe import ContractBreach, ImplementationFailed, guarded, stepped, told
+from conformance.findings import Outcome
+from conformance.laws.related import Comparison, on_values
+from conformance.observe import ImplementationFailed, guarded, stepped, told
 from reference import dialect, stages
 
 LONGEST = 10
@@ -163,34 +162,24 @@ def copies(arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 
 class Steps(Comparison):
-    """A comparison that takes the steps itself.
-
-    A state that breaks the contract is its finding, unless a plain run does so too, which the check `contract` reports.
-    """
+    """A comparison that takes the steps itself."""
 
     def __init__(self, implementation: Implementation, problem: Problem) -> None:
         super().__init__(problem)
         self.implementation = implementation
 
     def take(self, run: Any, first: int, gradients: Sequence[Sequence[Gradient]]) -> tuple[State, ...]:
-        """The states after `gradients`, the first of which is step `first` + 1; none where the contract is broken."""
+        """The states after `gradients`, the first of which is step `first` + 1."""
         return self.take_of(self.problem, run, first, gradients)
 
     def take_of(
         self, problem: Problem, run: Any, first: int, gradients: Sequence[Sequence[Gradient]]
     ) -> tuple[State, ...]:
         """As `take`, of another problem."""
-        try:
-            return stepped(run, problem, first, gradients)
-        except ContractBreach as breach:
-            if related(self.implementation, self.problem):
-                self.outcome.findings.append(Finding(message=str(breach), description=describe(self.problem)))
-            return ()
+        return stepped(run, problem, first, gradients)
 
     def as_reference(self, observed: Sequence[State], hyperparameters: Sequence[Hyperparameters]) -> Outcome:
         """Every step from the observed state, and the free-running trajectory, within their bounds of the reference."""
-        if len(observed) < len(self.problem.gradients):
-            return self.outcome  # the contract is broken, which has been found
         return self.as_walk(self.problem, observed, hyperparameters)
 
     def as_walk(

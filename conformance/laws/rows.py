@@ -89,8 +89,6 @@ def split(implementation: Implementation, problem: Problem) -> Outcome:
     )
     found = Comparison(problem)
     a, b = related(implementation, cut), states(implementation, problem)
-    if not (a and b):
-        return found.outcome
     for x, y in zip(bounds(implementation, cut, a), bounds(implementation, problem, b), strict=True):
         wanted = [part for i in range(len(problem.parameters)) for part in _of_parts(y, i)]
         either = x.bound.branch or y.bound.branch
@@ -161,8 +159,6 @@ def sparse_dense(implementation: Implementation, problem: Problem) -> Outcome:
     sparse = problem if scattered else _made(dense, _all_rows)
     found = Comparison(problem)
     a, b = related(implementation, sparse), related(implementation, dense)
-    if not (a and b):
-        return found.outcome
     for x, y in zip(bounds(implementation, sparse, a), bounds(implementation, dense, b), strict=True):
         for i in range(len(problem.parameters)):
             for (name, obtained, _, e_a), (_, wanted, _, e_b) in zip(x.free_running(i), y.free_running(i), strict=True):

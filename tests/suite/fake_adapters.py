@@ -321,6 +321,15 @@ class AnswersInDouble(Fake):
         return replace(state, parameters=tuple(p.astype(np.float64) for p in state.parameters))
 
 
+class ConstrainedInDouble(Fake):
+    """Breaks the contract with a constraint alone, which no general problem has."""
+
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> Any:
+        state = super().state(slots, h)
+        wrong = tuple(p.astype(np.float64) for p in state.parameters)
+        return state if h.constraint is None else replace(state, parameters=wrong)
+
+
 class AnswersInASubclass(Fake):
     """Of arrays, whose functions it may answer as it likes."""
 

@@ -58,7 +58,6 @@ def _pair(mutant: Mutant) -> tuple[Fields, Fields]:
 
 @cache
 def _functions() -> Functions:
-    modules = (
-        ast.parse(overlay.source_of(f"reference.{name}").read_text()) for name in ("stages", "clipping", "multipliers")
-    )
+    names = ("stages", "rates", "clipping", "multipliers", "averages", "constraints")
+    modules = (ast.parse(overlay.source_of(f"reference.{name}").read_text()) for name in names)
     return {name: function for module in modules for name, function in functions_of(module).items()}
