@@ -12,11 +12,20 @@ import mpmath
 import numpy as np
 
 
+class _Context(mpmath.MPContext):  # type: ignore[misc]  # which has no types
+    """mpmath, which prints the array that it cannot convert in every product of a number and an array, unread."""
+
+    def convert(self, x: Any, strings: bool = True) -> Any:
+        if isinstance(x, np.ndarray):
+            raise TypeError("an array is no number; NumPy takes over")
+        return super().convert(x, strings)
+
+
 class FiftyDigits:
     """A `reference.namespace.Namespace` on mpmath numbers of 50 significant digits."""
 
     def __init__(self) -> None:
-        self._mp = mpmath.MPContext()
+        self._mp = _Context()
         self._mp.dps = 50
         self.pi: Any = +self._mp.pi
         self._sqrt = np.frompyfunc(self._scalar_sqrt, 1, 1)
