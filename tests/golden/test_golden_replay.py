@@ -20,6 +20,7 @@ from conformance.mutants import (
     directions,
     ema,
     formula,
+    given_as,
     indices,
     lookahead,
     low_precision,
@@ -51,6 +52,9 @@ NOT_BY_GOLDEN = {
     **dict.fromkeys(
         (indices.MultipliersLostOnLoad, indices.BeginLostOnLoad, schedulers.SchedulerLostOnLoad),
         "steps rightly; laws of their own are for that",
+    ),
+    **dict.fromkeys(
+        (given_as.FunctionsCalledOnce, given_as.TensorsInHalf), "numbers are right; law-forms is for the others"
     ),
     formula.ZeroLearningRateIsDefault: "the cases have one learning rate",
     formula.LearningRateAtMostOne: "the cases have one learning rate",
