@@ -248,6 +248,8 @@ def test_no_damage_makes_a_reader_fail_itself(reader: Reader, tmp_path: Path) ->
     ("change", "reason"),
     [
         (_put("dialect", to="jax-adam"), "dialect|jax-adam"),
+        (_put("dialect", to="constructor"), "dialect|constructor"),
+        (_put(*CASE, "hyperparameters", "toString", to=1), "toString"),
         (_put(*CASE, "hyperparameters", "luck", to={"hex": "0x1p+0", "decimal": "1"}), "luck"),
         (_put(*CASE, "changes", to=[]), "changes"),
         (_put(*CASE, "gradients", to={"generator": "pcg64", "seed": 1, "steps": 3}), "generator|pcg64"),
