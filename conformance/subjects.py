@@ -5,7 +5,9 @@ from __future__ import annotations
 from adapters.contract import Implementation, Problem
 from conformance import edges, edges_beside, edges_schedulers, problems
 from conformance.direct import Pair, pairs
+from conformance.load import CannotTest
 from conformance.replay import Replay, replays
+from golden import GoldenError
 
 GOLDEN = "golden"
 DIRECT = "direct"
@@ -19,9 +21,15 @@ Subject = Problem | Replay | Pair
 
 
 def subjects(implementation: Implementation, set_name: str, number: int, seed: int) -> list[Subject]:
-    """The subjects of a set; number: problems in the general set, which the size of a drawn set is a share of."""
+    """The subjects of a set; number: problems in the general set, which the size of a drawn set is a share of.
+
+    Raises `CannotTest` where a golden file cannot be used.
+    """
     if set_name == GOLDEN:
-        return list(replays(implementation))
+        try:
+            return list(replays(implementation))
+        except GoldenError as error:
+            raise CannotTest(str(error)) from error
     if set_name in FIXED:
         drafts = FIXED[set_name](implementation.claim, number)
         return [problems.build(draft, seed, k) for k, draft in enumerate(drafts)]

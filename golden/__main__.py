@@ -1,4 +1,4 @@
-"""The command line: ``python -m golden verify | regenerate | show | list``."""
+"""The command line: ``python -m golden verify | lint | diff | regenerate | show | list | export``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import argparse
 import json
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-from golden import files, layout, show
+from golden import diff, export, files, layout, show
 from golden.case import Case, GoldenError
 from golden.layout import File
+from golden.lint import Report, lint
 from golden.regenerate import regenerate
 from golden.verify import verify
 
 _EXIT_CODES = """exit codes:
   0  everything is as it should be, and nothing was changed
-  1  a value, hash or id is wrong, or a case is missing; or regenerate has changed, or refused to change, something
+  1  a value, hash or id is wrong, or a case is missing; diff has found a difference; or regenerate has changed, or
+     refused to change, something
   2  something cannot be read or found, a package is missing, or the command line is wrong
   3  golden itself failed"""
 
@@ -47,23 +51,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     report = verify(options.folder, partial=options.partial)
+    compared = f", {report.compared} values; worst difference {report.worst_fraction:.3f} of its bound"
+    return _judge(report, compared, asdict(report), options)
+
+
+def _lint(options: argparse.Namespace) -> int:
+    report = lint(options.folder, partial=options.partial)
+    looked_at = {key: value for key, value in asdict(report).items() if key not in ("compared", "worst_fraction")}
+    return _judge(report, "", looked_at, options)
+
+
+def _judge(report: Report, compared: str, data: Mapping[str, object], options: argparse.Namespace) -> int:
     code = max((c.kind for c in report.complaints), default=0, key=lambda kind: {0: 0, 2: 1, 1: 2}[kind])
     if options.json:
-        print(json.dumps(asdict(report) | {"exit_code": int(code)}))
+        print(json.dumps({**data, "exit_code": int(code)}))
         return code
     for complaint in report.complaints:
         print(complaint.message)
-    print(
-        f"{report.files} files, {report.cases} cases, {report.compared} values; worst difference"
-        f" {report.worst_fraction:.3f} of its bound; {len(report.complaints) or 'no'} complaints"
-    )
+    print(f"{report.files} files, {report.cases} cases{compared}; {len(report.complaints) or 'no'} complaints")
     return code
 
 
 def _regenerate(options: argparse.Namespace) -> int:
     say = (lambda text: print(text, file=sys.stderr)) if options.json else print
-    done = regenerate(options.folder, allow_change=options.allow_change, say=say)
-    code = 1 if done.written or done.refused else 0
+    done = regenerate(options.folder, allow_change=options.allow_change, only=options.only, say=say)
+    code = 1 if done.written or done.refused or done.removed else 0
     if options.json:
         print(json.dumps(asdict(done) | {"exit_code": code}))
         return code
@@ -71,6 +83,54 @@ def _regenerate(options: argparse.Namespace) -> int:
         print(f"refused: {text}")
     print(f"{len(done.written)} written, {done.unchanged} unchanged, {len(done.refused)} refused")
     return code
+
+
+def _diff(options: argparse.Namespace) -> int:
+    old = options.old or str(options.folder)
+    new = options.new or (str(options.folder) if options.old else diff.RECOMPUTED)
+    found = diff.diff(*(diff.side(text, options.folder, options.only) for text in (old, new)))
+    code = 2 if found.unreadable else 1 if found.changes else 0
+    if options.json:
+        print(json.dumps({"old": old, "new": new, **asdict(found), "exit_code": code}))
+        return code
+    for text in (*(change.message for change in found.changes), *found.unreadable):
+        print(text)
+    ids = len({change.id or change.file for change in found.changes})
+    values = sum(len(change.elements) for change in found.changes)
+    print(f"{old} -> {new}: {found.files} files, {ids} ids or files changed, {values} values")
+    return code
+
+
+def _export(options: argparse.Namespace) -> int:
+    met: set[str] = set()
+    count = export.write(_chosen(options, met), options.out)
+    if options.json:
+        print(json.dumps({"file": str(options.out), "cases": len(met), "entries": count, "exit_code": 0}))
+        return 0
+    print(f"wrote {options.out}: {len(met)} cases, {count} {'lines' if options.out.suffix == '.csv' else 'arrays'}")
+    return 0
+
+
+def _chosen(options: argparse.Namespace, met: set[str]) -> Iterator[export.Exported]:
+    """One after the other, their ids in `met` afterwards; `GoldenError` where an id is of none, or of two."""
+    for file, data in _files(options.folder):
+        for case, content in zip(file.cases, data["cases"], strict=True):
+            if options.ids and not any(fnmatchcase(case.id, pattern) for pattern in options.ids):
+                continue
+            if case.id in met:
+                raise GoldenError(f"id {case.id} stands there twice; accepted: every id once")
+            met.add(case.id)
+            yield case, content
+    unmet = [pattern for pattern in options.ids if not any(fnmatchcase(id_, pattern) for id_ in met)]
+    if unmet:
+        raise GoldenError(f"id is {unmet[0]!r}; accepted: one out of `python -m golden list`, * and ? being any")
+
+
+def _out(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in (".csv", ".npz") or path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: FILE.csv or FILE.npz in a folder that exists")
+    return path
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -93,10 +153,10 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _files(folder: Path) -> Iterator[tuple[File, dict[str, list[object]]]]:
-    paths, complaints = files.stored(folder)
-    for complaint in complaints:
-        raise GoldenError(complaint)
+def _files(folder: Path) -> Iterator[tuple[File, dict[str, Any]]]:
+    paths, strays = files.stored(folder)
+    for stray in strays:
+        raise GoldenError(str(stray))
     for path in paths:
         data = files.read_json(path)
         yield layout.parse(data, path), data
@@ -123,9 +183,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in (
         ("verify", _verify, "check every file, and recompute every value with the float64 reference"),
+        ("lint", _lint, "check names, schema, hashes, ids and words of every file, and recompute nothing"),
+        ("diff", _diff, "which ids, steps and elements differ between two sets of files, and by how much"),
         ("regenerate", _regenerate, "make the files from the reference at 50 digits"),
         ("show", _show, "one case, for a person"),
         ("list", _list, "all cases, a line each"),
+        ("export", _export, "cases as CSV or NPZ, for people"),
     ):
         command = commands.add_parser(
             name, help=text, description=text, epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -135,11 +198,25 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--folder", type=Path, default=files.CASES, metavar="DIR", help="instead of golden/cases")
     commands.choices["show"].add_argument("id", metavar="ID", help="a case, as `list` names it")
     partial = "a folder that need not have every case of the catalogue"
-    commands.choices["verify"].add_argument("--partial", action="store_true", help=partial)
+    for name in ("verify", "lint"):
+        commands.choices[name].add_argument("--partial", action="store_true", help=partial)
+    commands.choices["export"].add_argument("out", type=_out, metavar="OUT", help="FILE.csv or FILE.npz")
+    ids = "a case, as `list` names it, * and ? being any; default: all"
+    commands.choices["export"].add_argument("ids", nargs="*", metavar="ID", help=ids)
+    commands.choices["export"].epilog = f"{export.CSV}\n\n{export.NPZ}\n\n{_EXIT_CODES}"
+    side = f"a folder, a revision of git, or {diff.RECOMPUTED!r}: what regenerate would write now"
+    commands.choices["diff"].add_argument("old", nargs="?", metavar="OLD", help=f"{side}; default: --folder")
+    new = f"the same; default: --folder if OLD is given, and {diff.RECOMPUTED!r} if it is not"
+    commands.choices["diff"].add_argument("new", nargs="?", metavar="NEW", help=new)
+    for name in ("regenerate", "diff"):
+        only = "the DIALECT/TOPIC that this matches, * and ? being any; default: all"
+        commands.choices[name].add_argument("--only", default="*", metavar="PATTERN", help=only)
     allow = "change what stored ids stand for; without it such files are left as they are"
     commands.choices["regenerate"].add_argument("--allow-change", action="store_true", help=allow)
     return parser
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(main())

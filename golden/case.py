@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,12 @@ MAX_STEPS = 20_000
 MAX_ELEMENTS = 4_096
 """Parameter elements of a case: with `MAX_STEPS`, what a case can cost whoever reads it."""
 MAX_NUMBERS = 1_000_000
-"""Gradient elements of a case, over all steps."""
+"""Gradient elements of the cases of a file, over all steps, as `numbers` counts them."""
+
+
+def numbers(steps: int, shapes: tuple[tuple[int, ...], ...]) -> int:
+    """Gradient elements over all steps; an array takes as much memory as eight of them, however few it has."""
+    return steps * sum(max(8, math.prod(shape)) for shape in shapes)
 
 
 class GoldenError(ValueError):
@@ -112,6 +118,11 @@ class Case:
     def steps(self) -> int:
         """Number of steps."""
         return len(self.gradients)
+
+    @property
+    def numbers(self) -> int:
+        """What the gradients take."""
+        return numbers(self.steps, tuple(theta.shape for theta in self.parameters))
 
     @property
     def gradient_kinds(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ shares moments between equal ones, which a check of its own is for (adapters/dev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
@@ -208,9 +209,14 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 LONG = (1, 10, 100, 256, 257, 1000)
 
 
-def files(dialect: Dialect) -> Iterator[tuple[File, Mapping[str, Sequence[int]]]]:
-    """Per topic the file, its cases still without trajectory, and the steps to state by case."""
+def files(dialect: Dialect, only: str = "*") -> Iterator[tuple[File, Mapping[str, Sequence[int]]]]:
+    """Per topic the file, its cases still without trajectory, and the steps to state by case.
+
+    only: the ``DIALECT/TOPIC`` that this pattern of the shell matches.
+    """
     for topic, make in TOPICS.items():
+        if not fnmatchcase(f"{dialect.name}/{topic}", only):
+            continue
         cases, at_steps = [], {}
         for case, at in make(dialect, topic):
             cases.append(case)

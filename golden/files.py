@@ -10,9 +10,11 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from golden import floats
 from golden.case import Case, GoldenError
@@ -22,6 +24,12 @@ from reference import DIALECTS
 CASES = Path(__file__).resolve().parent / "cases"
 MAX_BYTES = 2**20
 """Of a file."""
+MAX_DEPTH = 16
+"""Of lists and objects in each other."""
+MAX_NUMBERS = 4_000_000
+"""Gradient elements of a dialect, over all steps of all cases."""
+PROMOTED = "promoted"
+"""The topic that is not of the catalogue: problems that were met elsewhere."""
 
 
 # Reading
@@ -32,9 +40,9 @@ def cases_of(dialect: str, folder: Path = CASES) -> tuple[Case, ...]:
 
     Raises `GoldenError` for a file that is malformed or has been edited, and where there is no case.
     """
-    paths, complaints = entries(folder)
-    if complaints:
-        raise GoldenError(complaints[0])
+    paths, strays = entries(folder)
+    if strays:
+        raise GoldenError(str(strays[0]))
     found: list[Case] = []
     for path in paths:
         if path.parent.name != dialect:
@@ -43,47 +51,66 @@ def cases_of(dialect: str, folder: Path = CASES) -> tuple[Case, ...]:
         if data.get(HASH) != content_hash(data):
             raise GoldenError(f"{path}: {HASH} is not that of the content; run python -m golden verify")
         found += parse(data, path).cases
+        if sum(case.numbers for case in found) > MAX_NUMBERS:
+            raise GoldenError(f"{path.parent} has over {MAX_NUMBERS} gradient elements; accepted: fewer of a dialect")
     if not found:
         raise GoldenError(f"{folder} has no case of {dialect}; accepted: at least one per dialect")
     return tuple(found)
 
 
-def entries(folder: Path) -> tuple[list[Path], list[str]]:
-    """The files ``folder/dialect/topic.json``, sorted, and complaints about everything else that is there."""
+@dataclass(frozen=True)
+class Stray:
+    """Something in the folder that is no golden file."""
+
+    path: Path
+    why: str
+    left_over: bool = False
+    """The temporary of a write that was killed."""
+
+    def __str__(self) -> str:
+        return f"{self.path} is {self.why}"
+
+
+def entries(folder: Path) -> tuple[list[Path], list[Stray]]:
+    """The files ``folder/dialect/topic.json``, sorted, and everything else that is there."""
     if not folder.is_dir():
         raise GoldenError(f"{folder} is no folder; accepted: the folder of the golden cases")
     found: list[Path] = []
-    complaints: list[str] = []
-
-    def keep(path: Path, test: Callable[[int], bool], accepted: str) -> bool:
-        mode = path.lstat().st_mode
-        if test(mode):
-            return True
-        complaints.append(f"{path} is {'a link' if stat.S_ISLNK(mode) else 'out of place'}; accepted: {accepted}")
-        return False
-
+    strays: list[Stray] = []
     for sub in sorted(folder.iterdir()):
-        if keep(sub, stat.S_ISDIR, f"folders named as dialects: {', '.join(DIALECTS)}"):
-            for path in sorted(sub.iterdir()):
-                if not keep(path, stat.S_ISREG, "regular files TOPIC.json"):
-                    continue
-                if path.suffix == ".json":
-                    found.append(path)
-                else:
-                    complaints.append(f"{path} is left over or out of place; accepted: regular files TOPIC.json")
-    return found, complaints
+        if not stat.S_ISDIR(sub.lstat().st_mode):
+            strays.append(_stray(sub, f"folders named as dialects: {', '.join(DIALECTS)}"))
+            continue
+        for path in sorted(sub.iterdir()):
+            if stat.S_ISREG(path.lstat().st_mode) and path.suffix == ".json":
+                found.append(path)
+            else:
+                strays.append(_stray(path, "regular files TOPIC.json"))
+    return found, strays
 
 
-def stored(folder: Path) -> tuple[list[Path], list[str]]:
+def _stray(path: Path, accepted: str) -> Stray:
+    mode = path.lstat().st_mode
+    if stat.S_ISREG(mode) and path.name.startswith(".") and path.name.endswith(".tmp"):
+        return Stray(path, "left over by a write that was killed; accepted: none, regenerate removes it", True)
+    return Stray(path, f"{'a link' if stat.S_ISLNK(mode) else 'out of place'}; accepted: {accepted}")
+
+
+def stored(folder: Path) -> tuple[list[Path], list[Stray]]:
     """As `entries`; `GoldenError` where there is no file."""
-    found, complaints = entries(folder)
+    found, strays = entries(folder)
     if not found:
         raise GoldenError(f"{folder} has no golden file; accepted: DIALECT/TOPIC.json")
-    return found, complaints
+    return found, strays
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The content of a regular file of at most `MAX_BYTES`, links not followed; `GoldenError` otherwise."""
+    return decode(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file of at most `MAX_BYTES`, links not followed; `GoldenError` otherwise."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
@@ -95,16 +122,21 @@ def read_json(path: Path) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise GoldenError(f"{path} is larger than {MAX_BYTES} bytes; accepted: a smaller file")
     try:
-        data = json.loads(
-            content.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-        )
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise GoldenError(f"{path} is not JSON of this format: {error}") from error
+
+
+def decode(text: str, path: Path) -> dict[str, Any]:
+    """An object of the format from its text; `GoldenError` naming `path` otherwise."""
+    try:
+        data = json.loads(text, object_pairs_hook=_object, parse_float=_refuse_number, parse_constant=_refuse_number)
+    except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
         raise GoldenError(f"{path} is not JSON of this format: {error}") from error
     if not isinstance(data, dict):
         raise GoldenError(f"{path} holds a {type(data).__name__}; accepted: an object")
+    if _deeper_than(MAX_DEPTH, data):
+        raise GoldenError(f"{path} has over {MAX_DEPTH} lists and objects in each other; accepted: fewer")
     if data.get("format") != FORMAT or data.get("version") != VERSION:
         what = f"format {floats.shortened(data.get('format'))}, version {floats.shortened(data.get('version'))}"
         raise GoldenError(f"{path} is of {what}; accepted: {FORMAT!r}, version {VERSION}")
@@ -112,12 +144,20 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"key {floats.shortened(twice)} stands twice; accepted: every key once")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"key {floats.shortened(name)} stands twice; accepted: every key once")
+        found[name] = value
     return found
+
+
+def _deeper_than(depth: int, data: Any) -> bool:
+    level = [data]
+    for _ in range(depth):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+    return bool(level)
 
 
 def _refuse_number(text: str) -> Any:
@@ -142,16 +182,27 @@ def render(data: Any, indent: str = "") -> str:
 def write(path: Path, text: str) -> None:
     """Write a file wholly or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    with replacing(path) as file:
+        file.write(text.encode("ascii"))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when it has been written without an error, and vanishes otherwise.
+
+    A process that is killed meanwhile leaves it behind as ``.NAME.*.tmp``.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
             file.flush()
             os.fsync(descriptor)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.chmod(0o644)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -16,7 +17,17 @@ from typing import Any
 import numpy as np
 
 from golden import floats, tolerance
-from golden.case import MAX_ELEMENTS, MAX_NUMBERS, MAX_PARAMETERS, MAX_STEPS, Case, Expected, Generator, GoldenError
+from golden.case import (
+    MAX_ELEMENTS,
+    MAX_NUMBERS,
+    MAX_PARAMETERS,
+    MAX_STEPS,
+    Case,
+    Expected,
+    Generator,
+    GoldenError,
+    numbers,
+)
 from reference import DIALECTS, Hyperparameters, Schedule
 from reference.hyperparameters import MULTIPLIERS
 
@@ -72,22 +83,26 @@ def parse(data: Mapping[str, Any], path: Path) -> File:
         raise GoldenError(f"{where}: dialect is {floats.shortened(dialect)}; accepted: {', '.join(DIALECTS)}")
     if (path.parent.name, path.stem) != (dialect, topic):
         raise GoldenError(f"{where} says that it is {dialect}/{topic}.json; accepted: the name of the file")
-    notes = _get(data, "notes", dict, where)
-    cases = tuple(
-        _case(_is(case, dict, f"{where}: cases[{k}]"), dialect, topic, f"{where}: cases[{k}]")
-        for k, case in enumerate(_get(data, "cases", list, where))
-    )
+    cases: list[Case] = []
+    for k, each in enumerate(_get(data, "cases", list, where)):
+        at, room = f"{where}: cases[{k}]", MAX_NUMBERS - sum(case.numbers for case in cases)
+        cases.append(_case(_is(each, dict, at), dialect, topic, at, room))
+    notes = {flag: _note(note, f"{where}: notes") for flag, note in _get(data, "notes", dict, where).items()}
     used = {flag for case in cases for flag in case.flags}
     if used != set(notes):
-        odd = ", ".join(sorted(used ^ set(notes)))
+        odd = floats.shortened(min(used ^ set(notes)))
         raise GoldenError(f"{where}: notes and flags differ in {odd}; accepted: a note for every flag that is used")
-    conventions = tuple(_get(data, "conventions", list, where))
-    return File(dialect=dialect, topic=topic, conventions=conventions, notes=notes, cases=cases)
+    conventions = tuple(_is(text, str, f"{where}: conventions") for text in _get(data, "conventions", list, where))
+    return File(dialect=dialect, topic=topic, conventions=conventions, notes=notes, cases=tuple(cases))
 
 
-def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str) -> Case:
+def _note(note: object, where: str) -> dict[str, str]:
+    return {key: _get(_is(note, dict, where), key, str, where) for key in ("bug", "catches", "effect")}
+
+
+def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str, room: int) -> Case:
     name = _get(data, "id", str, where)
-    if not name.startswith(f"{dialect}/{topic}/"):
+    if not re.fullmatch(f"{dialect}/{re.escape(topic)}/[a-z0-9-]{{1,100}}", name):
         raise GoldenError(f"{where}: id is {floats.shortened(name)}; accepted: {dialect}/{topic}/NAME")
     where = f"{where} ({floats.shortened(name)})"
     parameters, elements = [], 0
@@ -109,6 +124,12 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str) -> Case
     shapes = tuple(theta.shape for theta in parameters)
     stored = _get(data, "gradients", dict, where)
     generator = _generator(stored, shapes, f"{where}: gradients") if "generator" in stored else None
+    steps = generator.steps if generator else len(_get(stored, "stored", list, f"{where}: gradients"))
+    if not 1 <= steps <= MAX_STEPS:
+        raise GoldenError(f"{where}: there are {floats.shortened(steps)} steps; accepted: 1 to {MAX_STEPS}")
+    if numbers(steps, shapes) > room:
+        text = f"there are {numbers(steps, shapes)} gradient elements; accepted: up to {MAX_NUMBERS} in a file"
+        raise GoldenError(f"{where}: {text}, {MAX_NUMBERS - room} being in other cases")
     gradients = generator.gradients(shapes) if generator else _stored(stored, shapes, f"{where}: gradients")
     h = _hyperparameters(_get(data, "hyperparameters", dict, where), dialect, f"{where}: hyperparameters")
     expected = tuple(
@@ -117,7 +138,8 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str) -> Case
     )
     at_steps = [e.step for e in expected]
     if at_steps != sorted(set(at_steps)) or not at_steps or not 1 <= at_steps[0] <= at_steps[-1] <= len(gradients):
-        raise GoldenError(f"{where}: expected is at steps {at_steps}; accepted: rising, from 1 to {len(gradients)}")
+        text = str(at_steps)[:60]
+        raise GoldenError(f"{where}: expected is at steps {text}; accepted: rising, from 1 to {len(gradients)}")
     return Case(
         id=name,
         dialect=dialect,
@@ -135,7 +157,7 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str) -> Case
 def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyperparameters:
     accepted = DIALECTS[dialect].hyperparameters
     if not accepted - _LATER <= set(data) <= accepted:
-        odd = ", ".join(sorted((set(data) - accepted) | (accepted - _LATER - set(data))))
+        odd = ", ".join(floats.shortened(name) for name in sorted(set(data) ^ accepted)[:5] if name not in _LATER)
         raise GoldenError(f"{where} differ from the dialect's in {odd}; accepted: {', '.join(sorted(accepted))}")
     values: dict[str, Any] = {}
     for name, value in data.items():
@@ -191,17 +213,15 @@ def _generator(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], whe
     exponents = tuple(_is(e, int, f"{where}.exponents") for e in _get(data, "exponents", list, where))
     if not 1 <= seed < 2**32:
         raise GoldenError(f"{where}.seed is {floats.shortened(seed)}; accepted: 1 to {2**32 - 1}")
-    _check_size(steps, shapes, f"{where}.steps")
     if len(exponents) != len(shapes) or not all(-60 <= e <= 60 for e in exponents):
-        raise GoldenError(f"{where}.exponents are {exponents}; accepted: {len(shapes)} integers from -60 to 60")
+        text = str(exponents)[:60]
+        raise GoldenError(f"{where}.exponents are {text}; accepted: {len(shapes)} integers from -60 to 60")
     return Generator(seed, steps, exponents)
 
 
 def _stored(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], where: str) -> tuple[tuple[Any, ...], ...]:
-    steps = _get(data, "stored", list, where)
-    _check_size(len(steps), shapes, where)
     gradients = []
-    for k, step in enumerate(steps):
+    for k, step in enumerate(data["stored"]):
         if not isinstance(step, list) or len(step) != len(shapes):
             raise GoldenError(f"{where}.stored[{k}] is not a list of {len(shapes)}; accepted: one per parameter")
         gradients.append(
@@ -281,14 +301,6 @@ def _tolerance(data: Mapping[str, Any], expected: Expected, where: str) -> dict[
     return found
 
 
-def _check_size(steps: int, shapes: tuple[tuple[int, ...], ...], where: str) -> None:
-    if not 1 <= steps <= MAX_STEPS:
-        raise GoldenError(f"{where}: there are {floats.shortened(steps)} steps; accepted: 1 to {MAX_STEPS}")
-    numbers = steps * sum(max(1, math.prod(shape)) for shape in shapes)
-    if numbers > MAX_NUMBERS:
-        raise GoldenError(f"{where}: there are {numbers} gradient elements; accepted: up to {MAX_NUMBERS}")
-
-
 def _exact_in_float32(array: Any, where: str) -> Any:
     """As given, if an implementation in float32 can be given the very same."""
     with np.errstate(over="ignore"):
@@ -306,6 +318,8 @@ def _get(data: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
 def _is(value: Any, kind: type, where: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise GoldenError(f"{where} is {floats.shortened(value)}; accepted: a {kind.__name__}")
+    if isinstance(value, str) and not value.isprintable():
+        raise GoldenError(f"{where} is {floats.shortened(value)}; accepted: printable characters")
     return value
 
 
@@ -329,10 +343,11 @@ def to_json(file: File) -> dict[str, Any]:
 
 
 def _case_to_json(case: Case) -> dict[str, Any]:
-    g = case.generator
-    gradients: dict[str, Any] = {"stored": [[_gradient_to_json(x) for x in step] for step in case.gradients]}
-    if g is not None:
+    gradients: dict[str, Any]
+    if (g := case.generator) is not None:
         gradients = {"generator": "xorshift32", "seed": g.seed, "steps": g.steps, "exponents": list(g.exponents)}
+    else:
+        gradients = {"stored": [[_gradient_to_json(x) for x in step] for step in case.gradients]}
     return {
         "id": case.id,
         "description": case.description,

@@ -16,7 +16,7 @@ from golden import catalogue, files, layout
 from golden.case import Case, GoldenError
 from golden.verify import verify
 
-TOPIC = "promoted"
+TOPIC = files.PROMOTED
 NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "met": {

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from golden import catalogue, files, layout, promote, tolerance
-from golden.case import Case, GoldenError
+from golden import catalogue, files, layout, promote
+from golden.case import GoldenError
+from golden.changes import Change, changes
 from reference import DIALECTS
+
+Make = Callable[[], layout.File]
 
 
 @dataclass
@@ -21,101 +26,113 @@ class Regenerated:
     written: list[str] = field(default_factory=list)
     unchanged: int = 0
     refused: list[str] = field(default_factory=list)
-    """Changed values that `allow_change` would have let through, by id."""
+    """Changed values that `allow_change` would have let through, by file; and what is no golden file, or an orphan."""
+    removed: list[str] = field(default_factory=list)
+    """Temporaries of a run that was killed."""
 
 
-def regenerate(folder: Path, *, allow_change: bool, say: Callable[[str], None] = print) -> Regenerated:
+def regenerate(folder: Path, *, allow_change: bool, only: str = "*", say: Callable[[str], None] = print) -> Regenerated:
     """Write every file whose content differs, each atomically; without `allow_change` none whose values differ.
 
-    New cases are written either way. Raises `GoldenError` for a folder that holds something else.
+    New cases are written either way. only: the ``DIALECT/TOPIC`` that this pattern of the shell matches, and nothing
+    else is looked at. Raises `GoldenError` where nothing matches, and where another run is at work in the folder.
     """
+    to_make = list(made(folder, only))
+    if not to_make:
+        raise GoldenError(f"--only is {only!r}, which matches nothing; accepted: DIALECT/TOPIC, * and ? being any")
     done = Regenerated()
-    stored, complaints = files.entries(folder) if folder.exists() else ([], [])
-    for complaint in complaints:
-        done.refused.append(complaint)
-    expected: set[Path] = set()
-    for path, made in _made(folder):
-        expected.add(path)
-        text = format_text(made)
-        if path in stored and path.read_text(encoding="utf-8", errors="replace") == text:
-            done.unchanged += 1
-            continue
-        changes = list(_changes(path, made)) if path in stored else []
-        for change in changes:
-            say(change)
-        if changes and not allow_change:
-            done.refused.append(f"{path}: {len(changes)} changes of stored values; accepted with --allow-change")
-            continue
-        files.write(path, text)
-        done.written.append(str(path))
-        say(f"wrote {path}")
-    for path in sorted(set(stored) - expected):
-        done.refused.append(f"{path} is an orphan: no topic of the catalogue makes it; remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone_in(folder):
+        stored, strays = files.entries(folder)
+        for stray in strays:
+            if stray.left_over:
+                stray.path.unlink()
+                say(f"removed {stray.path}, left over by a run that was killed")
+                done.removed.append(str(stray.path))
+            else:
+                done.refused.append(str(stray))
+        in_the_way = {stray.path for stray in strays}
+        for k, (name, make) in enumerate(to_make, 1):
+            path = folder / f"{name}.json"
+            what = "refused"
+            if in_the_way.isdisjoint({path, path.parent}):
+                what = _one(path, make(), done, allow_change=allow_change, say=say, exists=path in stored)
+            say(f"{k}/{len(to_make)} {name}: {what}")
+        expected = {folder / f"{name}.json" for name, _ in to_make}
+        for path in sorted(set(stored) - expected):
+            if fnmatchcase(f"{path.parent.name}/{path.stem}", only):
+                done.refused.append(f"{path} is an orphan: no topic of the catalogue makes it; remove it")
     return done
 
 
-def format_text(made: layout.File) -> str:
+def _one(
+    path: Path, file: layout.File, done: Regenerated, *, allow_change: bool, say: Callable[[str], None], exists: bool
+) -> str:
+    text = format_text(file)
+    if exists and _stored_text(path) == text:
+        done.unchanged += 1
+        return "unchanged"
+    found = list(_changes(path, file)) if exists else []
+    for change in found:
+        say(change.message)
+    lost = sum(change.of_values for change in found)
+    if lost and not allow_change:
+        done.refused.append(f"{path}: {lost} changes of stored values; accepted with --allow-change")
+        return "refused"
+    files.write(path, text)
+    done.written.append(str(path))
+    return "written"
+
+
+def format_text(file: layout.File) -> str:
     """The text of a file."""
-    return files.render(layout.to_json(made)) + "\n"
+    return files.render(layout.to_json(file)) + "\n"
 
 
-def _made(folder: Path) -> Iterator[tuple[Path, layout.File]]:
+def made(folder: Path, only: str = "*") -> Iterator[tuple[str, Make]]:
+    """By ``DIALECT/TOPIC`` what makes the file: that of the catalogue, and what `folder` has of promoted cases."""
+    for dialect in DIALECTS.values():
+        for file, at_steps in catalogue.files(dialect, only):
+            yield f"{dialect.name}/{file.topic}", partial(_computed, file, at_steps)
+        path = folder / dialect.name / f"{files.PROMOTED}.json"
+        if path.exists() and fnmatchcase(f"{dialect.name}/{files.PROMOTED}", only):
+            yield f"{dialect.name}/{files.PROMOTED}", partial(promote.again, path)
+
+
+def _computed(file: layout.File, at_steps: Mapping[str, Sequence[int]]) -> layout.File:
     from golden.fifty_digits import with_expected  # needs mpmath
 
-    for dialect in DIALECTS.values():
-        for made, at_steps in catalogue.files(dialect):
-            cases = tuple(with_expected(case, at_steps[case.id]) for case in made.cases)
-            yield folder / dialect.name / f"{made.topic}.json", replace(made, cases=cases)
-        promoted = folder / dialect.name / f"{promote.TOPIC}.json"
-        if promoted.exists():
-            yield promoted, promote.again(promoted)
+    return replace(file, cases=tuple(with_expected(case, at_steps[case.id]) for case in file.cases))
 
 
-def _changes(path: Path, made: layout.File) -> Iterator[str]:
-    """What a stored id would no longer stand for."""
+def _stored_text(path: Path) -> str | None:
+    """None for what cannot be read."""
+    try:
+        return files.read_text(path)
+    except GoldenError:
+        return None
+
+
+def _changes(path: Path, file: layout.File) -> Iterator[Change]:
+    """What would not be as it was."""
     try:
         stored = layout.parse(files.read_json(path), path)
     except GoldenError as error:
-        yield f"cannot be compared: {error}"
+        name = f"{file.dialect}/{file.topic}"
+        yield Change(file=name, what="gone", message=f"what is stored cannot be compared: {error}")
         return
-    now = {case.id: case for case in made.cases}
-    for case in stored.cases:
-        if case.id not in now:
-            yield f"{case.id}: would be gone"
-        else:
-            yield from (f"{case.id}: {text}" for text in _differences(case, now[case.id]))
+    yield from changes(stored, file)
 
 
-def _differences(old: Case, new: Case) -> Iterator[str]:
-    if old.hyperparameters != new.hyperparameters:
-        yield "hyper-parameters differ"
-    if not _same(old.parameters, new.parameters) or not _same(old.gradients, new.gradients):
-        yield "parameters or gradients differ"
-    before = {expected.step: expected for expected in old.expected}
-    after = {expected.step: expected for expected in new.expected}
-    for k in sorted(set(before) - set(after)):
-        yield f"step {k} would be gone"
-    for k in sorted(set(before) & set(after)):
-        if before[k].t != after[k].t:
-            yield f"step {k}: t differs"
-        if tolerance.to_exponents(before[k].tolerance) != tolerance.to_exponents(after[k].tolerance):
-            yield f"step {k}: tolerance differs"
-        arrays_after = dict(after[k].quantities())
-        for name, arrays in before[k].quantities():
-            worst = _worst(arrays, arrays_after.get(name))
-            if worst:
-                yield f"step {k}: {name} differs by up to {worst:.3g}"
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
-    if a is None or b is None:
-        return a is b
-    return not isinstance(a, tuple) and not isinstance(b, tuple) and np.array_equal(a, b)
-
-
-def _worst(a: tuple[Any, ...], b: tuple[Any, ...] | None) -> float:
-    if b is None or [x.shape for x in a] != [y.shape for y in b]:
-        return float("inf")
-    return max((float(np.max(np.abs(x - y), initial=0.0)) for x, y in zip(a, b, strict=True)), default=0.0)
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else regenerates the folder meanwhile: whose temporaries are removed is no longer alive."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise GoldenError(f"{folder} is being regenerated already; accepted: one run at a time") from error
+    else:
+        yield
+    finally:
+        os.close(descriptor)

@@ -52,9 +52,10 @@ def _value(value: Any) -> str:
 
 
 def _array(array: Any) -> str:
-    return np.array2string(
+    text = np.array2string(
         array, separator=" ", formatter={"float_kind": lambda x: floats.decimal(float(x))}, max_line_width=10**6
     )
+    return text.replace("\n", "")
 
 
 def _gradient(gradient: Any) -> str:

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from golden import CASES, GoldenError, cases_of, layout
 from golden.files import MAX_BYTES, entries, read_json
+from golden.lint import SCHEMA, Kind
 from golden.trajectory import trajectory
-from golden.verify import DOUBLE, SCHEMA, Kind, verify
+from golden.verify import DOUBLE, verify
 from reference import DIALECTS
 
 Change = Callable[[dict[str, Any]], None]
@@ -143,29 +144,29 @@ SPOILED: dict[str, tuple[int, Change, str]] = {
     "gradient": (1, _set(*CASE, "gradients", "stored", 0, 0, 0, to="0x1p+3"), "step 1: parameters of parameter 0"),
     "hyper-parameter": (1, _set(*CASE, "hyperparameters", "learning_rate", to=HEX | {"hex": "0x1p-6", "decimal":
         "0.015625"}), "plain, step 1: parameters of parameter 0"),
-    "twice": (1, lambda data: data["cases"].append(data["cases"][0]), f"id {PLAIN} stands in "),
+    "twice": (1, lambda data: data["cases"].append(data["cases"][0]), f"id {PLAIN} stands there twice"),
     "version": (2, _set("version", to=2), "version 2; accepted: 'adam-conformance golden', version 1"),
     "format": (2, _set("format", to="yaml"), "is of format 'yaml'"),
     "unknown dialect": (2, _set("dialect", to="jax-adam"), "dialect is 'jax-adam'; accepted: keras-v2-adam"),
     "another dialect": (2, _set("dialect", to="mxnet2-adam"), "accepted: the name of the file"),
     "id of another file": (2, _set(*CASE, "id", to="torch-adam/spike/plain"), "accepted: torch-adam/first-steps/NAME"),
     "unknown key": (2, _set(*CASE, "surprise", to=1), "breaks the schema at $.cases[0]"),
-    "missing key": (2, _set(*CASE, "source", to=KeyError), "breaks the schema at $.cases[0]"),
+    "missing key": (2, _set(*CASE, "source", to=KeyError), "has no source; accepted: a str"),
     "unknown flag": (2, _set(*CASE, "flags", to=["luck"]), "notes and flags differ in "),
-    "note too many": (2, _set("notes", "luck", to={"bug": "formula", "catches": "x", "effect": "y"}), "in luck"),
-    "wrong hex": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1.8"), "schema at $.cases[0].parameters"),
+    "note too many": (2, _set("notes", "luck", to={"bug": "formula", "catches": "x", "effect": "y"}), "in 'luck'"),
+    "wrong hex": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1.8"), "[0] is '0x1.8'; accepted: a finite"),
     "long hex": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1.80p+0"), "[0] is '0x1.80p+0'"),
     "overflow": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1p+1024"), "accepted: a finite"),
     "float64": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1.0000000000001p+0"), "accepted: values that"),
     "decimal": (2, _set(*CASE, "expected", 0, "parameters_decimal", 0, 0, to="7"), "parameters_decimal differs"),
     "too few": (2, _set(*CASE, "expected", 0, "m", 0, to=[]), ".m[0] has length 0; accepted: 3 numbers"),
-    "huge shape": (2, _set(*CASE, "parameters", 0, "shape", to=[10**18]), "breaks the schema"),
+    "huge shape": (2, _set(*CASE, "parameters", 0, "shape", to=[10**18]), "shape has 1000000000000000000; accepted"),
     "many elements": (2, _set(*CASE, "parameters", 0, "shape", to=[4096, 4096]), "over 4096 elements"),
-    "negative shape": (2, _set(*CASE, "parameters", 0, "shape", to=[-1]), "breaks the schema"),
+    "negative shape": (2, _set(*CASE, "parameters", 0, "shape", to=[-1]), "shape has -1; accepted: 0 to 4096"),
     "many steps": (2, _set(*CASE, "gradients", to={"generator": "xorshift32", "seed": 1, "steps": 10**9,
-        "exponents": [0, 0]}), "breaks the schema"),
+        "exponents": [0, 0]}), "there are 1000000000 steps; accepted: 1 to 20000"),
     "unknown generator": (2, _set(*CASE, "gradients", to={"generator": "os.urandom", "seed": 1, "steps": 1,
-        "exponents": [0, 0]}), "breaks the schema"),
+        "exponents": [0, 0]}), "generator is 'os.urandom'; accepted: xorshift32"),
     "many gradients": (2, lambda data: data["cases"][0].update(
         parameters=[{"shape": [4096], "values": ["0x0p+0"] * 4096}],
         gradients={"generator": "xorshift32", "seed": 1, "steps": 20000, "exponents": [0]}), "accepted: up to 1000000"),
@@ -177,7 +178,7 @@ SPOILED: dict[str, tuple[int, Change, str]] = {
     "steps": (2, _set(*CASE, "expected", 0, "step", to=3), "expected is at steps [3, 2, 3, 8]; accepted: rising"),
     "beta": (2, _set(*CASE, "hyperparameters", "beta_1", to={"hex": "0x1p+0", "decimal": "1"}), "a number in [0, 1)"),
     "strange option": (2, _set(*CASE, "hyperparameters", "clip_gradient", to=None), "differ from the dialect's"),
-    "rows": (2, _set(*CASE, "gradients", "stored", 0, 0, to={"rows": [0], "values": ["0x1p+0"]}),
+    "rows": (1, _set(*CASE, "gradients", "stored", 0, 0, to={"rows": [0], "values": ["0x1p+0"]}),
         "has no sparse form"),
     "row out of range": (2, _set(*CASE, "gradients", "stored", 0, 0, to={"rows": [3], "values": ["0x1p+0"]}),
         "rows has a number out of range; accepted: 0 to 2"),
@@ -244,14 +245,12 @@ def test_links_and_strays_are_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     (folder / "torch-adam" / "link.json").symlink_to(outside)
     (folder / "linked-adam").symlink_to(tmp_path)
     os.mkfifo(folder / "torch-adam" / "pipe.json")
-    (folder / "torch-adam" / ".first-steps.json.abc.tmp").write_text("")
     (folder / "README").write_text("")
     code, out, _ = golden(capsys, "verify", "--partial", "--folder", folder)
     assert code == 2
     assert "link.json is a link; accepted: regular files TOPIC.json" in out
     assert "linked-adam is a link; accepted: folders named as dialects" in out
     assert "pipe.json is out of place" in out
-    assert ".tmp is left over" in out
     assert "README is out of place" in out
     with pytest.raises(GoldenError, match="cannot be read"):
         read_json(folder / "torch-adam" / "link.json")

@@ -131,6 +131,11 @@ def test_every_environment_with_a_dependency_group_of_its_name_has_one() -> None
     assert named <= groups
 
 
+def test_the_oldest_numpy_that_is_promised_is_tried() -> None:
+    (promised,) = (text for text in project()["project"]["dependencies"] if text.startswith("numpy>="))
+    assert promised.replace(">=", "==") in project()["dependency-groups"]["golden-oldest"]
+
+
 # The gate
 
 
