@@ -17,8 +17,8 @@ from golden_copies import PLAIN, ROOT
 from golden import case, cases_of, floats, layout, promote
 from golden.case import Generator, xorshift32
 from golden.catalogue import NOTES
-from golden.files import MAX_BYTES
-from golden.verify import SCHEMA
+from golden.files import MAX_BYTES, MAX_DEPTH
+from golden.lint import SCHEMA
 from reference import DIALECTS, Hyperparameters
 from reference.schedules import FORMULAS
 
@@ -153,6 +153,7 @@ def test_the_limits_are_those_of_the_reader() -> None:
     assert MAX_BYTES == 2**20
     sizes = f"{case.MAX_PARAMETERS} parameters, {case.MAX_ELEMENTS} elements"
     assert sizes in PAGE
+    assert f"at most {MAX_DEPTH} deep" in PAGE
     assert f"{case.MAX_STEPS} steps, {case.MAX_NUMBERS} gradient elements" in PAGE
 
 
