@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,8 @@ class Expected:
     """None without Lookahead."""
     average: tuple[Any, ...] | None = None
     """None without a moving average of the parameters."""
+    tolerance: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """How far a replay in float64 may be from each of `quantities`, element by element: powers of two, and 0."""
 
     def quantities(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Name and arrays of each quantity that the case has."""

@@ -32,6 +32,8 @@ CONVENTIONS = (
     " rows and values are a row-sparse one, values[k] belonging to row rows[k].",
     "Steps count from 1. Expected is the state after the step: the trajectory at 50 digits, rounded once to float64."
     " t is the number of steps that the bias correction of each parameter has seen.",
+    "Tolerance is e where a replay in float64 must be within 2^e of the value, and null where it must be equal."
+    " docs/golden-format.md is the whole format.",
 )
 SLOW = ("slow holds the slow weights of Lookahead, which begin at the initial parameters.",)
 AVERAGE = ("average holds the moving average of the parameters.",)

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from golden.case import Case, Expected
+from golden.tolerance import with_tolerance
 from reference import State, dialect, initial_state, step
 from reference.fifty_digits import FiftyDigits
 
 
 def with_expected(case: Case, at_steps: Sequence[int]) -> Case:
-    """The case with its expected trajectory at the steps stated, the first being 1."""
-    return replace(case, expected=tuple(_expected(k, state) for k, state in _states(case, at_steps)))
+    """The case with its expected trajectory and tolerance at the steps stated, the first being 1."""
+    return with_tolerance(replace(case, expected=tuple(_expected(k, state) for k, state in _states(case, at_steps))))
 
 
 def _states(case: Case, at_steps: Sequence[int]) -> list[tuple[int, State]]:

@@ -10,13 +10,13 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from golden import floats
+from golden import floats, tolerance
 from golden.case import (
     MAX_ELEMENTS,
     MAX_NUMBERS,
@@ -275,11 +275,31 @@ def _expected(
         slow=arrays("slow") if looks_ahead else None,
         average=arrays("average") if averages else None,
     )
+    expected = replace(expected, tolerance=_tolerance(_get(data, "tolerance", dict, where), expected, where))
     if len(expected.t) != len(shapes):
         raise GoldenError(f"{where}.t has length {len(expected.t)}; accepted: {len(shapes)}, one per parameter")
     if data.get("parameters_decimal") != _decimals(expected.parameters):
         raise GoldenError(f"{where}.parameters_decimal differs from parameters; accepted: the same, to nine digits")
     return expected
+
+
+def _tolerance(data: Mapping[str, Any], expected: Expected, where: str) -> dict[str, tuple[Any, ...]]:
+    """Exponents of two, or null for 0, one for every element of every quantity."""
+    found = {}
+    quantities = dict(expected.quantities())
+    if set(data) != set(quantities):
+        odd = floats.shortened(", ".join(data))
+        raise GoldenError(f"{where}.tolerance is of {odd}; accepted: {', '.join(quantities)}")
+    for name, arrays in quantities.items():
+        at, lists = f"{where}.tolerance.{name}", _get(data, name, list, f"{where}.tolerance")
+        if [len(_is(each, list, at)) for each in lists] != [array.size for array in arrays]:
+            raise GoldenError(f"{at} has other lengths than {name}; accepted: one exponent per element")
+        if not all(e is None or -1074 <= _is(e, int, at) <= 1023 for each in lists for e in each):
+            raise GoldenError(f"{at} has an exponent out of range; accepted: null, or -1074 to 1023")
+        found[name] = tuple(
+            tolerance.from_exponents(each, array.shape) for each, array in zip(lists, arrays, strict=True)
+        )
+    return found
 
 
 def _exact_in_float32(array: Any, where: str) -> Any:
@@ -385,6 +405,7 @@ def _expected_to_json(e: Expected) -> dict[str, Any]:
         "v_max": None if e.v_max is None else [floats.hex_list(array) for array in e.v_max],
         **({} if e.slow is None else {"slow": [floats.hex_list(array) for array in e.slow]}),
         **({} if e.average is None else {"average": [floats.hex_list(array) for array in e.average]}),
+        "tolerance": tolerance.to_exponents(e.tolerance),
     }
 
 

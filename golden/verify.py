@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import files, floats
+from golden import files, floats, tolerance
 from golden.case import Case, Expected
 from golden.lint import Complaint, Kind, Report, linted
 from golden.trajectory import named, trajectory
@@ -32,6 +32,7 @@ def verify(folder: Path = files.CASES, *, partial: bool = False) -> Report:
         for case in file.cases:
             try:
                 report.complaints += _recomputed(case, path, report)
+                report.complaints += _tolerances(case, path)
             except ValueError as error:  # the reference refuses the case
                 text = f"{path}, {case.id}: {error}"
                 complaint = Complaint(kind=Kind.UNUSABLE, file=str(path), id=case.id, message=text)
@@ -85,6 +86,17 @@ def _values(
                 element=at,
                 message=text,
             )
+
+
+def _tolerances(case: Case, path: Path) -> Iterator[Complaint]:
+    for step, name, i in tolerance.differences(case):
+        text = (
+            f"{path}, {case.id}, step {step}: tolerance of {name} of parameter {i} is not that of the bound;"
+            " accepted: the power of two next above it"
+        )
+        yield Complaint(
+            kind=Kind.WRONG, file=str(path), id=case.id, step=step, quantity=name, parameter=i, message=text
+        )
 
 
 def _fractions(stored: Any, value: Any, bound: Any) -> Any:

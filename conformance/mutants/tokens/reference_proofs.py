@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from conformance.mutants.tokens.proofs import Proof
 
-_STAGES, _SCALARS, _WALK, _DIALECTS = (
-    f"reference.{module}" for module in ("stages", "bias_correction", "step", "dialects")
+_STAGES, _SCALARS, _WALK, _DIALECTS, _SCHEDULES, _CONSTRAINTS = (
+    f"reference.{module}" for module in ("stages", "bias_correction", "step", "dialects", "schedules", "constraints")
 )
 Lines = tuple[str, str]
 
@@ -50,6 +50,7 @@ _INITIAL = "return State(numbers, zeros, zeros, v_max, (h.begin_num_update,) * l
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _NORMS = "clipping.clip_norm, clipping.global_norm"
 _CLIPPING = f"_CLIPPING = (clipping.clip_values, {_NORMS}, clipping.clip_global_norm)"
+_NOT_NEGATIVE = "p.theta = np.where(p.theta >= 0, p.theta, 0 * p.theta)"
 _NO_SPARSE = "if p.rows is None: return"
 
 PROOFS: tuple[Proof, ...] = (
@@ -158,6 +159,33 @@ PROOFS: tuple[Proof, ...] = (
             [("s.decay_direction,", "s.decay_theta,")],
         )
         for row in ("optax-adam", "optax-nadam")
+    ),
+    Proof(
+        "below the bound",
+        "either formula gives the target there",
+        _SCHEDULES,
+        "cosine",
+        _all("if k < warmup_steps:", ("<", "<=")),
+    ),
+    Proof(
+        "below the bound",
+        "2 i further, which is the same of a cosine of that number times pi",
+        _SCHEDULES,
+        "cosine_after",
+        _all("share = periods - i", ("-", "+")),
+    ),
+    _of(
+        "periods of one length are counted one by one",
+        _SCHEDULES,
+        "restarts",
+        [("if t_mul == 1: return k // first_decay_steps", "pass"), *_all("if t_mul == 1:", ("1", "0"))],
+    ),
+    _of("0 times 0 is 0 with its sign", _CONSTRAINTS, "constrain", _all(_NOT_NEGATIVE, (">=", ">"))),
+    _of(
+        "0 times or divided by a finite number below 0 is -0",
+        _CONSTRAINTS,
+        "constrain",
+        _all(_NOT_NEGATIVE, ("0 * ", "0 / ")),
     ),
 )
 """Of the reference."""
