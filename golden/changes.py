@@ -123,7 +123,7 @@ def _of_step(file: str, id_: str, old: Expected, new: Expected) -> Iterator[Chan
 
 
 def _elements(old: Any, new: Any) -> Iterator[Element]:
-    for at in zip(*np.nonzero(old.view(np.int64) != new.view(np.int64)), strict=True):
+    for at in np.argwhere(old.view(np.int64) != new.view(np.int64)):
         index = tuple(int(n) for n in at)
         a, b = float(old[index]), float(new[index])
         size = Fraction(max(abs(a), abs(b)))

@@ -147,6 +147,24 @@ def scheduled_weight_decay(p: Any, h: Any, every: list[Floats]) -> None:
     p.weight_decay = scheduled(h.weight_decay_schedule, p.weight_decay, p.t - 1)
 
 
+def scheduled_by_updates(p: Any, h: Any, every: list[Floats]) -> None:
+    if h.lr_scheduler is None:
+        return
+    s, first, n = SimpleNamespace(**h.lr_scheduler), p.alpha, p.updates
+    if n < s.warmup_steps:
+        rise = n / s.warmup_steps if s.warmup_mode == "linear" else 0
+        p.alpha = s.warmup_begin_lr + (first - s.warmup_begin_lr) * rise
+    elif s.name == "mxnet_factor":
+        i = (n - 1) // s.step
+        p.alpha = max(first * s.factor**i, s.stop_factor_lr) if i else first
+    elif s.name == "mxnet_multi_factor":
+        p.alpha = first * s.factor ** sum(step < n for step in s.steps)
+    elif not (n > s.max_update and max(h.begin_num_update + 1, s.warmup_steps) > s.max_update):
+        share = (min(n, s.max_update) - s.warmup_steps) / (s.max_update - s.warmup_steps)
+        left = (1 - share) ** s.pwr if s.name == "mxnet_poly" else (1 + cos(pi * share)) / 2
+        p.alpha = s.final_lr + (first - s.final_lr) * left
+
+
 def inverse_time_decay(p: Any, h: Any, every: list[Floats]) -> None:
     p.alpha /= 1 + h.decay * (p.t - 1)
 

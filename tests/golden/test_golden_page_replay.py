@@ -70,8 +70,10 @@ def replayed(page: Page, dialect: str, data: dict[str, Any]) -> float:
     parameters = [parameter(i, each, h) for i, each in enumerate(data["parameters"])]
     expected, worst = {e["step"]: e for e in data["expected"]}, 0.0
     for k, step in enumerate(gradients_of(data["gradients"], parameters), 1):
+        largest = max(p.t for p in parameters)
         for p, gradient in zip(parameters, step, strict=True):
             p.t += one_t or gradient is not None
+            p.updates = largest = max(largest, p.t)
             p.rows, p.g = (None, None) if gradient is None else gradient
             p.alpha, p.weight_decay, p.l2, p.s = h.learning_rate, h.weight_decay, h.l2, None
             p.b_1, p.b_2 = 1 - h.beta_1**p.t, 1 - h.beta_2**p.t
