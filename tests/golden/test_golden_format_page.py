@@ -150,10 +150,10 @@ def test_the_numbers_of_the_page_are_what_it_says(text: str, value: float) -> No
 
 
 def test_the_limits_are_those_of_the_reader() -> None:
-    assert MAX_BYTES == 2**20
+    assert (MAX_BYTES, case.numbers(3, ((), (2,), (9,)))) == (2**20, 3 * (8 + 8 + 9))
+    assert f"at most {MAX_DEPTH} deep" in PAGE
     sizes = f"{case.MAX_PARAMETERS} parameters, {case.MAX_ELEMENTS} elements"
     assert sizes in PAGE
-    assert f"at most {MAX_DEPTH} deep" in PAGE
     assert f"{case.MAX_STEPS} steps, {case.MAX_NUMBERS} gradient elements" in PAGE
 
 
