@@ -288,7 +288,8 @@ def _tolerance(data: Mapping[str, Any], expected: Expected, where: str) -> dict[
     found = {}
     quantities = dict(expected.quantities())
     if set(data) != set(quantities):
-        raise GoldenError(f"{where}.tolerance is of {', '.join(data)}; accepted: {', '.join(quantities)}")
+        odd = floats.shortened(", ".join(data))
+        raise GoldenError(f"{where}.tolerance is of {odd}; accepted: {', '.join(quantities)}")
     for name, arrays in quantities.items():
         at, lists = f"{where}.tolerance.{name}", _get(data, name, list, f"{where}.tolerance")
         if [len(_is(each, list, at)) for each in lists] != [array.size for array in arrays]:

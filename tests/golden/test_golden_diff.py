@@ -9,10 +9,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from golden_copies import FIRST, ROOT, copied, edit, golden
 
-from golden import CASES, diff
+from golden import CASES, changes, diff
 from golden.layout import floats
 
 SPIKE = Path("torch-adam/spike.json")
@@ -88,6 +89,23 @@ def test_whatever_else_has_changed_is_named(
     code, out, _ = golden(capsys, "diff", "--json", *two)
     assert code == 1
     assert any(c["what"] == what and message in c["message"] for c in json.loads(out)["changes"])
+
+
+def test_tolerances_that_have_changed_are_named(two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    def change(data: dict[str, Any]) -> None:
+        exponents = data["cases"][0]["expected"][0]["tolerance"]["m"][0]
+        exponents[1] += 1
+
+    edit(two[1] / SPIKE, change)
+    code, out, _ = golden(capsys, "diff", "--json", *two)
+    (found,) = json.loads(out)["changes"]
+    assert (code, found["what"], found["quantity"], found["step"]) == (1, "tolerance", "m", 1)
+    assert [(e["element"], e["ulps"], e["relative"]) for e in found["elements"]] == [([1], 2**52, 0.5)]
+
+
+def test_a_parameter_without_axes_has_one_element() -> None:
+    (element,) = changes._elements(np.array(1.0), np.array(-1.0))
+    assert (element.element, element.ulps, element.relative) == ((), -2 * (1023 << 52), 2.0)
 
 
 def test_a_parameter_that_has_another_shape(two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,7 +50,7 @@ SPOILED: dict[str, tuple[str, Callable[[dict[str, Any]], None], str]] = {
         "gradients.stored[0][0][0] is '0x1p+3'; accepted: '0x1p-1'"),
     "steps": (PLAIN, _swap_steps, "expected is [1, 2, 3]; accepted: [1, 2, 3, 8], as the catalogue has it"),
     "note": ("", _other_note, "notes.tail.effect is 'none'; accepted: 'wrong in some"),
-    "conventions": ("", lambda data: data["conventions"].append("no"), "conventions is of length 5; accepted: of len"),
+    "conventions": ("", lambda data: data["conventions"].append("no"), "conventions is of length 6; accepted: of len"),
     "maker": ("", lambda data: data["made_by"].update(digits=49), "made_by.digits is 49; accepted: 50"),
     "orphan": (f"{PLAIN}-2", _set("id", f"{PLAIN}-2"), f"{PLAIN}-2 is an orphan: the catalogue does not make it"),
     "twice": (PLAIN, lambda data: data["cases"].append(data["cases"][0]), f"id {PLAIN} stands there twice"),
