@@ -61,6 +61,8 @@ PROCEDURES: tuple[str, ...] = (
     "replicas",
     "unaggregated replicas",
     "transformers",
+    "tensors",
+    "callables",
 )
 """What an implementation may do beside steps, all of it optional: see `Procedure`."""
 
@@ -202,9 +204,10 @@ class Procedure:
 
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
-    have of its own. None of "configuration", which holds all, nor of "late groups", "saved groups", "state",
-    "mixed dtypes", "finalize", "transformers" and of replicas. Never amsgrad, which decides what state there is;
-    sync_period from one number to another, as whether it is None decides that too.
+    have of its own; of "tensors" and "callables", those that may be given so. None of "configuration", which holds all,
+    nor of "late groups", "saved groups", "state", "mixed dtypes", "finalize", "transformers" and of replicas. Never
+    amsgrad, which decides what state there is; sync_period from one number to another, as whether it is None decides
+    that too.
     """
 
     how: str

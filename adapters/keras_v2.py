@@ -29,6 +29,7 @@ from adapters.contract import (
 from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     CLIPS,
+    FORMS,
     REPLICAS,
     TRANSFORMERS,
     UNAGGREGATED,
@@ -51,8 +52,6 @@ _CLAIM = Claim(
     dtypes=("float32", "float64"),
     gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
     not_claimed=(
-        "learning_rate as callable or tensor",
-        "beta_1 and beta_2 as callable or tensor",
         "lr",
         CONSTRAINED_ROWS,
         NON_NEG_FLOAT64,
@@ -68,7 +67,8 @@ _CLAIM = Claim(
     )
     | REPLICAS
     | UNAGGREGATED
-    | TRANSFORMERS,
+    | TRANSFORMERS
+    | FORMS,
 )
 
 _XLA_DENSE = "XlaMustCompile(_resource_apply_dense_impl)"

@@ -5,7 +5,7 @@ An implementation has what the procedures of its claim (`adapters.contract.Proce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from adapters.contract import Array, Gradient, Hyperparameters, Implementation, Run, State
@@ -116,6 +116,33 @@ class Transforming(Implementation, Protocol):
         transformers: Sequence[Change],
     ) -> TransformedRun:
         """As `start`, with the caller's functions of gradients. With transformers nothing is clipped."""
+        ...
+
+
+Functions = Mapping[str, Callable[[], float]]
+"""A caller's functions, by the name of the hyper-parameter that they return."""
+
+
+@runtime_checkable
+class TakingTensors(Implementation, Protocol):
+    """An implementation that claims "tensors"."""
+
+    def start_tensors(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> Run:
+        """As `start`, with the procedure's hyper-parameters as the framework's tensors of float32."""
+        ...
+
+
+@runtime_checkable
+class TakingCallables(Implementation, Protocol):
+    """An implementation that claims "callables"."""
+
+    def start_callables(
+        self,
+        parameters: Sequence[Array],
+        hyperparameters: Hyperparameters,
+        functions: Functions,
+    ) -> Run:
+        """As `start`, with a function for each of the procedure's hyper-parameters, which every step calls."""
         ...
 
 

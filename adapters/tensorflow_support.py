@@ -23,6 +23,7 @@ import numpy as np
 
 from adapters.contract import (
     Array,
+    Claim,
     ContractError,
     Gradient,
     Hyperparameters,
@@ -32,6 +33,7 @@ from adapters.contract import (
     check_count,
 )
 from adapters.keras_schedules import scheduled
+from adapters.procedures import Functions
 from adapters.replicas import DEVICES, ReplicatedRun, offer_devices, strategy
 
 # Said at every step, or for every new optimizer, about what the contract does on purpose.
@@ -204,6 +206,7 @@ class OptimizerRun:
 class KerasAdapter:
     """What starts runs of one Keras optimizer class."""
 
+    claim: Claim
     tensorflow: Any
     optimizer: Any
     """The class."""
@@ -270,6 +273,22 @@ class KerasAdapter:
         optimizer = self.optimizer(**self.arguments(hyperparameters), **functions)
         return self.fresh(optimizer, parameters, hyperparameters)
 
+    def start_tensors(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> OptimizerRun:
+        """A new optimizer with tensors in the place of numbers."""
+        tf, names = self.tensorflow, self.claim.procedures["tensors"].hyperparameters
+        tensors = {name: tf.constant(getattr(hyperparameters, name), tf.float32) for name in names}
+        return self.fresh(self.optimizer(**self.arguments(hyperparameters) | tensors), parameters, hyperparameters)
+
+    def start_callables(
+        self,
+        parameters: Sequence[Array],
+        hyperparameters: Hyperparameters,
+        functions: Functions,
+    ) -> OptimizerRun:
+        """A new optimizer with functions in the place of numbers."""
+        arguments = self.arguments(hyperparameters) | dict(functions)
+        return self.fresh(self.optimizer(**arguments), parameters, hyperparameters)
+
     def _changed(self, change: Change, pairs: Any) -> list[Any]:
         """Pairs of gradients, changed, and variables."""
         tf = self.tensorflow
@@ -335,6 +354,12 @@ def procedures(changed: frozenset[str], saved: frozenset[str], *, save: str = CH
 REPLICAS = {"replicas": Procedure(how="tf.distribute.MirroredStrategy on two logical devices of the CPU")}
 UNAGGREGATED = {"unaggregated replicas": Procedure(how="apply_gradients with experimental_aggregate_gradients=False")}
 TRANSFORMERS = {"transformers": Procedure(how="gradient_aggregator and gradient_transformers")}
+RATE_AND_BETAS = frozenset({"learning_rate", "beta_1", "beta_2"})
+FORMS = {
+    "tensors": Procedure(how="tf.constant in the constructor's arguments", hyperparameters=RATE_AND_BETAS),
+    "callables": Procedure(how="functions in the constructor's arguments", hyperparameters=RATE_AND_BETAS),
+}
+"""Of an OptimizerV2."""
 FINALIZE = {"finalize": Procedure(how="finalize_variable_values")}
 """The newer Keras."""
 

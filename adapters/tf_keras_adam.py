@@ -17,6 +17,7 @@ from adapters.tensorflow_support import (
     BESIDE,
     CLIPS,
     FINALIZE,
+    FORMS,
     REPLICAS,
     UNAGGREGATED,
     KerasAdapter,
@@ -52,8 +53,8 @@ class TfKeras(KerasAdapter):
         not_claimed=(
             "jit_compile on a GPU",
             "mesh",
-            "learning_rate as callable or tensor",
-            "beta_1 and beta_2 as tensor",
+            "learning_rate as callable (read once)",
+            "beta_1 and beta_2 as tensor (1 - beta is rounded otherwise then; refused for float64 variables)",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
             NON_NEG_FLOAT64,
@@ -68,7 +69,8 @@ class TfKeras(KerasAdapter):
         )
         | FINALIZE
         | REPLICAS
-        | UNAGGREGATED,
+        | UNAGGREGATED
+        | {"tensors": replace(FORMS["tensors"], hyperparameters=frozenset({"learning_rate"}))},
     )
     slot = staticmethod(slot)
 

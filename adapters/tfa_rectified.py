@@ -14,6 +14,7 @@ from adapters.keras_schedules import scheduled
 from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     CLIPS,
+    FORMS,
     REPLICAS,
     TRANSFORMERS,
     UNAGGREGATED,
@@ -45,8 +46,8 @@ class Rectified(KerasAdapter):
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
-            "learning_rate and weight_decay as callable, dict or tensor",
-            "beta_1, beta_2 and sma_threshold as tensor",
+            "weight_decay as callable, dict or tensor, and learning_rate as dict",
+            "sma_threshold as tensor",
             "lr",
             CONSTRAINED_ROWS,
             NON_NEG_FLOAT64,
@@ -63,7 +64,8 @@ class Rectified(KerasAdapter):
         )
         | REPLICAS
         | UNAGGREGATED
-        | TRANSFORMERS,
+        | TRANSFORMERS
+        | FORMS,
     )
     slot = staticmethod(slot_of_optimizer_v2)
     is_v2 = True

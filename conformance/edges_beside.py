@@ -81,10 +81,17 @@ def replicas(claim: Claim, number: int) -> list[Draft]:
     return [draft("float32", _SHAPES, one(claim, amsgrad=k == 1), 3, rows=kind) for k, kind in enumerate(kinds)]
 
 
+def forms(claim: Claim, number: int) -> list[Draft]:
+    """One small parameter of each dtype: every form is a new optimizer, which Keras' non-fused Adam compiles anew."""
+    h = one(claim, learning_rate=1 / 3, beta_1=0.9, beta_2=0.99)
+    return [draft(dtype, ((3, 2),), h, 6) for dtype in wide(claim)]
+
+
 SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "averages": averages,
     "exclusions": exclusions,
     "constraints": constraints,
     "replicas": replicas,
+    "forms": forms,
 }
 """As those of `conformance.edges`."""

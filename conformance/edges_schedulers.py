@@ -11,20 +11,23 @@ from conformance.problems import Draft, wide
 
 _LINEAR: dict[str, Any] = {"warmup_steps": 4, "warmup_begin_lr": 0.02}
 _CONSTANT: dict[str, Any] = {"warmup_steps": 3, "warmup_begin_lr": 0.03, "warmup_mode": "constant"}
-LR_SCHEDULERS: tuple[Schedule, ...] = (
-    Schedule("mxnet_factor", step=2, factor=0.7),
-    Schedule("mxnet_factor", step=1, factor=0.5, stop_factor_lr=0.02, **_LINEAR),
-    Schedule("mxnet_multi_factor", steps=(2, 3, 7), factor=0.3),
-    Schedule("mxnet_multi_factor", steps=(1, 5), factor=0.3, **_CONSTANT),
-    Schedule("mxnet_poly", max_update=7, pwr=1.5, final_lr=0.01),
-    Schedule("mxnet_poly", max_update=7, final_lr=0.01, **_LINEAR),
-    Schedule("mxnet_cosine", max_update=6, final_lr=0.02),
-    Schedule("mxnet_cosine", max_update=6, final_lr=0.02, **_CONSTANT),
-    Schedule("mxnet_poly", max_update=2, **_LINEAR),
+WITH_BEGIN: tuple[tuple[Schedule, int], ...] = (
+    (Schedule("mxnet_factor", step=2, factor=0.7), 0),
+    (Schedule("mxnet_factor", step=1, factor=0.5, stop_factor_lr=0.02, **_LINEAR), 1),
+    (Schedule("mxnet_factor", step=3, factor=0.7, stop_factor_lr=0.5), 0),
+    (Schedule("mxnet_multi_factor", steps=(2, 3, 7), factor=0.3), 2),
+    (Schedule("mxnet_multi_factor", steps=(1, 5), factor=0.3, **_LINEAR), 0),
+    (Schedule("mxnet_poly", max_update=7, pwr=1.5, final_lr=0.01), 0),
+    (Schedule("mxnet_poly", max_update=7, final_lr=0.01, **_CONSTANT), 0),
+    (Schedule("mxnet_poly", max_update=2, **_LINEAR), 0),
+    (Schedule("mxnet_poly", max_update=7, final_lr=0.01), 10),
+    (Schedule("mxnet_cosine", max_update=6, final_lr=0.02, **_CONSTANT), 1),
+    (Schedule("mxnet_cosine", max_update=6, final_lr=0.02), 5),
 )
-"""Each of them, with warm-up and without; the last one's ends behind max_update."""
-BEGINS = (0, 1, 0, 2, 0, 0, 10, 1, 0)
-"""begin_num_update of each: 10 is behind max_update."""
+"""Each of them, with warm-up and without, beside begin_num_update: 5 and 10 are just before and behind max_update.
+
+The rate is 0.125: one stop_factor_lr is above it. One warm-up ends behind max_update.
+"""
 
 
 def lr_schedulers(claim: Claim, number: int) -> list[Draft]:
@@ -40,7 +43,7 @@ def lr_schedulers(claim: Claim, number: int) -> list[Draft]:
             rows=kinds[k // 3 % len(kinds)],
             absent=absent,
         )
-        for k, (scheduler, begin) in enumerate(zip(LR_SCHEDULERS, BEGINS, strict=True))
+        for k, (scheduler, begin) in enumerate(WITH_BEGIN)
     ]
 
 

@@ -110,9 +110,9 @@ def _warm_up(base: Any, n: int, x: Namespace, warmup_steps: int, warmup_begin_lr
 def _share(n: int, x: Namespace, begin: int, max_update: int, warmup_steps: int) -> Any:
     """(n - w) / (max_update - w) with w = warmup_steps, for n up to max_update; what comes then keeps the last rate.
 
-    That is the rate of max_update, or base_lr, for which this is None, where the first question behind warm-up has come
+    That is the rate of max_update, or base_lr, for which this is None, where the first question behind warm-up comes
     later than max_update.
     """
-    if n > max_update and max(begin + 1, warmup_steps) > max_update:
+    if max(begin + 1, warmup_steps) > max_update:
         return None
     return x.number(min(n, max_update) - warmup_steps) / x.number(max_update - warmup_steps)

@@ -64,6 +64,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-unaggregated": "gradients that the caller has aggregated are so again, or replicas share something",
         "law-transformers": "a caller's functions of the gradients do not act, act in another order, or where they must"
         " not",
+        "law-forms": "hyper-parameters that are given as tensors or functions are not those that are given as numbers,"
+        " or a function is not called in every step",
         "law-averages": "the moving average of the parameters is not the dialect's",
         "law-saved-average": "saved and loaded in the middle, the moving average of the parameters goes on otherwise",
         "law-finalized": "at the end the parameters do not become their average, or something else changes",

@@ -12,11 +12,12 @@ _r.add(
     "learning_rate",
     "a number, a tensor, a schedule, or a callable that is called for the value",
     stages="scheduled_rate epsilon_hat subtract",
-    checks="one-step free-running long-run law-scale law-zero-rate law-schedules law-change law-switched-on",
+    checks="one-step free-running long-run law-scale law-zero-rate law-schedules law-forms law-change law-switched-on",
     cases="keras-v2-adam/first-steps/plain keras-v2-adam/thousand-steps/dense keras-v2-adam/schedules/",
     tests="test_a_rate_and_betas_may_be_tensors_and_callables "
     "test_a_schedule_is_asked_with_the_iterations_from_zero_on",
-    mutants="LearningRateTooSmall ZeroLearningRateIsDefault ScheduleOneStepAhead PowerIgnored NeverRestarts",
+    mutants="LearningRateTooSmall ZeroLearningRateIsDefault ScheduleOneStepAhead PowerIgnored NeverRestarts "
+    "FunctionsCalledOnce",
 )
 for _beta, _stage in (("beta_1", "first_moment"), ("beta_2", "second_moment")):
     _r.add(
@@ -24,7 +25,7 @@ for _beta, _stage in (("beta_1", "first_moment"), ("beta_2", "second_moment")):
         _beta,
         "a number, a constant tensor, or a callable: decay rate of the moment",
         stages=f"{_stage} epsilon_hat",
-        checks="one-step free-running law-betas law-change",
+        checks="one-step free-running law-betas law-forms law-change",
         cases="keras-v2-adam/first-steps/plain",
         tests="test_a_rate_and_betas_may_be_tensors_and_callables",
         mutants="BetaOneIgnored" if _beta == "beta_1" else "",

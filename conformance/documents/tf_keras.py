@@ -18,7 +18,7 @@ _r.add(
     "learning_rate",
     "a number, a tensor, a schedule, or a callable that is called for the value",
     stages="scheduled_rate epsilon_hat subtract decay_theta",
-    checks="one-step free-running law-scale law-zero-rate law-schedules law-change law-switched-on",
+    checks="one-step free-running law-scale law-zero-rate law-schedules law-forms law-change law-switched-on",
     cases="tf-keras-adam/first-steps/plain tf-keras-adam/schedules/",
     tests="test_a_rate_may_be_a_tensor_or_a_schedule_and_a_callable_is_read_once",
     mutants="LearningRateAtMostOne StaircaseIgnored WeightDecayUnscheduled",

@@ -20,7 +20,7 @@ _r.add(
     "learning_rate",
     "a number, a tensor or a schedule",
     stages="scheduled_rate rectified subtract",
-    checks="one-step free-running law-scale law-zero-rate law-schedules law-change",
+    checks="one-step free-running law-scale law-zero-rate law-schedules law-forms law-change",
     cases="tfa-rectified-adam/first-steps/plain tfa-rectified-adam/schedules/",
     tests=f"{_SHOWN} {_CONFIGURATION}",
 )
@@ -30,7 +30,7 @@ for _beta, _stage in (("beta_1", "first_moment"), ("beta_2", "second_moment")):
         _beta,
         "a number or a constant tensor: decay rate of the moment",
         stages=f"{_stage} rectified",
-        checks="one-step free-running law-betas law-change",
+        checks="one-step free-running law-betas law-forms law-change",
         cases="tfa-rectified-adam/first-steps/plain",
         tests=_SHOWN,
     )

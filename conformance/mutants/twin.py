@@ -16,7 +16,7 @@ import copy
 import json
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,10 @@ from adapters.contract import (
 )
 from adapters.hyperparameters import MULTIPLIERS
 from adapters.memory import copied
-from adapters.procedures import Group
+from adapters.procedures import Functions, Group
 from conformance.mutants.twin_aggregation import Change, Replicas, TransformedRun, total
 from conformance.mutants.twin_beside import NEWER
+from conformance.mutants.twin_run import CallingRun
 from conformance.mutants.twin_run import TwinRun as TwinRun
 
 Scalar = Any
@@ -154,6 +155,25 @@ class Twin:
         transformers: Sequence[Change],
     ) -> TransformedRun:
         return TransformedRun(self, self.start(parameters, hyperparameters), aggregator, transformers)
+
+    def start_tensors(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TwinRun:
+        return self.start(parameters, self.of_tensors(hyperparameters))
+
+    def of_tensors(self, h: Hyperparameters) -> Hyperparameters:
+        """What arrives of hyper-parameters that are given as tensors."""
+        return h
+
+    def start_callables(
+        self, parameters: Sequence[Array], hyperparameters: Hyperparameters, functions: Functions
+    ) -> CallingRun:
+        run = CallingRun(self, functions)
+        run.add_group(parameters, hyperparameters)
+        return run
+
+    def called(self, h: Hyperparameters, functions: Functions, steps: int) -> Hyperparameters:
+        """What holds in a step that so many are behind."""
+        called: dict[str, Any] = {name: function() for name, function in functions.items()}
+        return replace(h, **called)
 
     def aggregated(self, gradients: Sequence[Gradient]) -> Gradient:
         """What the replicas' gradients of one parameter become."""
@@ -434,6 +454,9 @@ def twin_claim(
         how["replicas"] = how["unaggregated replicas"] = Procedure(how="Twin.start_replicas")
     if "decay" in hyperparameters:
         how["transformers"] = Procedure(how="Twin.start_transformed")
+        forms = frozenset({"learning_rate", "beta_1", "beta_2"})
+        how["tensors"] = Procedure(how="Twin.start_tensors", hyperparameters=forms)
+        how["callables"] = Procedure(how="Twin.start_callables", hyperparameters=forms)
     if "ema_momentum" in hyperparameters:
         how["finalize"] = Procedure(how="TwinRun.finalize")
     return Claim(

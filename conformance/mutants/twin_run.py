@@ -11,6 +11,7 @@ import numpy as np
 
 from adapters.contract import Array, Gradient, Hyperparameters, Schedule, State
 from adapters.memory import copied
+from adapters.procedures import Functions
 
 if TYPE_CHECKING:
     from conformance.mutants.twin import Slot, Twin
@@ -83,3 +84,17 @@ class TwinRun:
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         self.own = [self.twin.after_change(h, hyperparameters) for h in self.own]
+
+
+class CallingRun(TwinRun):
+    """One optimizer that is given functions for numbers."""
+
+    def __init__(self, twin: Twin, functions: Functions) -> None:
+        super().__init__(twin)
+        self.functions = functions
+        self.steps = 0
+
+    def step(self, gradients: Sequence[Gradient]) -> State:
+        self.own = [self.twin.called(h, self.functions, self.steps) for h in self.own]
+        self.steps += 1
+        return super().step(gradients)

@@ -33,6 +33,7 @@ from conformance.mutants import (
     directions,
     ema,
     formula,
+    given_as,
     indices,
     lookahead,
     masters,
@@ -162,6 +163,7 @@ SENTENCED: dict[type[Twin], str] = {
     constraining.ExclusionIgnored: "law-exclusions",
     constraining.ExclusionOfAll: "law-exclusions",
     **{mutant: "law-schedules" for mutant in MUTANTS if mutant.__module__ == schedules.__name__},
+    **{mutant: "law-forms" for mutant in MUTANTS if mutant.__module__ == given_as.__name__},
     **{mutant: "law-lr-scheduler" for mutant in MUTANTS if mutant.__module__ == schedulers.__name__},
 }
 """Their numbers are the oracle's: the check that fails says what it shows."""

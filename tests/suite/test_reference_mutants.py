@@ -204,7 +204,7 @@ def _effect_of(dialect: str, module: str, old: str, new: str, folder: Path) -> s
         ("tfa-rectified-adam", "reference.stages", "p.rho_t >= h.sma_threshold", "p.rho_t >= h.sma_threshold + 0.5"),
         ("tfa-rectified-adam", "reference.bias_correction", "prec=120", "prec=10"),
         ("keras-v2-adam", "reference.schedules", "sum(k > boundary for", "sum(k >= boundary for"),
-        ("mxnet1-adam", "reference.schedules_mxnet", "max(begin + 1, warmup_steps)", "max(begin, warmup_steps)"),
+        ("mxnet1-adam", "reference.schedules_mxnet", "max(begin + 1, warmup_steps)", "max(begin + 2, warmup_steps)"),
     ],
 )
 def test_the_search_finds_a_large_effect_that_is_seldom_seen(

@@ -47,6 +47,7 @@ _BRANCH = "p.rectified = bool(p.rho_t >= h.sma_threshold if inclusive else p.rho
 _STEP_SIZE = "p.step_size = r_t * p.step_size"
 _MEETS = "if h.sync_period is not None and p.t % h.sync_period == 0:"
 _INITIAL = "return State(numbers, zeros, zeros, v_max, (h.begin_num_update,) * len(numbers), slow, average)"
+_LARGEST = "return [*accumulate(counts, max, initial=max(state.t, default=0))][1:]"
 _SPLIT = "return (rows if rows.size else rows.astype(np.int64)), gradient[1]"
 _NORMS = "clipping.clip_norm, clipping.global_norm"
 _CLIPPING = f"_CLIPPING = (clipping.clip_values, {_NORMS}, clipping.clip_global_norm)"
@@ -110,6 +111,12 @@ PROOFS: tuple[Proof, ...] = (
         _all("_rectify(p, h, x, epsilon_hat, inclusive=False)", ("False", "True")),
     ),
     _of("as many zeros as numbers", _WALK, "initial_state", _all(_INITIAL, ("len(numbers)", "len(zeros)"))),
+    _of(
+        "no problem is without parameters",
+        _WALK,
+        "_num_updates",
+        _all(_LARGEST, ("default=0", "default=1")),
+    ),
     _of(
         "inside the contract nothing is refused, and the check writes nothing",
         _WALK,
