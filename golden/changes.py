@@ -93,6 +93,10 @@ def _of_step(file: str, id_: str, old: Expected, new: Expected) -> Iterator[Chan
     if old.t != new.t:
         message = f"{where}: t: {list(old.t)} -> {list(new.t)}"
         yield Change(file=file, what="t", id=id_, step=old.step, quantity="t", message=message)
+    if bool(old.tolerance) != bool(new.tolerance):
+        what = "gone" if old.tolerance else "new"
+        message = f"{where}: tolerance is {what}"
+        yield Change(file=file, what=what, id=id_, step=old.step, quantity="tolerance", message=message)
     before, after = dict(old.quantities()), dict(new.quantities())
     for name in sorted(before.keys() ^ after.keys()):
         what = "gone" if name in before else "new"
@@ -100,11 +104,11 @@ def _of_step(file: str, id_: str, old: Expected, new: Expected) -> Iterator[Chan
     for name in (name for name in before if name in after):
         if [array.shape for array in before[name]] != [array.shape for array in after[name]]:
             continue  # the problem's parameters have changed, which has been said
-        tolerances = zip(old.tolerance[name], new.tolerance[name], strict=True)
-        for i, (values, tolerance) in enumerate(
-            zip(zip(before[name], after[name], strict=True), tolerances, strict=True)
-        ):
-            for what, of, (a, b) in (("values", name, values), ("tolerance", f"tolerance of {name}", tolerance)):
+        both = [("values", name, before[name], after[name])]
+        if old.tolerance and new.tolerance:
+            both.append(("tolerance", f"tolerance of {name}", old.tolerance[name], new.tolerance[name]))
+        for what, of, olds, news in both:
+            for i, (a, b) in enumerate(zip(olds, news, strict=True)):
                 elements = tuple(_elements(a, b))
                 if not elements:
                     continue
