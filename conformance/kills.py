@@ -8,10 +8,12 @@ from adapters.contract import Implementation
 from conformance import checks, mutants
 from conformance.replay import replays
 
+(GOLDEN,) = (check for check in checks.CHECKS if check.name == "golden")
+
 
 def killed_by(implementation: Implementation) -> list[str]:
     """The ids of the cases that reject an implementation."""
-    found = [r.case.id for r in replays(implementation) if checks.golden(implementation, r).findings]
+    found = [r.case.id for r in replays(implementation) if GOLDEN.judge(implementation, r).findings]
     return list(dict.fromkeys(found))
 
 

@@ -113,15 +113,16 @@ def _export(options: argparse.Namespace) -> int:
 
 def _chosen(options: argparse.Namespace, met: set[str]) -> Iterator[export.Exported]:
     """One after the other, their ids in `met` afterwards; `GoldenError` where an id is of none, or of two."""
-    for file, data in _files(options.folder):
+    patterns = options.ids or ["*/*/*"]
+    for file, data in _files(options.folder, patterns):
         for case, content in zip(file.cases, data["cases"], strict=True):
-            if options.ids and not any(fnmatchcase(case.id, pattern) for pattern in options.ids):
+            if not any(_meets(case.id, pattern) for pattern in patterns):
                 continue
             if case.id in met:
                 raise GoldenError(f"id {case.id} stands there twice; accepted: every id once")
             met.add(case.id)
             yield case, content
-    unmet = [pattern for pattern in options.ids if not any(fnmatchcase(id_, pattern) for id_ in met)]
+    unmet = [pattern for pattern in patterns if not any(_meets(id_, pattern) for id_ in met)]
     if unmet:
         raise GoldenError(f"id is {unmet[0]!r}; accepted: one out of `python -m golden list`, * and ? being any")
 
@@ -134,7 +135,7 @@ def _out(text: str) -> Path:
 
 
 def _show(options: argparse.Namespace) -> int:
-    for file, data in _files(options.folder):
+    for file, data in _files(options.folder, [options.id]):
         for case, content in zip(file.cases, data["cases"], strict=True):
             if case.id == options.id:
                 print(json.dumps(content) if options.json else "\n".join(show.lines(case, file)))
@@ -153,13 +154,21 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _files(folder: Path) -> Iterator[tuple[File, dict[str, Any]]]:
+def _files(folder: Path, patterns: Sequence[str] = ("*/*/*",)) -> Iterator[tuple[File, dict[str, Any]]]:
+    """Those that may hold an id of the patterns."""
     paths, strays = files.stored(folder)
     for stray in strays:
         raise GoldenError(str(stray))
     for path in paths:
-        data = files.read_json(path)
-        yield layout.parse(data, path), data
+        if any(_meets(f"{path.parent.name}/{path.stem}", pattern.rpartition("/")[0]) for pattern in patterns):
+            data = files.read_json(path)
+            yield layout.parse(data, path), data
+
+
+def _meets(name: str, pattern: str) -> bool:
+    """Part by part, * and ? being any."""
+    parts, patterns = name.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
 
 def _row(case: Case) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import floats, layout, tolerance
+from golden import floats, layout
 from golden.case import Case, Expected
 from golden.words import differences
 
@@ -42,7 +42,7 @@ class Change:
     file: str
     """``dialect/topic``."""
     what: str
-    """Out of new, gone (a file, a case, or a stated step), words, problem, t, values."""
+    """Out of new, gone (a file, a case, or a stated step), words, problem, t, values, tolerance."""
     id: str = ""
     step: int | None = None
     quantity: str = ""
@@ -93,9 +93,10 @@ def _of_step(file: str, id_: str, old: Expected, new: Expected) -> Iterator[Chan
     if old.t != new.t:
         message = f"{where}: t: {list(old.t)} -> {list(new.t)}"
         yield Change(file=file, what="t", id=id_, step=old.step, quantity="t", message=message)
-    if tolerance.to_exponents(old.tolerance) != tolerance.to_exponents(new.tolerance):
-        message = f"{where}: the tolerance is another one"
-        yield Change(file=file, what="values", id=id_, step=old.step, quantity="tolerance", message=message)
+    if bool(old.tolerance) != bool(new.tolerance):
+        what = "gone" if old.tolerance else "new"
+        message = f"{where}: tolerance is {what}"
+        yield Change(file=file, what=what, id=id_, step=old.step, quantity="tolerance", message=message)
     before, after = dict(old.quantities()), dict(new.quantities())
     for name in sorted(before.keys() ^ after.keys()):
         what = "gone" if name in before else "new"
@@ -103,26 +104,30 @@ def _of_step(file: str, id_: str, old: Expected, new: Expected) -> Iterator[Chan
     for name in (name for name in before if name in after):
         if [array.shape for array in before[name]] != [array.shape for array in after[name]]:
             continue  # the problem's parameters have changed, which has been said
-        for i, (a, b) in enumerate(zip(before[name], after[name], strict=True)):
-            elements = tuple(_elements(a, b))
-            if not elements:
-                continue
-            worst = max(elements, key=lambda element: abs(element.ulps))
-            message = f"{where}: {name} of parameter {i}: {len(elements)} of {a.size} elements, most at {worst}"
-            yield Change(
-                file=file,
-                what="values",
-                id=id_,
-                step=old.step,
-                quantity=name,
-                parameter=i,
-                elements=elements,
-                message=message,
-            )
+        both = [("values", name, before[name], after[name])]
+        if old.tolerance and new.tolerance:
+            both.append(("tolerance", f"tolerance of {name}", old.tolerance[name], new.tolerance[name]))
+        for what, of, olds, news in both:
+            for i, (a, b) in enumerate(zip(olds, news, strict=True)):
+                elements = tuple(_elements(a, b))
+                if not elements:
+                    continue
+                worst = max(elements, key=lambda element: abs(element.ulps))
+                message = f"{where}: {of} of parameter {i}: {len(elements)} of {a.size} elements, most at {worst}"
+                yield Change(
+                    file=file,
+                    what=what,
+                    id=id_,
+                    step=old.step,
+                    quantity=name,
+                    parameter=i,
+                    elements=elements,
+                    message=message,
+                )
 
 
 def _elements(old: Any, new: Any) -> Iterator[Element]:
-    for at in zip(*np.nonzero(old.view(np.int64) != new.view(np.int64)), strict=True):
+    for at in np.argwhere(old.view(np.int64) != new.view(np.int64)):
         index = tuple(int(n) for n in at)
         a, b = float(old[index]), float(new[index])
         size = Fraction(max(abs(a), abs(b)))

@@ -15,7 +15,7 @@ import numpy as np
 from golden import files, floats
 from golden.case import Case
 
-COLUMNS = ("id", "what", "name", "step", "parameter", "element", "row", "value", "hex")
+COLUMNS = ("id", "what", "name", "step", "parameter", "element", "row", "value", "hex", "tolerance")
 CSV = """CSV, one number per line:
   id         of the case
   what       hyperparameter, initial, gradient or expected
@@ -26,7 +26,8 @@ CSV = """CSV, one number per line:
   row        that the element of a row-sparse gradient belongs to; empty for dense ones
   value      in decimal digits that read back as the same float64; or text: a word, true, false, null, a list, a
              schedule; of a gradient without numbers: absent, or no rows
-  hex        the same number as C99 hexadecimal float; empty where value is no float"""
+  hex        the same number as C99 hexadecimal float; empty where value is no float
+  tolerance  how far a replay in float64 may be from an expected value; empty for everything else"""
 NPZ = """NPZ, arrays without pickles (numpy.load as it is), named ID/...:
   hyperparameters     text: JSON as in the golden file
   initial/I           parameter I before the first step
@@ -35,7 +36,8 @@ NPZ = """NPZ, arrays without pickles (numpy.load as it is), named ID/...:
   rows/K/I            the rows that its first axis belongs to
   steps               [n], the steps after which the rest is expected
   t                   [n, parameter]
-  parameters/I, m/I, v/I, v_max/I, slow/I, average/I    [n, ...], those that the case has"""
+  parameters/I, m/I, v/I, v_max/I, slow/I, average/I    [n, ...], those that the case has
+  tolerance/parameters/I, tolerance/m/I, ...            [n, ...], how far a replay in float64 may be from them"""
 
 
 Exported = tuple[Case, Mapping[str, Any]]
@@ -62,7 +64,7 @@ def _csv(cases: Iterable[Exported], file: io.TextIOWrapper) -> int:
     count = 0
     for case, data in cases:
         for line in _lines(case, data):
-            writer.writerow((case.id, *line))
+            writer.writerow((case.id, *line, *[""] * (len(COLUMNS) - 1 - len(line))))
             count += 1
     return count
 
@@ -80,7 +82,10 @@ def _lines(case: Case, data: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
             yield "expected", "t", expected.step, i, "", "", t, ""
         for name, arrays in expected.quantities():
             for i, array in enumerate(arrays):
-                yield from _elements(array, "expected", name, expected.step, i)
+                lines = _elements(array, "expected", name, expected.step, i)
+                limits = expected.tolerance[name][i].ravel().tolist() if expected.tolerance else [""] * array.size
+                for line, limit in zip(lines, limits, strict=True):
+                    yield *line, limit
 
 
 def _hyperparameter(value: Any) -> tuple[Any, str]:
@@ -144,3 +149,5 @@ def _arrays(case: Case, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, first in case.expected[0].quantities():
         for i in range(len(first)):
             yield f"{name}/{i}", np.stack([dict(expected.quantities())[name][i] for expected in case.expected])
+            if all(expected.tolerance for expected in case.expected):
+                yield f"tolerance/{name}/{i}", np.stack([expected.tolerance[name][i] for expected in case.expected])

@@ -31,7 +31,8 @@ def verify(folder: Path = files.CASES, *, partial: bool = False) -> Report:
     for path, file in linted(folder, report, partial=partial):
         for case in file.cases:
             try:
-                report.complaints += [*_recomputed(case, path, report), *_tolerances(case, path)]
+                report.complaints += _recomputed(case, path, report)
+                report.complaints += _tolerances(case, path)
             except ValueError as error:  # the reference refuses the case
                 text = f"{path}, {case.id}: {error}"
                 complaint = Complaint(kind=Kind.UNUSABLE, file=str(path), id=case.id, message=text)

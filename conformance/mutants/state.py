@@ -304,10 +304,10 @@ class LiveViews(TfKerasTwin):
     name = "mutant-live-views"
 
     def state(self, slots: Sequence[Slot], h: Hyperparameters) -> State:
-        return State(
+        return replace(
+            super().state(slots, h),
             parameters=tuple(slot.theta for slot in slots),
             m=tuple(slot.m for slot in slots),
             v=tuple(slot.v for slot in slots),
             v_max=tuple(np.asarray(slot.v_max) for slot in slots) if h.amsgrad else None,
-            t=tuple(slot.t for slot in slots),
         )

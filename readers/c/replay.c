@@ -1,5 +1,5 @@
 /* Replays golden cases of the dense and the lazy dialects by docs/golden-format.md alone. C99 and libm:
-   cc -std=c99 -O2 -ffp-contract=off -o replay readers/c/replay.c -lm && ./replay golden/cases/torch-adam/spike.json */
+   cc -std=c99 -O2 -o replay readers/c/replay.c -lm && ./replay golden/cases/torch-adam/spike.json */
 #include <stdint.h>
 #include "json.h"
 

@@ -77,9 +77,9 @@ function gradient(data, p) { // sums, and sums of squares, of what each element 
   return { sums, squares };
 }
 function unknown(dialect, { hyperparameters: h, gradients, ...rest }) { // what of a case this reader does not know
-  if (!DIALECTS[dialect]) return dialect;
+  if (!Object.hasOwn(DIALECTS, dialect)) return dialect;
   if (!gradients.stored && gradients.generator !== 'xorshift32') return gradients.generator;
-  const given = Object.keys(h).filter((name) => h[name] !== null && !(name in ABSENT));
+  const given = Object.keys(h).filter((name) => h[name] !== null && !Object.hasOwn(ABSENT, name));
   return [...given, ...Object.keys(rest).filter((key) => !KEYS.test(key))].join(', ');
 }
 

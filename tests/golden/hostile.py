@@ -86,6 +86,7 @@ def _generators(number: int) -> Callable[[dict[str, Any]], None]:
         first["expected"] = [
             {"step": 1, "t": [1] * 6, "parameters": arrays, "parameters_decimal": [["0"]] * 6}
             | {"m": arrays, "v": arrays, "v_max": None}
+            | {"tolerance": {name: [[None]] * 6 for name in ("parameters", "m", "v")}}
         ]
         data["cases"] = [first | {"id": f"torch-adam/first-steps/n{k}"} for k in range(number)]
         data["notes"] = {flag: data["notes"][flag] for flag in first["flags"]}

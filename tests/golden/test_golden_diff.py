@@ -9,10 +9,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from golden_copies import FIRST, ROOT, copied, edit, golden
 
-from golden import CASES, diff
+from golden import CASES, changes, diff
 from golden.layout import floats
 
 SPIKE = Path("torch-adam/spike.json")
@@ -88,6 +89,44 @@ def test_whatever_else_has_changed_is_named(
     code, out, _ = golden(capsys, "diff", "--json", *two)
     assert code == 1
     assert any(c["what"] == what and message in c["message"] for c in json.loads(out)["changes"])
+
+
+def test_tolerances_that_have_changed_are_named(two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    def change(data: dict[str, Any]) -> None:
+        exponents = data["cases"][0]["expected"][0]["tolerance"]["m"][0]
+        exponents[1] += 1
+
+    edit(two[1] / SPIKE, change)
+    code, out, _ = golden(capsys, "diff", "--json", *two)
+    (found,) = json.loads(out)["changes"]
+    assert (code, found["what"], found["quantity"], found["step"]) == (1, "tolerance", "m", 1)
+    assert [(e["element"], e["ulps"], e["relative"]) for e in found["elements"]] == [([1], 2**52, 0.5)]
+
+
+def test_a_file_from_before_there_were_tolerances_is_compared(
+    two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As old revisions have them; lint does not take it."""
+
+    def change(data: dict[str, Any]) -> None:
+        for case in data["cases"]:
+            for expected in case["expected"]:
+                del expected["tolerance"]
+        data["cases"][0]["expected"][0]["m"][0][1] = "0x1p-12"
+
+    edit(two[0] / SPIKE, change)
+    code, out, _ = golden(capsys, "diff", *two)
+    assert code == 1
+    assert f"{DENSE}, step 1: tolerance is new\n" in out
+    assert f"{DENSE}, step 1: m of parameter 0: 1 of 3 elements, most at [1]: 0x1p-12" in out
+    code, out, _ = golden(capsys, "lint", "--partial", "--folder", two[0])
+    assert code == 2
+    assert "'tolerance' is a required property" in out
+
+
+def test_a_parameter_without_axes_has_one_element() -> None:
+    (element,) = changes._elements(np.array(1.0), np.array(-1.0))
+    assert (element.element, element.ulps, element.relative) == ((), -2 * (1023 << 52), 2.0)
 
 
 def test_a_parameter_that_has_another_shape(two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from golden_copies import golden
+from golden_copies import FIRST, copied, edit, golden
 
 from golden import Case, cases_of, export
 
@@ -43,6 +44,7 @@ def test_csv_holds_every_number(tmp_path: Path, capsys: pytest.CaptureFixture[st
                     ]
                     assert [float(x["value"]) for x in got] == array.ravel().tolist()
                     assert [float.fromhex(x["hex"]) for x in got] == array.ravel().tolist()
+                    assert [float(x["tolerance"]) for x in got] == expected.tolerance[name][i].ravel().tolist()
 
 
 def test_csv_says_what_a_gradient_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +74,8 @@ def test_npz_holds_every_array(tmp_path: Path, capsys: pytest.CaptureFixture[str
             for k, expected in enumerate(case.expected):
                 for name, group in expected.quantities():
                     assert np.array_equal(arrays[f"{id_}/{name}/{i}"][k], group[i])
+                    stored = arrays[f"{id_}/tolerance/{name}/{i}"][k]
+                    assert np.array_equal(stored, expected.tolerance[name][i])
             for k, step in enumerate(case.gradients):
                 gradient, rows = step[i], f"{id_}/rows/{k + 1}/{i}"
                 assert (rows in arrays) == isinstance(gradient, tuple)
@@ -94,6 +98,23 @@ def test_schedules_and_lists_are_words(tmp_path: Path, capsys: pytest.CaptureFix
         values = {x["name"]: x["value"] for x in csv.DictReader(file) if x["what"] == "hyperparameter"}
     assert "name" in json.loads(values["schedule"])
     assert isinstance(json.loads(values["lr_mult"]), list)
+
+
+def test_a_file_from_before_there_were_tolerances(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = copied(tmp_path / "cases")
+
+    def change(data: dict[str, Any]) -> None:
+        for expected in (expected for case in data["cases"] for expected in case["expected"]):
+            del expected["tolerance"]
+
+    edit(folder / FIRST, change)
+    for name in ("cases.csv", "cases.npz"):
+        assert golden(capsys, "export", "--folder", folder, tmp_path / name)[0] == 0
+    with (tmp_path / "cases.csv").open(newline="") as file:
+        assert {line["tolerance"] for line in csv.DictReader(file)} == {""}
+    with np.load(tmp_path / "cases.npz") as archive:
+        assert archive.files
+        assert not [name for name in archive.files if "tolerance" in name]
 
 
 def test_what_is_written_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

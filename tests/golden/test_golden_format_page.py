@@ -17,8 +17,8 @@ from golden_copies import PLAIN, ROOT
 from golden import case, cases_of, floats, layout, promote
 from golden.case import Generator, xorshift32
 from golden.catalogue import NOTES
-from golden.files import MAX_BYTES
-from golden.verify import SCHEMA
+from golden.files import MAX_BYTES, MAX_DEPTH
+from golden.lint import SCHEMA
 from reference import DIALECTS, Hyperparameters
 from reference.schedules import FORMULAS
 
@@ -150,7 +150,8 @@ def test_the_numbers_of_the_page_are_what_it_says(text: str, value: float) -> No
 
 
 def test_the_limits_are_those_of_the_reader() -> None:
-    assert MAX_BYTES == 2**20
+    assert (MAX_BYTES, case.numbers(3, ((), (2,), (9,)))) == (2**20, 3 * (8 + 8 + 9))
+    assert f"at most {MAX_DEPTH} deep" in PAGE
     sizes = f"{case.MAX_PARAMETERS} parameters, {case.MAX_ELEMENTS} elements"
     assert sizes in PAGE
     assert f"{case.MAX_STEPS} steps, {case.MAX_NUMBERS} gradient elements" in PAGE

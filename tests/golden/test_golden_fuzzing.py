@@ -132,6 +132,18 @@ def test_who_would_unpickle_is_seen(tmp_path: Path) -> None:
     assert len(list(tmp_path.rglob("executed"))) == 1
 
 
+def test_a_name_that_is_no_text_can_be_said(tmp_path: Path) -> None:
+    """Files may be called by any bytes."""
+    folder = copied(tmp_path / "cases")
+    (folder / "torch-adam" / os.fsdecode(b"\xff.json")).write_text("{")
+    (folder / os.fsdecode(b"\xfe")).mkdir()
+    words = [sys.executable, "-m", "golden", "lint", "--partial", "--folder", str(folder)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "udcff.json is not JSON of this format" in done.stdout
+
+
 def test_the_suite_could_not_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is exit code 2, where a golden file cannot be used."""
     folder = tmp_path / "cases"

@@ -68,9 +68,6 @@ NOT_BY_GOLDEN = {
     breaches.AnotherCodePath: "computes rightly",
     breaches.CoarseArithmetic: "what it declares hides its error; the check informative is for that",
     breaches.WrongShape: "the check contract's",
-    breaches.WrongDtype: "the check contract's",
-    breaches.TooFewArrays: "the check contract's",
-    breaches.MaximumNotReturned: "the check contract's",
     **dict.fromkeys(
         (
             unlawful.NanBecomesZero,

@@ -51,6 +51,10 @@ def test_it_is_the_bound_and_covers_the_form_that_the_page_prints(dialect: str) 
                     assert np.all(smaller <= bound)
 
 
+FORMS = (Textbook, Folded, RunningProducts, SwitchingLerp)
+"""beta^t by a power function and as a running product; averages as sums and as lerps; the quotient in three ways."""
+
+
 def float64_throughout(implementation: Twin) -> bool:
     if "float64" not in implementation.claim.dtypes:
         return False
@@ -60,9 +64,10 @@ def float64_throughout(implementation: Twin) -> bool:
 
 
 def worst(implementation: Twin) -> float:
-    """Of its own replay in float64, as a fraction of the tolerance."""
+    """Of its own replay in float64, as a fraction of the tolerance; a thousand steps of `FORMS` alone."""
     found = 0.0
-    for replay in (r for r in replays(implementation) if r.problem.dtype == "float64"):
+    cases = [r for r in replays(implementation) if r.problem.dtype == "float64"]
+    for replay in (r for r in cases if r.case.steps < 1000 or type(implementation) in FORMS):
         states = observe(implementation, replay.problem).states
         for expected in replay.case.expected:
             for name, arrays in expected.quantities():
@@ -86,7 +91,7 @@ def test_correct_arithmetic_in_float64_is_within(one: type[Twin]) -> None:
 
 
 def test_several_forms_of_the_formula_are_among_them() -> None:
-    assert {Textbook, Folded, RunningProducts, SwitchingLerp} <= set(CORRECT)
+    assert set(FORMS) <= set(CORRECT)
     assert len({one.claim.dialect for one in CORRECT}) >= 5
 
 

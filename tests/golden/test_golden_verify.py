@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from golden import CASES, GoldenError, cases_of, layout
 from golden.files import MAX_BYTES, entries, read_json
-from golden.lint import SCHEMA, Kind
+from golden.lint import SCHEMA, Kind, lint
 from golden.trajectory import trajectory
 from golden.verify import DOUBLE, verify
 from reference import DIALECTS
@@ -172,9 +172,9 @@ SPOILED: dict[str, tuple[int, Change, str]] = {
         gradients={"generator": "xorshift32", "seed": 1, "steps": 20000, "exponents": [0]}), "accepted: up to 1000000"),
     "tolerance": (1, _set(*CASE, "expected", 1, "tolerance", "m", 1, 2, to=-40),
         "plain, step 2: tolerance of m of parameter 1 is not that of the bound; accepted: the power of two"),
-    "tolerance of nothing": (2, _set(*CASE, "expected", 0, "tolerance", "v_max", to=[]), "tolerance is of parameters"),
+    "tolerance of nothing": (2, _set(*CASE, "expected", 0, "tolerance", "v_max", to=[]), "tolerance is of 'parameters"),
     "too few tolerances": (2, _set(*CASE, "expected", 0, "tolerance", "v", 0, to=[1]), "accepted: one exponent per"),
-    "huge tolerance": (2, _set(*CASE, "expected", 0, "tolerance", "v", 0, 0, to=5000), "breaks the schema"),
+    "huge tolerance": (2, _set(*CASE, "expected", 0, "tolerance", "v", 0, 0, to=5000), "accepted: null, or -1074 to"),
     "steps": (2, _set(*CASE, "expected", 0, "step", to=3), "expected is at steps [3, 2, 3, 8]; accepted: rising"),
     "beta": (2, _set(*CASE, "hyperparameters", "beta_1", to={"hex": "0x1p+0", "decimal": "1"}), "a number in [0, 1)"),
     "strange option": (2, _set(*CASE, "hyperparameters", "clip_gradient", to=None), "differ from the dialect's"),
@@ -278,7 +278,7 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     path = folder / "keras-v2-adam" / "first-steps.json"
     one = json.loads(path.read_text())["cases"][2]["id"]
     edit(path, lambda data: data["cases"].pop(2))
-    report = verify(folder)
+    report = lint(folder)  # which verify begins with
     stored = {case["id"] for path in CASES.rglob("*.json") for case in json.loads(path.read_text())["cases"]}
     gone = {i for i in stored if "thousand-steps" in i or i.startswith(("torch-adam/spike", "mxnet2-adam/"))}
     gone.add(one)
@@ -287,7 +287,7 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert {c.kind for c in complaints} == {Kind.WRONG}
     (other,) = (c for c in report.complaints if c not in complaints)
     assert "large-epsilon.json is not JSON" in other.message
-    code, out, _ = golden(capsys, "verify", "--folder", folder)
+    code, out, _ = golden(capsys, "verify", "--folder", copied(tmp_path / "one"))
     assert code == 1
     assert "torch-adam/spike.json: missing torch-adam/spike/" in out
 
