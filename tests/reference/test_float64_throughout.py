@@ -16,7 +16,7 @@ from reference import stages as s
 from reference.namespace import FLOAT64, quotient
 from reference.step import Watch
 
-NOT_REAL = {"t", "rows", "rectified", "decays", "index"}
+NOT_REAL = {"t", "rows", "rectified", "decays", "index", "num_update"}
 QUANTITIES = [field.name for field in fields(s.Working) if field.name not in NOT_REAL]
 
 
