@@ -28,6 +28,7 @@ STATED = [k / 20 for k in range(20)]
 """Parts of the way through all writes."""
 _RANDOM = random.Random(6)
 RANDOM = [_RANDOM.random() for _ in range(12)]
+Event = int | str | tuple[str, int] | None
 FORK = multiprocessing.get_context("fork")
 
 
@@ -39,15 +40,21 @@ def old_files(folder: Path) -> dict[Path, bytes]:
     return {file: (folder / file).read_bytes() for file in FILES}
 
 
-def killed(folder: Path, event: int | str | None, events: Any) -> None:
+def killed(folder: Path, event: Event, events: Any, only: str) -> None:
     """Regenerate, and die at that one of what Python's profiler sees inside writes: calls and returns, C's too.
 
-    event: its number, or the name of the function of C that is about to be called.
+    event: its number; or the name of the function of C that is about to be called; or how many events after the one of
+    that name.
     """
+    name, after = event if isinstance(event, tuple) else (event, 0)
+    met = None
 
     def look(_: object, what: str, of: Any) -> None:
+        nonlocal met
         events.value += 1
-        if event is not None and event in (events.value, of.__name__ if what == "c_call" else 0):
+        if met is None and name in (events.value, of.__name__ if what == "c_call" else 0):
+            met = events.value
+        if met is not None and events.value >= met + after:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watched(path: Path, text: str, write: Callable[[Path, str], None] = files.write) -> None:
@@ -56,13 +63,13 @@ def killed(folder: Path, event: int | str | None, events: Any) -> None:
         sys.setprofile(None)
 
     files.write = watched
-    regenerate(folder, allow_change=False, only=ONLY, say=lambda _: None)
+    regenerate(folder, allow_change=False, only=only, say=lambda _: None)
 
 
-def in_a_child(folder: Path, event: int | str | None) -> tuple[int | None, int]:
+def in_a_child(folder: Path, event: Event, only: str = ONLY) -> tuple[int | None, int]:
     """Exit code and events."""
     events = FORK.Value("l", 0)
-    child = FORK.Process(target=killed, args=(folder, event, events))
+    child = FORK.Process(target=killed, args=(folder, event, events, only))
     child.start()
     child.join(60)
     return child.exitcode, int(events.value)
@@ -112,6 +119,23 @@ def test_what_is_left_over_is_one_file_at_most(tmp_path: Path, before: str, left
     old_files(tmp_path)
     assert in_a_child(tmp_path, before)[0] == -signal.SIGKILL
     assert [len(path.read_bytes()) > 0 for path in tmp_path.rglob(".*.tmp")] == left
+
+
+def test_nothing_of_a_file_is_written_in_its_place(tmp_path: Path) -> None:
+    """One file, killed at every event from when its content is on the disk."""
+    path, only, found = tmp_path / FILES[0], str(FILES[0].with_suffix("")), []
+    old = old_files(tmp_path)[FILES[0]]
+    while True:
+        path.write_bytes(old)
+        code, _ = in_a_child(tmp_path, ("fsync", len(found)), only)
+        found.append(path.read_bytes())
+        assert found[-1] in (old, NEW[FILES[0]])
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        for left in tmp_path.rglob(".*.tmp"):
+            left.unlink()
+    assert 20 < found.index(NEW[FILES[0]]) < len(found) - 1, "some before it is replaced, and some after"
 
 
 def test_a_write_that_does_not_replace_at_once_would_be_noticed(
