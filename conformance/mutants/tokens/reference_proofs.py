@@ -187,6 +187,12 @@ PROOFS: tuple[Proof, ...] = (
         "restarts",
         [("if t_mul == 1: return k // first_decay_steps", "pass"), *_all("if t_mul == 1:", ("1", "0"))],
     ),
+    *_in_rows(
+        "the rectified step has no decay in it, which is taken from theta afterwards",
+        "tfa-rectified-adam tfa-lookahead-rectified-adam",
+        "rates.scheduled_weight_decay",
+        "s.rectified",
+    ),
     _of("0 times 0 is 0 with its sign", _CONSTRAINTS, "constrain", _all(_NOT_NEGATIVE, (">=", ">"))),
     _of(
         "0 times or divided by a finite number below 0 is -0",
