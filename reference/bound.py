@@ -24,7 +24,8 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     theta:      E_theta <- E_theta + E + 2 u |theta| + u |d| + eta
                 with 2^-52 |d| besides where the learning rate has a multiplier, a product of two doubles
                 with r (|d| + E) besides, r the relative error of the learning rate, which d is a multiple of: that of
-                its schedule (`reference.running`) and C u, C u of inverse time decay, and of warm-up as of a schedule
+                its schedule (`reference.running`) and C u, C u of inverse time decay, and of warm-up as of a schedule;
+                of MXNet's schedulers u besides for every factor that the rate has been multiplied by
     slow:       E_slow <- (1 - a) E_slow + a E_theta + C u (|slow| + a |theta|) + C eta, and E_theta <- E_slow, where
                 Lookahead synchronises; a is slow_step_size, and both sides of <- are seen before it
 
