@@ -20,9 +20,9 @@ WITH_BEGIN: tuple[tuple[Schedule, int], ...] = (
     (Schedule("mxnet_poly", max_update=7, pwr=1.5, final_lr=0.01), 0),
     (Schedule("mxnet_poly", max_update=7, final_lr=0.01, **_CONSTANT), 0),
     (Schedule("mxnet_poly", max_update=2, **_LINEAR), 0),
-    (Schedule("mxnet_poly", max_update=7, final_lr=0.01), 10),
     (Schedule("mxnet_cosine", max_update=6, final_lr=0.02, **_CONSTANT), 1),
     (Schedule("mxnet_cosine", max_update=6, final_lr=0.02), 5),
+    (Schedule("mxnet_cosine", max_update=6, final_lr=0.02), 10),
 )
 """Each of them, with warm-up and without, beside begin_num_update: 5 and 10 are just before and behind max_update.
 
