@@ -218,7 +218,7 @@ def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
     computing = (formula, directions, rows, state, lookahead, clipping, schedules, indices, masters)
-    modules = {m.__name__ for m in (*computing, ema, constraining, breaches, unlawful)}
+    modules = {m.__name__ for m in (*computing, schedulers, given_as, ema, constraining, breaches, unlawful)}
     assert {m for m in MUTANTS if m.__module__ in modules} == {*NAMED, *AS_ITSELF, *SENTENCED}
 
 
