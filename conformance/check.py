@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,11 @@ from conformance.observe import ContractBreach
 
 class Breach(Finding):
     """A returned state breaks the contract, so that the check's question could not be asked."""
+
+    @property
+    def kind(self) -> str:
+        """What is wrong, wherever it is: ``m[].shape`` of "step 3: m[1].shape is (2,); accepted: (4,)"."""
+        return re.sub(r"^step \d+: |\d+| is .*", "", self.message, flags=re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)

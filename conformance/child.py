@@ -80,8 +80,8 @@ class Child:
         self.given = Given(**order["given"]) if order.get("given") else None
         self.seen: list[tuple[str, int, Subject, bool]] = []
         """Set, number, subject, and whether any check failed on it."""
-        self.contract_broken = False
-        """As the check `contract` has said, so that no other check repeats it."""
+        self.breaches: set[str] = set()
+        """Kinds of `checks.Breach` that the check `contract` has found, so that no other check repeats them."""
         self.failures: list[Failure] = []
 
     def say(self, event: str, **data: Any) -> None:
@@ -209,9 +209,11 @@ class Child:
                 findings = [
                     replace(finding, problem=number, again=again)
                     for finding in outcome.findings
-                    if check.name == "contract" or not (self.contract_broken and isinstance(finding, checks.Breach))
+                    if not (isinstance(finding, checks.Breach) and check.name != "contract")
+                    or finding.kind not in self.breaches
                 ]
-                self.contract_broken |= check.name == "contract" and bool(findings)
+                if check.name == "contract":
+                    self.breaches |= {finding.kind for finding in findings if isinstance(finding, checks.Breach)}
                 tallies[check.name].add(replace(outcome, findings=findings), 1, bool(findings), seconds)
                 failed |= bool(findings)
             self.seen.append((set_name, number, subject, failed))

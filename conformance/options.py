@@ -209,11 +209,24 @@ def _above_zero(text: str, unit: str = "") -> float:
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+        value = json.loads(text, parse_constant=_refused, object_pairs_hook=_once_each)
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"{text!r}; accepted: a JSON object, as " + """{"foreach": true}""")
+    return value
+
+
+def _refused(name: str) -> Any:
+    """NaN and infinities, which Python reads and JSON has not."""
+    raise ValueError(name)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; ValueError for one that says something twice."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError([name for name, _ in pairs])
     return value
 
 

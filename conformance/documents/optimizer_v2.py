@@ -110,6 +110,12 @@ _r.add(
 )
 _r.add("error", "apply_gradients: malformed", "TypeError where the pairs are none", tests=_STEPS)
 _r.add("error", "apply_gradients: no gradients", "ValueError where no variable has one", tests=_STEPS)
+_r.add(
+    "behaviour",
+    "apply_gradients: an empty list",
+    "(not in this document) no step, which iterations do not count",
+    tests="test_an_empty_list_is_no_step",
+)
 _r.add("error", "apply_gradients: cross-replica", "RuntimeError outside a replica", tests=_REPLICAS)
 _r.add(
     "method",
@@ -252,8 +258,7 @@ _r.add(
     "returns 0.1 whenever it is called",
     tests="test_a_rate_and_betas_may_be_tensors_and_callables",
     stages="scheduled_rate",
-    checks="law-schedules",
-    cases="keras-v2-adam/schedules/exponential keras-v2-adam/schedules/staircase",
+    checks="law-forms",
 )
 _r.add(
     "example",

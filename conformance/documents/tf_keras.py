@@ -236,6 +236,7 @@ _r.add(
     "(not in this document) gradients are summed over them, unless the caller says that they are aggregated",
     checks="law-replicas law-unaggregated",
     mutants="FirstReplicaForAll",
+    findings="keras-adam-cross-replica-is-an-attributeerror",
 )
 
 DOCUMENT = Document(

@@ -189,7 +189,7 @@ def _check(subject: Standard, dialect: str | None) -> None:
             of = f", which {dialect} has not" if dialect else ""
             raise UsageError(f"--hyperparameters names {name!r}{of}; accepted: {', '.join(known)}")
     try:
-        Hyperparameters(**subject.hyperparameters)
+        Hyperparameters(**subject.given())
     except ContractError as error:
         raise UsageError(f"--hyperparameters: {error}") from error
 

@@ -41,6 +41,10 @@ class Standard:
     gradients: str = "dense"
     """Their kind, out of `conformance.explain.GRADIENTS`."""
 
+    def given(self) -> dict[str, Any]:
+        """Hyper-parameters by name; a list, which JSON has for a tuple, is one."""
+        return {name: tuple(x) if isinstance(x, list) else x for name, x in self.hyperparameters.items()}
+
     def words(self) -> str:
         """For a caption."""
         kind = "" if self.gradients == "dense" else f" ({self.gradients})"
@@ -49,7 +53,7 @@ class Standard:
     def problem(self, dialect: str, *, all_rows: bool = False) -> Problem:
         """all_rows: a dense gradient is given as all of its rows. Raises `ContractError` for a hyper-parameter."""
         theta, series = standard_arrays(self.scale, self.steps)
-        given = dict(self.hyperparameters)
+        given = self.given()
         if reference.dialect(dialect).looks_ahead:
             given.setdefault("sync_period", SYNC_PERIOD)
         kinds = (gradient_of(self.gradients, k, rounded(g, self.dtype)) for k, g in enumerate(series))

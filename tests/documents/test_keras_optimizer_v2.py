@@ -29,6 +29,7 @@ from live_keras import (
 )
 
 from adapters.contract import Hyperparameters
+from conformance.load import load
 
 NAMES = sorted(CLASSES)
 
@@ -219,6 +220,18 @@ def test_clipping() -> None:
         assert [moments(optimizer, v)[0].tolist() for v in (x, y)] == expected
         names = ("clipvalue", "clipnorm", "global_clipnorm")
         assert {n: getattr(optimizer, n) for n in names} == {n: given.get(n) for n in names}
+
+
+@pytest.mark.parametrize(
+    "name", ["keras-v2-fused", "keras-v2-nonfused", "tfa-rectified-adam", "tfa-lookahead-keras-v2-adam", "tf-keras"]
+)
+def test_an_empty_list_is_no_step(name: str) -> None:
+    loaded: Any = load(name)
+    optimizer = loaded.start(
+        [np.ones(2, np.float32)], Hyperparameters(sync_period=2 if "lookahead" in name else None)
+    )._bench.optimizer
+    optimizer.apply_gradients([])
+    assert int(optimizer.iterations.numpy()) == 0
 
 
 def test_transformers_act_after_the_aggregator() -> None:

@@ -330,6 +330,14 @@ class ConstrainedInDouble(Fake):
         return state if h.constraint is None else replace(state, parameters=wrong)
 
 
+class AnotherBreachWithConstraint(ConstrainedInDouble):
+    """Breaks the contract in all problems, and with a constraint in another way."""
+
+    def state(self, slots: Sequence[Slot], h: Hyperparameters) -> Any:
+        state = super().state(slots, h)
+        return replace(state, t=tuple(np.int64(t) for t in state.t)) if h.constraint is None else state
+
+
 class AnswersInASubclass(Fake):
     """Of arrays, whose functions it may answer as it likes."""
 

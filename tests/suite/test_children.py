@@ -160,10 +160,12 @@ def test_what_is_answered_wrongly_does_not_conform(name: str, check: str) -> Non
 
 def test_a_breach_is_said_once_and_by_whatever_check_meets_it_first() -> None:
     """Of all problems where the general ones show it: by the check contract, and by no other one."""
-    always, constrained = (f"{OWN}:{name}" for name in ("AnswersInDouble", "ConstrainedInDouble"))
-    ended = whole(always, constrained)
+    names = ("AnswersInDouble", "ConstrainedInDouble", "AnotherBreachWithConstraint")
+    always, constrained, both = (f"{OWN}:{name}" for name in names)
+    ended = whole(always, constrained, both)
     assert ended.failing(always) == {"contract"}
     assert ended.failing(constrained) == {"law-constraints", "golden"}
+    assert ended.failing(both) >= {"contract", "law-constraints", "golden"}
 
 
 def test_an_import_that_hangs_is_a_crash_and_the_run_goes_on(tmp_path: Path) -> None:

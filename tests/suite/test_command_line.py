@@ -84,6 +84,8 @@ def test_help_names_every_option_of_run(capsys: pytest.CaptureFixture[str]) -> N
         ),
         ("run --torch-optimizer a:B --kwargs x", "argument --kwargs: 'x'; accepted: a JSON object"),
         ("run --torch-optimizer a:B --kwargs [1]", "argument --kwargs: '[1]'; accepted: a JSON object"),
+        ('run --torch-optimizer a:B --kwargs {"a":NaN}', """argument --kwargs: '{"a":NaN}'; accepted: a JSON object"""),
+        ('run --torch-optimizer a:B --kwargs {"a":1,"a":2}', """'{"a":1,"a":2}'; accepted: a JSON object"""),
         ("run --torch-optimizer a:B --arithmetic 1", "argument --arithmetic: '1'; accepted: a JSON object"),
         ("adapters torch-loop", "unrecognized arguments: torch-loop"),
         ("adapters --jobs 0", "argument --jobs: '0'; accepted: a whole number from 1 on"),

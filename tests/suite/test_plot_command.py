@@ -162,6 +162,13 @@ def test_the_problem_of_a_finding_is_drawn_as_the_run_judges_it(capsys: pytest.C
 # Refused before any work
 
 
+def test_a_list_of_json_is_a_tuple(capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"lr_mult": [0.5], "begin_num_update": 3, "wd_mult": [2.0]}
+    plot("--json", "--dialect", "mxnet2-adam", "--steps", 2, "--hyperparameters", json.dumps(given))
+    (figure,) = numbers(capsys)["figures"]
+    assert {name: figure["hyperparameters"][name] for name in given} == given
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
