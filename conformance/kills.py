@@ -1,14 +1,41 @@
-"""Which mutants the golden cases reject by themselves: ``python -m conformance.kills``."""
+"""What the golden cases reject by themselves, and what each case is for: ``python -m conformance.kills``.
+
+By mutant: the hand-written ones, and with ``--target reference`` every small change of the reference's own lines
+(`conformance.mutants.tokens`), run in float32. By case (``--cases``): how many mutants it rejects, which of them no
+other case of its file does, and where there is none, why it stays (`golden.keeps`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+import reference
 from adapters.contract import Implementation
 from conformance import checks, mutants
+from conformance.mutants.tokens import float32, overlay, pool
+from conformance.mutants.tokens.mutant import Mutant, mutants_of
+from conformance.mutants.tokens.reference import REFERENCE
+from conformance.observe import ImplementationFailed
+from conformance.options import positive
 from conformance.replay import replays
+from golden import cases_of, keeps
 
 (GOLDEN,) = (check for check in checks.CHECKS if check.name == "golden")
+_LONG = 100
+"""Steps from which on a case is asked of what the shorter ones of its dialect let through alone; of the reference's."""
+_SECONDS = 300.0
+"""For one change of the reference."""
+
+Kills = Mapping[str, frozenset[str]]
+"""By mutant the ids of the cases that reject it."""
 
 
 def killed_by(implementation: Implementation) -> list[str]:
@@ -17,16 +44,131 @@ def killed_by(implementation: Implementation) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def lines() -> Iterator[str]:
-    """A line per mutant, and the total."""
-    killed = 0
+def of_classes(only: str = "") -> Iterator[tuple[str, frozenset[str]]]:
+    """Every hand-written mutant whose name `only` is found in."""
     for mutant in mutants.MUTANTS:
-        ids = killed_by(mutant())
-        killed += bool(ids)
-        yield f"{mutant.name:40} {len(ids):3} cases{f', such as {ids[0]}' if ids else ''}"
-    yield f"{killed} of {len(mutants.MUTANTS)} mutants"
+        if re.search(only, mutant.name):
+            yield mutant.name, frozenset(killed_by(mutant()))
+
+
+# The reference's own
+
+
+def of_reference(only: str = "", jobs: int = 1) -> Iterator[tuple[str, frozenset[str]]]:
+    """Every small change of the reference that is a mistake, and runs, in the dialects that it reaches."""
+    every = mutants_of(REFERENCE.targets)
+    reasons = REFERENCE.reasons(every)
+    chosen = [mutant for mutant in every if re.search(only, str(mutant)) and mutant.key not in reasons]
+    for dialect in dict.fromkeys(d for mutant in chosen for d in REFERENCE.reached(mutant, REFERENCE.adapters)):
+        assert killed_by(float32.implementation(dialect)) == []  # and the children start with its bounds in memory
+    with tempfile.TemporaryDirectory() as folder:
+        judge = partial(_changed, mutants=chosen, folder=Path(folder))
+        with pool.in_children(judge, range(len(chosen)), jobs=jobs, seconds=_SECONDS) as answers:
+            for number, answer in answers:
+                if isinstance(answer, frozenset):
+                    yield str(chosen[number]), answer
+
+
+def _changed(number: int, mutants: Sequence[Mutant], folder: Path) -> frozenset[str] | None:
+    """In a child; None for what raises on every case."""
+    mutant = mutants[number]
+    overlay.lay(mutant.module, mutant.change.apply(mutant.source), folder / str(number))
+    found: set[str] = set()
+    ran = False
+    for dialect in REFERENCE.reached(mutant, REFERENCE.adapters):
+        implementation = float32.implementation(dialect)
+        before = len(found)
+        for replay in sorted(replays(implementation), key=lambda r: r.case.steps):
+            if replay.case.steps >= _LONG and len(found) > before:
+                break
+            try:
+                if GOLDEN.judge(implementation, replay).findings:
+                    found.add(replay.case.id)
+                ran = True
+            except ImplementationFailed:
+                continue
+    return frozenset(found) if ran else None
+
+
+# Of a case
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earned:
+    """What one case is for."""
+
+    id: str
+    killed: int
+    """Mutants that it rejects."""
+    alone: tuple[str, ...]
+    """Of those, the ones that no other case of its file rejects."""
+    reason: str
+    """Why it stays where there is none; empty where nobody has said so."""
+
+    @property
+    def earns(self) -> bool:
+        """Whether it has its place."""
+        return bool(self.alone or self.reason)
+
+
+def earned(kills: Kills, ids: Sequence[str]) -> list[Earned]:
+    """Of every case what it is for."""
+    return [_earned(kills, id_) for id_ in ids]
+
+
+def _earned(kills: Kills, id_: str) -> Earned:
+    file = id_.rpartition("/")[0]
+    by_it = [mutant for mutant, ids in kills.items() if id_ in ids]
+    alone = [m for m in by_it if not any(other != id_ and other.rpartition("/")[0] == file for other in kills[m])]
+    return Earned(id=id_, killed=len(by_it), alone=tuple(alone), reason=keeps.reason(id_))
+
+
+# Asked for
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print; 0, or 1 if a case is for nothing and nobody has said why it stays."""
+    options = _options(arguments)
+    found: dict[str, frozenset[str]] = {}
+    for target in options.target or ["classes"]:
+        made = of_classes(options.only) if target == "classes" else of_reference(options.only, options.jobs)
+        for mutant, ids in made:
+            found[mutant] = ids
+            if not (options.json or options.cases or (options.missed and ids)):
+                print(f"{mutant:40} {len(ids):3} cases{f', such as {min(ids)}' if ids else ''}", flush=True)
+    killed = sum(map(bool, found.values()))
+    rows = earned(found, [case.id for dialect in reference.DIALECTS for case in cases_of(dialect)])
+    code = int(options.cases and any(not row.earns for row in rows))
+    if options.json:
+        by_case = [vars(row) for row in rows]
+        print(
+            json.dumps({"mutants": {m: sorted(ids) for m, ids in found.items()}, "cases": by_case, "exit_code": code})
+        )
+        return code
+    for row in rows if options.cases else ():
+        what = (
+            f"alone {len(row.alone)}, such as {row.alone[0]}" if row.alone else row.reason or "NOTHING, and no reason"
+        )
+        print(f"{row.id:60} {row.killed:4} killed; {what}")
+    print(f"{killed} of {len(found)} mutants")
+    return code
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance.kills",
+        description="Which mutants the golden cases reject by themselves, and what each case is for.",
+        epilog="exit codes: 0 done; 1 with --cases, a case is for nothing and golden/keeps.py does not say why",
+    )
+    parser.add_argument("--json", action="store_true", help="everything for programs on standard output")
+    parser.add_argument("--cases", action="store_true", help="by case instead of by mutant")
+    parser.add_argument("--missed", action="store_true", help="of the mutants, only what no case rejects")
+    text = "hand-written mutants, or changes of the reference; may be repeated (classes)"
+    parser.add_argument("--target", action="append", choices=("classes", "reference"), help=text)
+    parser.add_argument("--only", default="", metavar="REGEX", help="mutants whose name, or line, it is found in")
+    parser.add_argument("--jobs", type=positive, default=2, metavar="N", help="processes at a time (%(default)s)")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    for line in lines():
-        print(line, flush=True)
+    sys.exit(main())
