@@ -66,6 +66,21 @@ class GradientBecomesMoment(Plain):
             self.state[p]["exp_avg"] = g.mul_(1 - h["betas"][0])
 
 
+class MaximumOfTheFirstGroup(Plain):
+    """AMSGrad's maximum is taken in all groups, or in none, as the first one says."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, g, h | {"amsgrad": self.param_groups[0]["amsgrad"]})
+
+
+class KindOfDecayOfTheFirstGroup(Plain):
+    """Decay is decoupled in all groups, or in none, as it is in the first one."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        flag = "decoupled_weight_decay"
+        super().update(p, g, h | {flag: self.param_groups[0][flag]})
+
+
 class GradientTaken(Plain):
     """`.grad` is None afterwards."""
 

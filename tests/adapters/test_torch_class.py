@@ -161,6 +161,8 @@ def test_the_foreach_radam_divides_by_zero() -> None:
         ("OnlyTheFirstHundredThousands", "law-sizes"),
         ("GradientBecomesMoment", "caller-arrays"),
         ("DecayOfTheFirstRate", "law-change"),
+        ("MaximumOfTheFirstGroup", "law-groups"),
+        ("KindOfDecayOfTheFirstGroup", "law-groups"),
         ("StridedIsNotShrunk", "law-strided"),
         ("SmallRatesRounded", "one-step"),
         ("SmallEpsilonsRounded", "one-step"),
