@@ -81,6 +81,36 @@ class KindOfDecayOfTheFirstGroup(Plain):
         super().update(p, g, h | {flag: self.param_groups[0][flag]})
 
 
+class StridedGradientHalved(Plain):
+    """A gradient with gaps or transposed is half of itself afterwards."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if not p.grad.is_contiguous():
+            p.grad.mul_(0.5)
+
+
+class GradientsOfGroupsCleared(Plain):
+    """Where there are several groups, gradients are 0 afterwards."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if len(self.param_groups) > 1:
+            p.grad.zero_()
+
+
+class GradientClearedAfterLoad(Plain):
+    """After a load gradients are 0 afterwards."""
+
+    loaded = False
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.loaded = True
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if self.loaded:
+            p.grad.zero_()
+
+
 class GradientTaken(Plain):
     """`.grad` is None afterwards."""
 

@@ -173,6 +173,22 @@ def test_what_shows_seldom_is_shown(name: str, check: str) -> None:
     assert [c["check"] for c in result.checks if c["failing"]] == [check]
 
 
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("StridedGradientHalved", "law-strided"),
+        ("GradientsOfGroupsCleared", "law-late-group"),
+        ("GradientClearedAfterLoad", "law-save-load"),
+    ],
+)
+def test_a_gradient_that_is_changed_outside_the_general_problems_is_shown(name: str, check: str) -> None:
+    result = judged(f"subtle_torch:{name}", problems=40, only=["caller-arrays", check])
+    assert [c["check"] for c in result.checks if c["failing"]] == [check]
+    (finding,) = result.check(check)["outcome"]["findings"]
+    assert finding["message"].startswith("the caller's gradients[")
+    assert result.diagnosis["says"].startswith(f"{check}: it writes into arrays that are the caller's")
+
+
 def test_an_optimizer_that_takes_the_gradient_away_is_told_so() -> None:
     result = judged("subtle_torch:GradientTaken", problems=1, only=["one-step"])
     assert result.verdict is Verdict.CRASHED
