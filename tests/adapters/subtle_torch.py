@@ -81,6 +81,13 @@ class KindOfDecayOfTheFirstGroup(Plain):
         super().update(p, g, h | {flag: self.param_groups[0][flag]})
 
 
+class InfinityBecomesTheLargest(Plain):
+    """An infinite gradient counts as the largest number of its format; NaN stays."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, torch.nan_to_num(g, nan=float("nan")), h)
+
+
 class StridedGradientHalved(Plain):
     """A gradient with gaps or transposed is half of itself afterwards."""
 

@@ -161,6 +161,7 @@ def test_the_foreach_radam_divides_by_zero() -> None:
         ("OnlyTheFirstHundredThousands", "law-sizes"),
         ("GradientBecomesMoment", "caller-arrays"),
         ("DecayOfTheFirstRate", "law-change"),
+        ("InfinityBecomesTheLargest", "law-nonfinite"),
         ("MaximumOfTheFirstGroup", "law-groups"),
         ("KindOfDecayOfTheFirstGroup", "law-groups"),
         ("StridedIsNotShrunk", "law-strided"),
