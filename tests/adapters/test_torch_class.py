@@ -257,8 +257,8 @@ def test_the_declared_arithmetic_is_what_the_bound_follows_from() -> None:
             "torch.optim:Adam",
             {"kwargs": {"capturable": True}},
             "kwargs is {'capturable': True}; accepted: what torch.optim:Adam takes beside {'lr': 0.001, 'betas': (0.9, "
-            "0.999), 'eps': 1e-07, 'amsgrad': False, 'weight_decay': 0.0, 'decoupled_weight_decay': False}, in its first"
-            " step too "
+            "0.999), 'eps': 1e-07, 'amsgrad': False, 'weight_decay': 0.0, 'decoupled_weight_decay': False}, in its"
+            " first step too "
             "(AssertionError: If capturable=True, params and state_steps must be on supported devices: ",
         ),
         (
