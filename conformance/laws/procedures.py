@@ -190,7 +190,7 @@ class Steps(Comparison):
         self, problem: Problem, run: Any, first: int, gradients: Sequence[Sequence[Gradient]]
     ) -> tuple[State, ...]:
         """As `take`, of another problem."""
-        return stepped(run, problem, first, gradients)
+        return stepped(self.implementation, run, problem, first, gradients)
 
     def as_reference(self, observed: Sequence[State], hyperparameters: Sequence[Hyperparameters]) -> Outcome:
         """Every step from the observed state, and the free-running trajectory, within their bounds of the reference."""
