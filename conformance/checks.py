@@ -17,6 +17,7 @@ from conformance import direct as two
 from conformance import oracle, replay
 from conformance.check import Breach as Breach
 from conformance.check import Check as Check
+from conformance.check import Overwritten
 from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
 from conformance.laws import LAWS
@@ -57,7 +58,7 @@ def caller_arrays(implementation: Implementation, problem: Problem) -> Outcome:
     observation = observe(implementation, problem)
     outcome = Outcome()
     if observation.overwritten:
-        outcome.add(_one(Finding(message=f"the caller's {', '.join(observation.overwritten)} changed"), problem))
+        outcome.add(_one(Overwritten(message=f"the caller's {', '.join(observation.overwritten)} changed"), problem))
     if observation.changed_later:
         message = f"a returned state changed afterwards: {observation.changed_later[0]}"
         outcome.add(_one(Finding(message=message), problem))
