@@ -30,7 +30,7 @@ from golden import cases_of, keeps
 
 (GOLDEN,) = (check for check in checks.CHECKS if check.name == "golden")
 _LONG = 100
-"""Steps from which on a case is asked of what the shorter ones of its dialect let through alone; of the reference's."""
+"""Steps of a case that is asked only about what the shorter ones of its dialect let through."""
 _SECONDS = 300.0
 """For one change of the reference."""
 
@@ -38,17 +38,27 @@ Kills = Mapping[str, frozenset[str]]
 """By mutant the ids of the cases that reject it."""
 
 
-def killed_by(implementation: Implementation) -> list[str]:
-    """The ids of the cases that reject an implementation."""
-    found = [r.case.id for r in replays(implementation) if GOLDEN.judge(implementation, r).findings]
-    return list(dict.fromkeys(found))
+def killed_by(implementation: Implementation) -> list[str] | None:
+    """The ids of the cases that reject an implementation; long ones only where no shorter one does. None: all raise."""
+    found: dict[str, None] = {}
+    ran = False
+    for replay in sorted(replays(implementation), key=lambda one: one.case.steps):
+        if replay.case.steps >= _LONG and found:
+            break
+        try:
+            if GOLDEN.judge(implementation, replay).findings:
+                found[replay.case.id] = None
+            ran = True
+        except ImplementationFailed:
+            continue
+    return list(found) if ran else None
 
 
 def of_classes(only: str = "") -> Iterator[tuple[str, frozenset[str]]]:
     """Every hand-written mutant whose name `only` is found in."""
     for mutant in mutants.MUTANTS:
         if re.search(only, mutant.name):
-            yield mutant.name, frozenset(killed_by(mutant()))
+            yield mutant.name, frozenset(killed_by(mutant()) or ())
 
 
 # The reference's own
@@ -73,21 +83,10 @@ def _changed(number: int, mutants: Sequence[Mutant], folder: Path) -> frozenset[
     """In a child; None for what raises on every case."""
     mutant = mutants[number]
     overlay.lay(mutant.module, mutant.change.apply(mutant.source), folder / str(number))
-    found: set[str] = set()
-    ran = False
-    for dialect in REFERENCE.reached(mutant, REFERENCE.adapters):
-        implementation = float32.implementation(dialect)
-        before = len(found)
-        for replay in sorted(replays(implementation), key=lambda r: r.case.steps):
-            if replay.case.steps >= _LONG and len(found) > before:
-                break
-            try:
-                if GOLDEN.judge(implementation, replay).findings:
-                    found.add(replay.case.id)
-                ran = True
-            except ImplementationFailed:
-                continue
-    return frozenset(found) if ran else None
+    by_dialect = [killed_by(float32.implementation(name)) for name in REFERENCE.reached(mutant, REFERENCE.adapters)]
+    if all(ids is None for ids in by_dialect):
+        return None
+    return frozenset(id_ for ids in by_dialect for id_ in ids or ())
 
 
 # Of a case
@@ -102,25 +101,43 @@ class Earned:
     """Mutants that it rejects."""
     alone: tuple[str, ...]
     """Of those, the ones that no other case of its file rejects."""
-    reason: str
-    """Why it stays where there is none; empty where nobody has said so."""
+    as_in: str = ""
+    """Else the id of the same problem in another dialect that has some: few dialects have many mutants."""
+    reason: str = ""
+    """Why it stays where there is neither; empty where nobody has said so."""
 
     @property
-    def earns(self) -> bool:
-        """Whether it has its place."""
-        return bool(self.alone or self.reason)
+    def why(self) -> str:
+        """What it has its place for, in words; empty where it has none."""
+        if self.alone:
+            return f"alone {len(self.alone)}, such as {self.alone[0]}"
+        return f"as in {self.as_in}" if self.as_in else self.reason
 
 
 def earned(kills: Kills, ids: Sequence[str]) -> list[Earned]:
     """Of every case what it is for."""
-    return [_earned(kills, id_) for id_ in ids]
+    alone = {id_: _alone(kills, id_) for id_ in ids}
+    earning: dict[str, str] = {}
+    for id_ in ids:
+        if alone[id_]:
+            earning.setdefault(id_.partition("/")[2], id_)
+    return [
+        Earned(
+            id=id_,
+            killed=sum(id_ in by for by in kills.values()),
+            alone=alone[id_],
+            as_in="" if alone[id_] else earning.get(id_.partition("/")[2], ""),
+            reason=keeps.reason(id_),
+        )
+        for id_ in ids
+    ]
 
 
-def _earned(kills: Kills, id_: str) -> Earned:
+def _alone(kills: Kills, id_: str) -> tuple[str, ...]:
+    """Mutants that this case rejects, and no other of its file."""
     file = id_.rpartition("/")[0]
     by_it = [mutant for mutant, ids in kills.items() if id_ in ids]
-    alone = [m for m in by_it if not any(other != id_ and other.rpartition("/")[0] == file for other in kills[m])]
-    return Earned(id=id_, killed=len(by_it), alone=tuple(alone), reason=keeps.reason(id_))
+    return tuple(m for m in by_it if not any(i != id_ and i.rpartition("/")[0] == file for i in kills[m]))
 
 
 # Asked for
@@ -138,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{mutant:40} {len(ids):3} cases{f', such as {min(ids)}' if ids else ''}", flush=True)
     killed = sum(map(bool, found.values()))
     rows = earned(found, [case.id for dialect in reference.DIALECTS for case in cases_of(dialect)])
-    code = int(options.cases and any(not row.earns for row in rows))
+    code = int(options.cases and any(not row.why for row in rows))
     if options.json:
         by_case = [vars(row) for row in rows]
         print(
@@ -146,10 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return code
     for row in rows if options.cases else ():
-        what = (
-            f"alone {len(row.alone)}, such as {row.alone[0]}" if row.alone else row.reason or "NOTHING, and no reason"
-        )
-        print(f"{row.id:60} {row.killed:4} killed; {what}")
+        print(f"{row.id:60} {row.killed:4} killed; {row.why or 'NOTHING, and no reason'}")
     print(f"{killed} of {len(found)} mutants")
     return code
 

@@ -41,8 +41,6 @@ NOT_BY_GOLDEN = {
     directions.RadamDividesAlways: "no case has epsilon 0: a declared deviation of torch, with a check of its own",
     state.SharedMoments: "equal shapes are a declared deviation of Keras, with a check of its own",
     state.FirstDtypeForAll: "a case has one dtype",
-    state.GradientsOverwritten: "computes rightly",
-    state.InitialParametersOverwritten: "computes rightly",
     state.LiveViews: "computes rightly",
     **dict.fromkeys(
         (indices.MultipliersLostOnLoad, indices.BeginLostOnLoad, schedulers.SchedulerLostOnLoad),

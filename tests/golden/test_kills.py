@@ -22,14 +22,14 @@ def test_a_case_earns_its_place_by_a_mutant_that_no_other_of_its_file_rejects(mo
         "three": frozenset({"d/topic/a", "d/other/e"}),
         "four": frozenset[str](),
     }
-    rows = {row.id: row for row in kills.earned(found, ["d/topic/a", "d/topic/b", "d/topic/c", "d/other/e"])}
-    assert {id_: (row.killed, row.alone, row.earns) for id_, row in rows.items()} == {
-        "d/topic/a": (3, ("one", "three"), True),
-        "d/topic/b": (1, (), False),
-        "d/topic/c": (0, (), True),
-        "d/other/e": (1, ("three",), True),
+    ids = ["d/topic/a", "d/topic/b", "d/topic/c", "d/other/e", "f/topic/a"]
+    assert {row.id: (row.killed, row.alone, row.why) for row in kills.earned(found, ids)} == {
+        "d/topic/a": (3, ("one", "three"), "alone 2, such as one"),
+        "d/topic/b": (1, (), ""),
+        "d/topic/c": (0, (), "the page's example"),
+        "d/other/e": (1, ("three",), "alone 1, such as three"),
+        "f/topic/a": (0, (), "as in d/topic/a"),
     }
-    assert rows["d/topic/c"].reason == "the page's example"
 
 
 def test_a_case_that_is_for_nothing_fails_the_command(
