@@ -341,10 +341,17 @@ AFTER_LOAD = "hyper-parameters changed between a load and the next step"
 CHECKPOINT = "tf.train.Checkpoint of optimizer and variables"
 
 
+_SCHEDULED = {"learning_rate": "schedule", "weight_decay": "weight_decay_schedule"}
+
+
 def procedures(changed: frozenset[str], saved: frozenset[str], *, save: str = CHECKPOINT) -> dict[str, Procedure]:
-    """What Keras can do; saved: the hyper-parameters that are variables, and so in what is saved."""
+    """What Keras can do; saved: the hyper-parameters that are variables, and so in what is saved.
+
+    A schedule is none, and beside it there is no variable of what it gives.
+    """
+    unless = {name: schedule for name, schedule in _SCHEDULED.items() if name in saved and schedule in changed}
     return {
-        "save": Procedure(how=save, hyperparameters=saved),
+        "save": Procedure(how=save, hyperparameters=saved, unless=unless),
         "configuration": Procedure(how="get_config and from_config"),
         "change": Procedure(how="assignment to the optimizer's attributes, in eager mode", hyperparameters=changed),
         "state": Procedure(how="assignment to the optimizer's variables"),

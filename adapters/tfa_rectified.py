@@ -26,7 +26,8 @@ from adapters.tensorflow_support import (
     slot_of_optimizer_v2,
 )
 
-RATES = frozenset({"schedule", "weight_decay_schedule", "total_steps", "warmup_proportion", "min_lr"})
+WARM_UP = frozenset({"total_steps", "warmup_proportion", "min_lr"})
+RATES = frozenset({"schedule", "weight_decay_schedule"}) | WARM_UP
 """What changes a rate from step to step."""
 
 
@@ -57,10 +58,11 @@ class Rectified(KerasAdapter):
         ),
         clips_together=True,
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold", "schedule"})
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold"})
+            | RATES
             | CLIPS,
             # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.
-            saved=frozenset({"learning_rate", "beta_1", "beta_2", "weight_decay", "sma_threshold"}),
+            saved=frozenset({"learning_rate", "beta_1", "beta_2", "weight_decay", "sma_threshold"}) | WARM_UP,
         )
         | REPLICAS
         | UNAGGREGATED

@@ -10,7 +10,11 @@ _WARM_UP = (
     "adapters/test_keras_warm_up.py::test_the_documented_warm_up "
     "adapters/test_keras_warm_up.py::test_the_live_optimizer_fused_adam_and_the_formula_agree"
 )
-_UP: dict[str, str] = {"stages": "warm_up", "checks": "law-schedules", "cases": "tfa-rectified-adam/warm-up/"}
+_UP: dict[str, str] = {
+    "stages": "warm_up",
+    "checks": "law-schedules law-saved-settings law-changed-settings",
+    "cases": "tfa-rectified-adam/warm-up/",
+}
 _RANGER = "test_ranger_is_lookahead_around_it"
 _REFUSED = "test_arguments_that_are_refused"
 _CONFIGURATION = "test_a_configuration_makes_the_same_optimizer_with_its_warm_up"
@@ -82,8 +86,10 @@ _r.add(
     "total_steps",
     "of the training; above 0 there is a warm-up",
     tests=f"{_WARM_UP} {_CONFIGURATION} {_REFUSED}",
-    mutants="WarmUpCountsFromZero GoesOnBelowMinLr DecayAfterWarmUp",
-    **_UP,
+    mutants="WarmUpCountsFromZero GoesOnBelowMinLr DecayAfterWarmUp WarmUpStaysOff",
+    findings="tfa-rectified-adam-warm-up-cannot-be-switched",
+    differs="given later it does not act, and 0 given later stops training",
+    **_UP | {"checks": f"{_UP['checks']} law-switched-warm-up"},
 )
 _r.add("argument", "warmup_proportion", "the share of steps that go up", tests=_WARM_UP, **_UP)
 _r.add("argument", "min_lr", "the learning rate at the end", tests=_WARM_UP, mutants="MinLrIgnored", **_UP)
