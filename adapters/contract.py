@@ -116,10 +116,11 @@ class State:
     Where a parameter has a master copy (`Claim.masters`), `parameters` are the copies, and they, m and v are float32;
     `weights` are the parameters themselves, which are of the problem's dtype. None without.
 
-    v_max is None without AMSGrad, slow, Lookahead's slow weights, without a sync_period, and average, Keras' moving
-    average of the parameters, without ema_momentum. t is the number of steps that the bias correction of this parameter
-    has seen: the optimizer's count where the dialect has one count for all. A parameter whose state the framework has
-    not created yet has m = v = 0, and its own value for slow weights and average.
+    v_max is None without AMSGrad, and 0 of a parameter whose group is without where another group has it. slow,
+    Lookahead's slow weights, is None without a sync_period, and average, Keras' moving average of the parameters,
+    without ema_momentum. t is the number of steps that the bias correction of this parameter has seen: the optimizer's
+    count where the dialect has one count for all. A parameter whose state the framework has not created yet has
+    m = v = 0, and its own value for slow weights and average.
     """
 
     parameters: tuple[Array, ...]
@@ -209,9 +210,9 @@ class Procedure:
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
     have of its own; of "tensors" and "callables", those that may be given so. None of "configuration", which holds all,
-    nor of "late groups", "saved groups", "state", "mixed dtypes", "finalize", "transformers" and of replicas. Never
-    amsgrad, which decides what state there is; sync_period from one number to another, as whether it is None decides
-    that too.
+    nor of "late groups", "saved groups", "state", "mixed dtypes", "finalize", "transformers" and of replicas. amsgrad,
+    which decides what state there is, of "groups" alone; sync_period from one number to another, as whether it is None
+    decides that too.
     """
 
     how: str
@@ -285,7 +286,7 @@ class Claim:
             )
         if not {"dense", "rows"} & self.gradients:
             raise ContractError("claim.gradients", set(self.gradients), "dense or rows among them")
-        _procedures(self.procedures, self.hyperparameters - {"amsgrad"})
+        _procedures(self.procedures, self.hyperparameters)
 
     def without(self) -> tuple[str, ...]:
         """What is not claimed: `not_claimed`, the procedures that are absent, what they do not reach."""
@@ -413,7 +414,8 @@ def _procedures(procedures: Any, known: frozenset[str]) -> None:
         if not isinstance(procedure.how, str) or not procedure.how:
             raise ContractError(f"{at}.how", procedure.how, "the framework's procedure in words")
         _strings(f"{at}.hyperparameters", procedure.hyperparameters, frozenset)
-        _subset(f"{at}.hyperparameters", procedure.hyperparameters, tuple(sorted(known)))
+        of_it = known if name == "groups" else known - {"amsgrad"}
+        _subset(f"{at}.hyperparameters", procedure.hyperparameters, tuple(sorted(of_it)))
         if not isinstance(procedure.unless, Mapping):
             raise ContractError(f"{at}.unless", procedure.unless, "a mapping from hyper-parameters to hyper-parameters")
         _subset(f"{at}.unless", procedure.unless, tuple(sorted(procedure.hyperparameters)))

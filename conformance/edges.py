@@ -77,7 +77,7 @@ def rows(claim: Claim, number: int) -> list[Draft]:
 
 def layouts(claim: Claim, number: int) -> list[Draft]:
     """Dense gradients of parameters whose axes can be laid out in more than one way."""
-    settings = (one(claim, amsgrad=True), *_decaying(claim))
+    settings = (*_decaying(claim), one(claim, amsgrad=True))
     drafts = [draft(dtype, LAYOUT_SHAPES, h, 6) for h in settings for dtype in wide(claim)]
     return drafts if number >= FEW else drafts[:1]
 

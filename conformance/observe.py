@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from adapters.contract import QUANTITIES, Gradient, Implementation, Problem, Rows, Run, State
-from adapters.memory import copied
+from adapters.memory import copied, gaps
 from conformance.findings import short_text
 from conformance.formats import holds, travels_as
 
@@ -67,6 +68,25 @@ class Observation:
     """The last state itself, not a copy."""
 
 
+_noting: list[list[str]] = []
+
+
+@contextmanager
+def overwrites() -> Iterator[list[str]]:
+    """The caller's arrays that are found to have changed meanwhile, by name, whatever has passed them."""
+    noted: list[str] = []
+    _noting.append(noted)
+    try:
+        yield noted
+    finally:
+        _noting.pop()
+
+
+def _note(overwritten: Sequence[str]) -> None:
+    for noted in _noting:
+        noted += overwritten
+
+
 _last: tuple[Implementation, Problem, Observation | ContractBreach] | None = None
 
 
@@ -78,16 +98,23 @@ def observe(implementation: Implementation, problem: Problem) -> Observation:
     global _last
     if _last is None or _last[0] is not implementation or _last[1] is not problem:
         try:
-            _last = (implementation, problem, run(implementation, problem))
+            _last = (implementation, problem, _run(implementation, problem))
         except ContractBreach as breach:
             _last = (implementation, problem, breach)
     if isinstance(_last[2], ContractBreach):
         raise _last[2]
+    _note(_last[2].overwritten)
     return _last[2]
 
 
 def run(implementation: Implementation, problem: Problem) -> Observation:
     """As `observe`, and it runs, whatever is remembered."""
+    observation = _run(implementation, problem)
+    _note(observation.overwritten)
+    return observation
+
+
+def _run(implementation: Implementation, problem: Problem) -> Observation:
     given = tuple(copied(theta) for theta in problem.parameters)
     overwritten: list[str] = []
     states: list[State] = []
@@ -97,9 +124,7 @@ def run(implementation: Implementation, problem: Problem) -> Observation:
     passed = [tuple(_passed(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
         state = guarded(started.step, passed[k])
-        _check_state(state, problem, k)
-        if state.weights is not None and problem.dtype not in implementation.claim.masters:
-            raise ContractBreach(f"step {k + 1}: weights is given; accepted: None, the claim has no master copies")
+        _check_state(implementation, state, problem, k)
         live.append(state)
         states.append(_copy(state))
         overwritten += _changed("parameters", given, problem.parameters)
@@ -129,15 +154,17 @@ def _passed(g: Gradient) -> Gradient:
     return copied(g) if isinstance(g, np.ndarray) else copy.deepcopy(g)
 
 
-def stepped(run: Run, problem: Problem, first: int, gradients: Sequence[Sequence[Gradient]]) -> tuple[State, ...]:
+def stepped(
+    implementation: Implementation, run: Run, problem: Problem, first: int, gradients: Sequence[Sequence[Gradient]]
+) -> tuple[State, ...]:
     """Copies of the states after each of `gradients`, the first of which is step number `first` + 1 of `problem`.
 
     Raises `ContractBreach` as `observe` does.
     """
-    states = []
-    for k, step in enumerate(gradients, first):
-        state = guarded(run.step, tuple(_passed(g) for g in step))
-        states.append(checked(state, problem, k))
+    passed = [tuple(_passed(g) for g in step) for step in gradients]
+    states = [checked(implementation, guarded(run.step, step), problem, k) for k, step in enumerate(passed, first)]
+    for k, (now, then) in enumerate(zip(passed, gradients, strict=True), first):
+        _note(_changed(f"gradients[{k}]", now, then))
     return tuple(states)
 
 
@@ -157,19 +184,23 @@ def _same(a: Gradient, b: Gradient) -> bool:
     if isinstance(a, Rows) and isinstance(b, Rows):
         return _same(a.indices, b.indices) and _same(a.values, b.values)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        return a.tobytes() == b.tobytes()
+        between = a.flags.c_contiguous or gaps(a).tobytes() == gaps(b).tobytes()
+        return between and a.tobytes() == b.tobytes()
     return a is b
 
 
-def checked(state: object, problem: Problem, k: int) -> State:
+def checked(implementation: Implementation, state: object, problem: Problem, k: int) -> State:
     """A copy of a state that was returned after step number `k` + 1. Raises `ContractBreach` as `observe` does."""
-    _check_state(state, problem, k)
+    _check_state(implementation, state, problem, k)
     assert isinstance(state, State)
     return _copy(state)
 
 
-def _check_state(state: object, problem: Problem, k: int) -> None:
-    """Raise `ContractBreach` unless `state` has one array of the right shape and dtype per parameter."""
+def _check_state(implementation: Implementation, state: object, problem: Problem, k: int) -> None:
+    """Raise `ContractBreach` unless `state` has one array of the right shape and dtype per parameter.
+
+    implementation: whose claim says whether there are master copies.
+    """
 
     def breach(name: str, value: object, accepted: str) -> ContractBreach:
         return ContractBreach(f"step {k + 1}: {name} is {value!r}; accepted: {accepted}")
@@ -189,6 +220,8 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
             raise breach(name, "given" if given else None, f"arrays with {of}, None without")
     if state.weights is not None and not copied_from:
         raise breach("weights", "given", f"None, no format has a master copy of {problem.dtype}")
+    if copied_from and problem.dtype not in implementation.claim.masters:
+        raise ContractBreach(f"step {k + 1}: weights is given; accepted: None, the claim has no master copies")
     for name in _ARRAYS:
         arrays = getattr(state, name)
         if arrays is None and name in ("v_max", "slow", "average", "weights"):

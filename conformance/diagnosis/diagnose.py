@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.contract import Claim, Implementation, Problem
+from conformance.check import Overwritten
 from conformance.checks import CHECKS
 from conformance.diagnosis import counts
 from conformance.diagnosis.facts import facts
 from conformance.diagnosis.law_script import law_script
 from conformance.diagnosis.reproducer import reproducer
 from conformance.diagnosis.search import Match, Searched, Tick, deadline, search
-from conformance.diagnosis.sentences import sentence
+from conformance.diagnosis.sentences import SENTENCES, sentence
 from conformance.diagnosis.trail import Trail, trail_of
 from conformance.findings import Finding
 from conformance.observe import ContractBreach, ImplementationFailed, run
@@ -87,7 +88,7 @@ def diagnose(
     wrong = [trail for trail in trails if trail.wrong]
     searched = search(trails, deadline(SECONDS, say), deadline(SECONDS_OF_PAIRS, say)) if trails else Searched()
     found = searched.matches
-    notes = [sentence(f.check, f.finding.message) for f in failures if f.check not in _NAMED_BY_VALUES]
+    notes = [_note(f) for f in failures if f.check not in _NAMED_BY_VALUES]
     reported = [trail for trail in trails if counts.misreported(trail)]
     if reported:
         notes.insert(0, counts.reported(trails))
@@ -126,6 +127,13 @@ def _script(
 
 def _numbers(problem: Problem) -> int:
     return len(problem.gradients) * sum(theta.size for theta in problem.parameters)
+
+
+def _note(failure: Failure) -> str:
+    """What a failing check says by itself."""
+    if isinstance(failure.finding, Overwritten):
+        return f"{failure.check}: {SENTENCES['caller-arrays']}"
+    return sentence(failure.check, failure.finding.message)
 
 
 def _says(searched: Searched, values_wrong: bool, notes: Sequence[str]) -> str:

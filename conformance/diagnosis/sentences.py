@@ -24,7 +24,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-permutation": "an element's result depends on its place: a tail or a block computes otherwise",
         "law-split": "a parameter cut in two does not move as the whole: a tail computes otherwise, or something counts"
         " parameters",
-        "law-nonfinite": "NaN or an infinity in one element changes others, or NaN is hidden",
+        "law-nonfinite": "NaN or an infinity in one element changes others, or is hidden",
         "law-bounded-update": "an update is larger than Adam's can be",
         "law-constant-gradient": "a constant gradient does not move theta by learning_rate g / (abs(g) + epsilon) in"
         " a step",

@@ -94,6 +94,20 @@ def other(h: Hyperparameters, names: frozenset[str]) -> Hyperparameters:
     return replace(h, **{name: value(name, getattr(h, name)) for name in on})
 
 
+def unlike(claim: Claim, h: Hyperparameters, names: frozenset[str]) -> tuple[Hyperparameters, ...]:
+    """`h` with each kind of decay that it has not, none among them, and with AMSGrad if it is without, or without.
+
+    As far as `names` go. At least one; the values are others as well.
+    """
+    decays = [name for name in ("l2", "weight_decay") if name in names]
+    none = dict.fromkeys(decays, 0.0)
+    ways = [none, *({**none, name: value(name, getattr(h, name))} for name in decays)]
+    is_on = [name for name in ("l2", "weight_decay") if getattr(h, name)]
+    ways = [way for way in ways if [name for name in decays if way[name]] != is_on] if {*is_on} <= names else []
+    amsgrad: dict[str, Any] = {"amsgrad": not h.amsgrad} if "amsgrad" in names - claim.nonzero else {}
+    return tuple(replace(other(h, names), **way, **amsgrad) for way in ways or [{}])
+
+
 def changeable(implementation: Implementation, problem: Problem) -> frozenset[str]:
     """What may change between steps: no betas of whose powers a product is carried."""
     names = reach(implementation, "change")
@@ -181,7 +195,7 @@ class Steps(Comparison):
         self, problem: Problem, run: Any, first: int, gradients: Sequence[Sequence[Gradient]]
     ) -> tuple[State, ...]:
         """As `take`, of another problem."""
-        return stepped(run, problem, first, gradients)
+        return stepped(self.implementation, run, problem, first, gradients)
 
     def as_reference(self, observed: Sequence[State], hyperparameters: Sequence[Hyperparameters]) -> Outcome:
         """Every step from the observed state, and the free-running trajectory, within their bounds of the reference."""

@@ -66,6 +66,58 @@ class GradientBecomesMoment(Plain):
             self.state[p]["exp_avg"] = g.mul_(1 - h["betas"][0])
 
 
+class MaximumOfTheFirstGroup(Plain):
+    """AMSGrad's maximum is taken in all groups, or in none, as the first one says."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, g, h | {"amsgrad": self.param_groups[0]["amsgrad"]})
+
+
+class KindOfDecayOfTheFirstGroup(Plain):
+    """Decay is decoupled in all groups, or in none, as it is in the first one."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        flag = "decoupled_weight_decay"
+        super().update(p, g, h | {flag: self.param_groups[0][flag]})
+
+
+class InfinityBecomesTheLargest(Plain):
+    """An infinite gradient counts as the largest number of its format; NaN stays."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, torch.nan_to_num(g, nan=float("nan")), h)
+
+
+class StridedGradientHalved(Plain):
+    """A gradient with gaps or transposed is half of itself afterwards."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if not p.grad.is_contiguous():
+            p.grad.mul_(0.5)
+
+
+class GradientsOfGroupsCleared(Plain):
+    """Where there are several groups, gradients are 0 afterwards."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if len(self.param_groups) > 1:
+            p.grad.zero_()
+
+
+class GradientClearedAfterLoad(Plain):
+    """After a load gradients are 0 afterwards."""
+
+    loaded = False
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.loaded = True
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if self.loaded:
+            p.grad.zero_()
+
+
 class GradientTaken(Plain):
     """`.grad` is None afterwards."""
 

@@ -256,11 +256,17 @@ ADAM = {"dialect": "torch-adam", "hyperparameters": frozenset({"learning_rate", 
             for half in ("save", "groups")
         ),
         *(
-            (f"claim.procedures['{name}'].hyperparameters", "l2, learning_rate", {name: given})
-            for name in ("save", "change", "groups")
-            for given in (
-                Procedure(how="somehow", hyperparameters=frozenset({"amsgrad"})),
-                Procedure(how="somehow", hyperparameters=frozenset({"beta_1"})),
+            (
+                f"claim.procedures['{name}'].hyperparameters",
+                f"{'amsgrad, ' if name == 'groups' else ''}l2, learning_rate",
+                {name: Procedure(how="somehow", hyperparameters=frozenset({beyond}))},
+            )
+            for name, beyond in (
+                ("save", "amsgrad"),
+                ("change", "amsgrad"),
+                ("save", "beta_1"),
+                ("change", "beta_1"),
+                ("groups", "beta_1"),
             )
         ),
     ],
