@@ -243,7 +243,7 @@ ADAM = {"dialect": "torch-adam", "hyperparameters": frozenset({"learning_rate", 
         ("claim.procedures['save'].unless", "", {"save": Procedure(how="x", unless={"learning_rate": "l2"})}),
         (
             "claim.procedures['save'].unless",
-            "l2, learning_rate",
+            "amsgrad, l2, learning_rate",
             {"save": Procedure(how="x", hyperparameters=frozenset({"l2"}), unless={"l2": "schedule"})},
         ),
         ("claim.procedures", '"groups" too', {"late groups": Procedure(how="add_param_group")}),

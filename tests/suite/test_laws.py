@@ -132,7 +132,7 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     memory.ForwardsOnly: {"law-reversed"},
     memory.GradientTakenForRowMajor: {"law-transposed", "law-channels-last", "law-strided", "law-expanded"},
     procedures.CountNotSaved: EVERY_LOAD,
-    procedures.MaximumNotSaved: {"law-load-into-other", "law-large-count"},
+    procedures.MaximumNotSaved: {"law-load-into-other", "law-large-count", "law-saved-groups"},
     lookahead.SlowNotSaved: EVERY_LOAD,
     aggregation.ReplicasAveraged: {"law-replicas"},
     aggregation.FirstReplicaForAll: {"law-replicas"},
