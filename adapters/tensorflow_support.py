@@ -277,7 +277,7 @@ class KerasAdapter:
         """A new optimizer with tensors in the place of numbers."""
         tf, names = self.tensorflow, self.claim.procedures["tensors"].hyperparameters
         tensors = {name: tf.constant(getattr(hyperparameters, name), tf.float32) for name in names}
-        return self.fresh(self.optimizer(**self.arguments(hyperparameters) | tensors), parameters, hyperparameters)
+        return self.fresh(self.made(hyperparameters, tensors), parameters, hyperparameters)
 
     def start_callables(
         self,
@@ -286,8 +286,11 @@ class KerasAdapter:
         functions: Functions,
     ) -> OptimizerRun:
         """A new optimizer with functions in the place of numbers."""
-        arguments = self.arguments(hyperparameters) | dict(functions)
-        return self.fresh(self.optimizer(**arguments), parameters, hyperparameters)
+        return self.fresh(self.made(hyperparameters, functions), parameters, hyperparameters)
+
+    def made(self, hyperparameters: Hyperparameters, forms: Mapping[str, Any]) -> Any:
+        """A new optimizer with other forms in the place of some numbers."""
+        return self.optimizer(**self.arguments(hyperparameters) | dict(forms))
 
     def _changed(self, change: Change, pairs: Any) -> list[Any]:
         """Pairs of gradients, changed, and variables."""

@@ -7,6 +7,7 @@ summed over duplicate rows; the moments of every row decay, and only the rows th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
@@ -29,6 +30,8 @@ from adapters.tensorflow_support import (
 WARM_UP = frozenset({"total_steps", "warmup_proportion", "min_lr"})
 RATES = frozenset({"schedule", "weight_decay_schedule"}) | WARM_UP
 """What changes a rate from step to step."""
+_IN_ANY_FORM = frozenset({"weight_decay", "sma_threshold", "warmup_proportion", "min_lr"})
+"""Beside rate and betas; total_steps is refused as another than a whole number."""
 
 
 class Rectified(KerasAdapter):
@@ -47,8 +50,8 @@ class Rectified(KerasAdapter):
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
-            "weight_decay as callable, dict or tensor, and learning_rate as dict",
-            "sma_threshold as tensor",
+            "weight_decay and learning_rate as dict",
+            "epsilon as tensor",
             "lr",
             CONSTRAINED_ROWS,
             NON_NEG_FLOAT64,
@@ -67,7 +70,7 @@ class Rectified(KerasAdapter):
         | REPLICAS
         | UNAGGREGATED
         | TRANSFORMERS
-        | FORMS,
+        | {name: replace(form, hyperparameters=form.hyperparameters | _IN_ANY_FORM) for name, form in FORMS.items()},
     )
     slot = staticmethod(slot_of_optimizer_v2)
     is_v2 = True

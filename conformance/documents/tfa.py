@@ -54,7 +54,7 @@ _r.add(
     "weight_decay",
     "a number, a tensor or a schedule: decay of each parameter",
     stages="scheduled_weight_decay decay_direction",
-    checks="one-step law-zero-gradient law-schedules law-switched-on",
+    checks="one-step law-zero-gradient law-schedules law-forms law-switched-on",
     cases="tfa-rectified-adam/first-steps/weight-decay tfa-rectified-adam/schedules/weight-decay",
     tests="test_weight_decay_may_be_a_schedule",
     mutants="DecayWithoutLearningRate WeightDecayScheduleIgnored",
@@ -74,7 +74,7 @@ _r.add(
     "sma_threshold",
     "from which length of the simple moving average on it rectifies",
     stages="rectified",
-    checks="one-step free-running",
+    checks="one-step free-running law-forms",
     cases="tfa-rectified-adam/first-steps/plain",
     tests="adapters/test_keras_environment.py::test_where_the_rectification_is_no_number_framework_and_oracle_are_nan_together",
     mutants="RectifiesTooLate",
@@ -91,8 +91,9 @@ _r.add(
     differs="given later it does not act, and 0 given later stops training",
     **_UP | {"checks": f"{_UP['checks']} law-switched-warm-up"},
 )
-_r.add("argument", "warmup_proportion", "the share of steps that go up", tests=_WARM_UP, **_UP)
-_r.add("argument", "min_lr", "the learning rate at the end", tests=_WARM_UP, mutants="MinLrIgnored", **_UP)
+_ANY_FORM = _UP | {"checks": f"{_UP['checks']} law-forms"}
+_r.add("argument", "warmup_proportion", "the share of steps that go up", tests=_WARM_UP, **_ANY_FORM)
+_r.add("argument", "min_lr", "the learning rate at the end", tests=_WARM_UP, mutants="MinLrIgnored", **_ANY_FORM)
 _r.add(
     "argument",
     "name",
