@@ -46,7 +46,12 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-load-into-other": "a load into another object brings back other hyper-parameters than the claim says",
         "law-configuration": "built from its own configuration it is another optimizer",
         "law-change": "a hyper-parameter that is changed between steps is not used from the next step on",
-        "law-switched-on": "what is switched on between steps does not begin then",
+        "law-switched-on": "what is switched on or off between steps does not begin or end then",
+        "law-switched-warm-up": "a warm-up that is switched on or off later does not begin or end then",
+        "law-saved-settings": "saved and loaded with a schedule, a warm-up, clipping or an average on, it goes on"
+        " otherwise, or not with those hyper-parameters that it claims",
+        "law-changed-settings": "beside a schedule, a warm-up or clipping, a hyper-parameter that is changed between"
+        " steps is not used from the next step on",
         "law-caller-hyperparameters": "it changes the hyper-parameters that are the caller's",
         "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
         "law-late-group": "a group that is added late does not begin as the dialect says",
