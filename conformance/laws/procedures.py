@@ -76,6 +76,11 @@ def reach(implementation: Implementation, procedure: str) -> frozenset[str]:
     return implementation.claim.procedures[procedure].hyperparameters
 
 
+def brought_back(implementation: Implementation, saved: Hyperparameters, new: Hyperparameters) -> frozenset[str]:
+    """The hyper-parameters that a load is claimed to bring back into an object that was built with `new`."""
+    return implementation.claim.procedures["save"].brought_back(saved, new)
+
+
 def value(name: str, than: Any) -> Any:
     """A value of a hyper-parameter other than `than`."""
     first, second = OTHERS[name]
