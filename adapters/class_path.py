@@ -142,6 +142,28 @@ def check_arguments(
     return frozenset(free)
 
 
+def not_taken(
+    option: str,
+    path: str,
+    arguments: Mapping[str, Any],
+    kwargs: Mapping[str, Any],
+    error: Exception,
+    where: str = "",
+) -> ContractError:
+    """The refusal of a class or factory that raises `error` for `arguments`, by `kwargs` where there are any.
+
+    where: it raises, if not when it is called.
+    """
+    given = {name: value for name, value in arguments.items() if name not in kwargs}
+    accepted = f"what {path} takes beside {given}{where} ({type(error).__name__}: {error})"
+    name, value = ("kwargs", dict(kwargs)) if kwargs else (option, path)
+    return ContractError(name, value, accepted)
+
+
+IN_A_STEP = ", in its first step too"
+"""Where a class may refuse `kwargs` that its constructor takes."""
+
+
 def _absent(name: str) -> tuple[Any, ...]:
     default = getattr(Hyperparameters(), name)
     return (default, None) if default is False or default == 0 else (default,)

@@ -69,6 +69,10 @@ PROCEDURES: tuple[str, ...] = (
 CONSTRAINED_ROWS = "row-sparse gradients of constrained parameters (refused)"
 NON_NEG_FLOAT64 = "the constraint non_neg of float64 parameters (refused)"
 """In `Claim.not_claimed` of whoever refuses them."""
+RATE_OF_ANOTHER_KIND = "a load where the saved learning rate is a number and the new one a schedule, or the reverse"
+"""In `Claim.not_claimed` of whoever loads no state then."""
+SCHEDULE_STAYS = "a number assigned in the place of a schedule (refused)"
+"""In `Claim.not_claimed` of whoever refuses it."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,15 @@ class Procedure:
     how: str
     """The framework's own, as in "state_dict, torch.save, torch.load, load_state_dict"."""
     hyperparameters: frozenset[str] = frozenset()
+    unless: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Of "save": one of `hyperparameters`, and the one beside which it is the new object's, on in the saved or the new
+    one: a rate is no number where there is a schedule of it."""
+
+    def brought_back(self, saved: Hyperparameters, new: Hyperparameters) -> frozenset[str]:
+        """Of "save": what a load of the one into an object that was built with the other brings back."""
+        usual = Hyperparameters()
+        on = {name for name in self.unless.values() for h in (saved, new) if getattr(h, name) != getattr(usual, name)}
+        return self.hyperparameters - {name for name, other in self.unless.items() if other in on}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +298,11 @@ class Claim:
             if procedure in self.procedures
             for name in sorted(self.hyperparameters - {"amsgrad"} - self.procedures[procedure].hyperparameters)
         )
-        return (*self.not_claimed, *(f"procedure {name}" for name in absent), *partly)
+        beside = tuple(
+            f"{name} brought back by save beside {other}"
+            for name, other in sorted(self.procedures["save"].unless.items() if "save" in self.procedures else ())
+        )
+        return (*self.not_claimed, *(f"procedure {name}" for name in absent), *partly, *beside)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -399,6 +416,10 @@ def _procedures(procedures: Any, known: frozenset[str]) -> None:
         _strings(f"{at}.hyperparameters", procedure.hyperparameters, frozenset)
         of_it = known if name == "groups" else known - {"amsgrad"}
         _subset(f"{at}.hyperparameters", procedure.hyperparameters, tuple(sorted(of_it)))
+        if not isinstance(procedure.unless, Mapping):
+            raise ContractError(f"{at}.unless", procedure.unless, "a mapping from hyper-parameters to hyper-parameters")
+        _subset(f"{at}.unless", procedure.unless, tuple(sorted(procedure.hyperparameters)))
+        _subset(f"{at}.unless", procedure.unless.values(), tuple(sorted(known)))
     if "late groups" in procedures and "groups" not in procedures:
         raise ContractError("claim.procedures", sorted(procedures), '"groups" too where "late groups" is')
     if "saved groups" in procedures and not {"save", "groups"} <= procedures.keys():

@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 
 from adapters import keras_v2, tf_keras_adam
-from adapters.class_path import arguments_of, check_arguments, class_at, declared, left_out, package_of
+from adapters.class_path import (
+    IN_A_STEP,
+    arguments_of,
+    check_arguments,
+    class_at,
+    declared,
+    left_out,
+    not_taken,
+    package_of,
+)
 from adapters.contract import (
     CONTRACT_VERSION,
     Arithmetic,
@@ -215,7 +224,10 @@ class KerasClass(KerasAdapter):
         return frozenset(self.optimizer(**self.arguments(Hyperparameters()))._hyper)
 
     def _probe(self, *, amsgrad: bool) -> tuple[str, ...]:
-        """Why it takes no rows, if so; `ContractError` where it cannot be constructed, or keeps other slots."""
+        """Why it takes no rows, if so.
+
+        `ContractError` where it cannot be constructed, refuses `kwargs`, or keeps other slots.
+        """
         theta = np.ones((3, 2), np.float32)
         h = Hyperparameters(amsgrad=amsgrad)
         try:
@@ -223,14 +235,13 @@ class KerasClass(KerasAdapter):
         except ContractError:
             raise
         except Exception as error:
-            given = {k: v for k, v in self.arguments(h).items() if k not in self._kwargs}
-            accepted = f"what {self.name} takes beside {given} ({type(error).__name__}: {error})"
-            name, value = ("kwargs", self._kwargs) if self._kwargs else (OPTION, self.name)
-            raise ContractError(name, value, accepted) from error
+            raise not_taken(OPTION, self.name, self.arguments(h), self._kwargs, error) from error
         try:
             run.apply((theta,))
-        except Exception:  # a finding, which the checks make
-            return ()
+        except Exception as error:
+            if not self._kwargs or self._raises_without_kwargs(h):
+                return ()  # a finding, which the checks make
+            raise not_taken(OPTION, self.name, self.arguments(h), self._kwargs, error, IN_A_STEP) from error
         lacking = run.without("m", "v", *(("vhat",) if amsgrad else ()))
         if lacking:
             names = "slots m, v and vhat" if self.is_v2 else "lists _momentums, _velocities and _velocity_hats"
@@ -241,6 +252,20 @@ class KerasClass(KerasAdapter):
         except Exception as error:
             return (f"sparse gradients (a step with one raises {type(error).__name__})",)
         return ()
+
+    def _raises_without_kwargs(self, h: Hyperparameters) -> bool:
+        """Whether a first step does; False for what cannot be constructed without them."""
+        theta = np.ones((3, 2), np.float32)
+        arguments = {k: v for k, v in self.arguments(h).items() if k not in self._kwargs}
+        try:
+            run = self.fresh(self.optimizer(**arguments), (theta,))
+        except Exception:
+            return False
+        try:
+            run.apply((theta,))
+        except Exception:
+            return True
+        return False
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from adapters.class_path import (
+    IN_A_STEP,
     arguments_of_factory,
     check_arguments,
     declared,
     factory_at,
     left_out,
+    not_taken,
     package_of,
 )
 from adapters.contract import (
@@ -165,24 +167,48 @@ class OptaxFactory:
         )
 
     def _probe(self) -> frozenset[str]:
-        """The fields of Adam's state; `ContractError` where it makes no transformation, or one of another state."""
+        """The fields of Adam's state.
+
+        `ContractError` where it makes no transformation, or one of another state, and where it refuses `kwargs`.
+        """
         h = Hyperparameters()
+        arguments = self._arguments(h)
         try:
             made = self._make(h)
         except Exception as error:
-            given = {k: v for k, v in self._arguments(h).items() if k not in self._kwargs}
-            accepted = f"what {self.name} takes beside {given} ({type(error).__name__}: {error})"
-            name, value = ("kwargs", self._kwargs) if self._kwargs else (OPTION, self.name)
-            raise ContractError(name, value, accepted) from error
+            raise not_taken(OPTION, self.name, arguments, self._kwargs, error) from error
         if not all(callable(getattr(made, name, None)) for name in ("init", "update")):
             accepted = f"a factory of an optax.GradientTransformation; it makes a {type(made).__name__}"
             raise ContractError(OPTION, self.name, accepted)
-        state = made.init([self._jax.numpy.ones(3)])
+        theta = [self._jax.numpy.ones(3)]
+        try:
+            state = made.init(theta)
+        except Exception as error:
+            raise not_taken(OPTION, self.name, arguments, self._kwargs, error, ", in init too") from error
+        try:
+            self._jax.eval_shape(made.update, theta, state, theta)
+        except Exception as error:
+            if self._kwargs and not self._raises_without_kwargs(arguments):  # else a finding, which the checks make
+                raise not_taken(OPTION, self.name, arguments, self._kwargs, error, IN_A_STEP) from error
         adam = adam_state(state)
         if adam is None:
             accepted = f"a factory whose state holds count, mu and nu (it holds {_held(state)}); by --adapter otherwise"
             raise ContractError(OPTION, self.name, accepted)
         return frozenset(getattr(adam, "_fields", {"nu_max"} if hasattr(adam, "nu_max") else ()))
+
+    def _raises_without_kwargs(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether a first step does; False for what makes no transformation without them."""
+        theta = [self._jax.numpy.ones(3)]
+        try:
+            made = self._factory(**{k: v for k, v in arguments.items() if k not in self._kwargs})
+            state = made.init(theta)
+        except Exception:
+            return False
+        try:
+            self._jax.eval_shape(made.update, theta, state, theta)
+        except Exception:
+            return True
+        return False
 
 
 def _place_of(update: Any) -> set[str]:

@@ -11,7 +11,15 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import (
+    NON_NEG_FLOAT64,
+    SCHEDULE_STAYS,
+    Arithmetic,
+    Claim,
+    Hyperparameters,
+    Identity,
+    Precision,
+)
 from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     BESIDE,
@@ -58,6 +66,7 @@ class TfKeras(KerasAdapter):
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
             NON_NEG_FLOAT64,
+            SCHEDULE_STAYS,
             "constraints of the caller's own, or with other arguments",
             "float16 and bfloat16 variables",
         ),

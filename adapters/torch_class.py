@@ -14,7 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from adapters.class_path import arguments_of, check_arguments, class_at, declared, left_out, package_of
+from adapters.class_path import (
+    IN_A_STEP,
+    arguments_of,
+    check_arguments,
+    class_at,
+    declared,
+    left_out,
+    not_taken,
+    package_of,
+)
 from adapters.contract import (
     CONTRACT_VERSION,
     Arithmetic,
@@ -273,21 +282,37 @@ class TorchClass(TorchAdapter):
         return [Hyperparameters(**given) for given in wanted if given.keys() <= self.claim.hyperparameters]
 
     def _probe(self) -> None:
-        """`ContractError` where it cannot be constructed, or keeps another state than Adam's."""
+        """`ContractError` where it cannot be constructed, refuses `kwargs`, or keeps another state than Adam's."""
         theta = np.ones(3, np.float32)
         for hyperparameters in self._probes():
             try:
                 run = self.start([theta], hyperparameters)
             except Exception as error:
-                given = {k: v for k, v in self._arguments(hyperparameters).items() if k not in self._kwargs}
-                accepted = f"what {self.name} takes beside {given} ({type(error).__name__}: {error})"
-                name, value = ("kwargs", self._kwargs) if self._kwargs else (OPTION, self.name)
-                raise ContractError(name, value, accepted) from error
+                arguments = self._arguments(hyperparameters)
+                raise not_taken(OPTION, self.name, arguments, self._kwargs, error) from error
             try:
                 run.step([theta])
-            except Exception:  # a finding, which the checks make
-                continue
+            except Exception as error:
+                if not self._kwargs or self._raises_without_kwargs(hyperparameters):
+                    continue  # a finding, which the checks make
+                arguments = self._arguments(hyperparameters)
+                raise not_taken(OPTION, self.name, arguments, self._kwargs, error, IN_A_STEP) from error
             self._check_state(run, amsgrad=hyperparameters.amsgrad)
+
+    def _raises_without_kwargs(self, hyperparameters: Hyperparameters) -> bool:
+        """Whether a first step does; False for what cannot be constructed without them."""
+        theta = np.ones(3, np.float32)
+        tensors = leaves(self._torch, [theta])
+        arguments = {k: v for k, v in self._arguments(hyperparameters).items() if k not in self._kwargs}
+        try:
+            run = self.run(self._torch, self._class(tensors, **arguments), tensors, hyperparameters, self)
+        except Exception:
+            return False
+        try:
+            run.step([theta])
+        except Exception:
+            return True
+        return False
 
     def _with_layouts(self, claim: Claim) -> Claim:
         """The claim, of every layout in which a step does not raise as well."""

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 import reference
 from adapters.registry import ADAPTERS, of_environment
-from conformance import checks, declare, deviations, explain, matrix, provenance, run, table
+from conformance import checks, declare, deviations, explain, matrix, probe, provenance, run, table
 from conformance.deviations import DeviationsError
 from conformance.ending import EndedBySignal, ended_by_signals
 from conformance.findings import to_json
@@ -72,10 +72,13 @@ def _run(options: argparse.Namespace) -> int:
     )
     console = table.console(stderr=options.json)
     with progress(console) as reporter:
-        done = run.run(plan, reporter)
+        refused = probe.refused(plan, reporter)
+        done = run.refusal(plan, refused) if refused else run.run(plan, reporter)
     console.print(table.terminal(done.results, run.title(done.header)))
     _explain(console, done.results, done.complaints)
-    if plan.problems < checks.INFORMATIVE_FROM or plan.only is not None:
+    if refused:
+        console.print(f"nothing has run: {len(refused)} of {len(plan.adapters)} cannot be tested")
+    elif plan.problems < checks.INFORMATIVE_FROM or plan.only is not None:
         console.print(f"not judged: the informative share, of fewer than {checks.INFORMATIVE_FROM} problems")
     for entry in done.elsewhere:
         console.print(escape(f"not in this run: {entry.implementation}, of which {options.deviations} has {entry.id}"))

@@ -100,7 +100,7 @@ def long_run(implementation: Implementation, problem: Problem) -> Outcome:
 def golden(implementation: Implementation, case: Replay) -> Outcome:
     """A stored case gives the stored parameters and state, within the bound of a free-running trajectory."""
     observation = observe(implementation, case.problem)
-    return _judged(list(replay.compare(implementation, case, observation.states)), case)
+    return judged(list(replay.compare(implementation, case, observation.states)), case)
 
 
 def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
@@ -124,7 +124,7 @@ def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
         if a.t != b.t:
             message = f"beside {counterpart.name}, step {k + 1}: t is {a.t}, the counterpart's {b.t}"
             return _one(Finding(message=message, quantity="t", step=k + 1), problem)
-    return _judged(list(two.compare(implementation, counterpart, problem, mine.states, theirs.states)), problem)
+    return judged(list(two.compare(implementation, counterpart, problem, mine.states, theirs.states)), problem)
 
 
 def identity(seen: Identity) -> Outcome:
@@ -201,11 +201,11 @@ def _compare(implementation: Implementation, problem: Problem, observation: Obse
         finding = Finding(message=f"the declared arithmetic does not hold the hyper-parameters: {error}")
         return {name: _one(finding, problem) for name in names}
     expected = list(oracle.compare(implementation.claim.dialect, arithmetic, problem, observation.states))
-    return {name: _judged([e for e in expected if e.comparison == name], problem) for name in names}
+    return {name: judged([e for e in expected if e.comparison == name], problem) for name in names}
 
 
-def _judged(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> Outcome:
-    """Compare, measure, and keep the first finding. All elements at once: most arrays here are small."""
+def judged(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> Outcome:
+    """Compare, measure, and keep the first finding: the outcome. All elements at once: most arrays here are small."""
     outcome = Outcome()
     if not expected:
         return outcome

@@ -124,9 +124,7 @@ def _run(implementation: Implementation, problem: Problem) -> Observation:
     passed = [tuple(_passed(g) for g in gradients) for gradients in problem.gradients]
     for k in range(len(problem.gradients)):
         state = guarded(started.step, passed[k])
-        _check_state(state, problem, k)
-        if state.weights is not None and problem.dtype not in implementation.claim.masters:
-            raise ContractBreach(f"step {k + 1}: weights is given; accepted: None, the claim has no master copies")
+        _check_state(implementation, state, problem, k)
         live.append(state)
         states.append(_copy(state))
         overwritten += _changed("parameters", given, problem.parameters)
@@ -156,13 +154,15 @@ def _passed(g: Gradient) -> Gradient:
     return copied(g) if isinstance(g, np.ndarray) else copy.deepcopy(g)
 
 
-def stepped(run: Run, problem: Problem, first: int, gradients: Sequence[Sequence[Gradient]]) -> tuple[State, ...]:
+def stepped(
+    implementation: Implementation, run: Run, problem: Problem, first: int, gradients: Sequence[Sequence[Gradient]]
+) -> tuple[State, ...]:
     """Copies of the states after each of `gradients`, the first of which is step number `first` + 1 of `problem`.
 
     Raises `ContractBreach` as `observe` does.
     """
     passed = [tuple(_passed(g) for g in step) for step in gradients]
-    states = [checked(guarded(run.step, step), problem, k) for k, step in enumerate(passed, first)]
+    states = [checked(implementation, guarded(run.step, step), problem, k) for k, step in enumerate(passed, first)]
     for k, (now, then) in enumerate(zip(passed, gradients, strict=True), first):
         _note(_changed(f"gradients[{k}]", now, then))
     return tuple(states)
@@ -189,15 +189,18 @@ def _same(a: Gradient, b: Gradient) -> bool:
     return a is b
 
 
-def checked(state: object, problem: Problem, k: int) -> State:
+def checked(implementation: Implementation, state: object, problem: Problem, k: int) -> State:
     """A copy of a state that was returned after step number `k` + 1. Raises `ContractBreach` as `observe` does."""
-    _check_state(state, problem, k)
+    _check_state(implementation, state, problem, k)
     assert isinstance(state, State)
     return _copy(state)
 
 
-def _check_state(state: object, problem: Problem, k: int) -> None:
-    """Raise `ContractBreach` unless `state` has one array of the right shape and dtype per parameter."""
+def _check_state(implementation: Implementation, state: object, problem: Problem, k: int) -> None:
+    """Raise `ContractBreach` unless `state` has one array of the right shape and dtype per parameter.
+
+    implementation: whose claim says whether there are master copies.
+    """
 
     def breach(name: str, value: object, accepted: str) -> ContractBreach:
         return ContractBreach(f"step {k + 1}: {name} is {value!r}; accepted: {accepted}")
@@ -217,6 +220,8 @@ def _check_state(state: object, problem: Problem, k: int) -> None:
             raise breach(name, "given" if given else None, f"arrays with {of}, None without")
     if state.weights is not None and not copied_from:
         raise breach("weights", "given", f"None, no format has a master copy of {problem.dtype}")
+    if copied_from and problem.dtype not in implementation.claim.masters:
+        raise ContractBreach(f"step {k + 1}: weights is given; accepted: None, the claim has no master copies")
     for name in _ARRAYS:
         arrays = getattr(state, name)
         if arrays is None and name in ("v_max", "slow", "average", "weights"):

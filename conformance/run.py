@@ -93,6 +93,11 @@ def run(plan: Plan, reporter: Reporter) -> Run:
     return Run(header=header, results=kept, missing=absent, complaints=sorted(complaints), elsewhere=elsewhere)
 
 
+def refusal(plan: Plan, refused: Sequence[Result]) -> Run:
+    """A run in which nothing has run, because of what `conformance.probe.refused` says."""
+    return Run(header=_header(plan) | {"expected": [r.adapter for r in refused]}, results=[*refused])
+
+
 def look(plan: Plan, adapter: str, reporter: Reporter) -> Result:
     """Construct one adapter, run no check: conforms means here that it is there."""
     end = child(replace(plan, checks=("none",)), adapter, reporter)

@@ -1,9 +1,17 @@
-"""What a failing check says by itself, where no number is compared with the oracle's: a sentence per check."""
+"""What a failing check says by itself, where no number is compared with the oracle's: a sentence per check.
+
+A sentence is what the check has shown and, behind a colon, what that usually comes from. Where steps are wrong already,
+that guess is not made; and a law that compares with the oracle within a bound has shown nothing of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
+
+from conformance.check import Overwritten
+from conformance.findings import Bounded, Finding
 
 SENTENCES: Mapping[str, str] = MappingProxyType(
     {
@@ -38,7 +46,12 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-load-into-other": "a load into another object brings back other hyper-parameters than the claim says",
         "law-configuration": "built from its own configuration it is another optimizer",
         "law-change": "a hyper-parameter that is changed between steps is not used from the next step on",
-        "law-switched-on": "what is switched on between steps does not begin then",
+        "law-switched-on": "what is switched on or off between steps does not begin or end then",
+        "law-switched-warm-up": "a warm-up that is switched on or off later does not begin or end then",
+        "law-saved-settings": "saved and loaded with a schedule, a warm-up, clipping or an average on, it goes on"
+        " otherwise, or not with those hyper-parameters that it claims",
+        "law-changed-settings": "beside a schedule, a warm-up or clipping, a hyper-parameter that is changed between"
+        " steps is not used from the next step on",
         "law-caller-hyperparameters": "it changes the hyper-parameters that are the caller's",
         "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
         "law-late-group": "a group that is added late does not begin as the dialect says",
@@ -79,8 +92,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-schedules": "with a schedule or a warm-up the steps are not the dialect's: the rates are others",
         "law-lr-scheduler": "with a scheduler of MXNet's the learning rates are others than those of num_update at each"
         " parameter's turn, or a load loses the scheduler",
-        "law-magnitudes": "with a rate, decay, epsilon or gradients far from 1 the steps are not the dialect's: something"
-        " is limited or clamped",
+        "law-magnitudes": "with a rate, decay, epsilon or gradients far from 1 the steps are not the dialect's:"
+        " something is limited or clamped",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",
@@ -92,6 +105,43 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
     }
 )
 """By the name of the check; one that is not here is told by its own message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The first finding of a failing check."""
+
+    check: str
+    finding: Finding
+    worst_fraction: float
+    """Of the claim's bound, over the whole check."""
+
+
+def notes(failures: Sequence[Failure], *, values_wrong: bool, counts_wrong: bool) -> list[str]:
+    """What is said of failing checks that are not named by values; wrong: so in problems that are no law's."""
+    secondary = [
+        f.check
+        for f in failures
+        if (values_wrong and isinstance(f.finding, Bounded)) or (counts_wrong and f.finding.quantity == "t")
+    ]
+    say = statement if values_wrong or counts_wrong else sentence
+    said = [_said(f, say) for f in failures if f.check not in secondary]
+    if secondary:
+        names = f"{', '.join(secondary)} fail{'s' if len(secondary) == 1 else ''} too"
+        said.append(f"{names}, and what is said above may be all of it: run again when that is right")
+    return said
+
+
+def _said(failure: Failure, say: Callable[[str, str], str]) -> str:
+    if isinstance(failure.finding, Overwritten):
+        return f"{failure.check}: {SENTENCES['caller-arrays']}"
+    return say(failure.check, failure.finding.message)
+
+
+def statement(check: str, message: str) -> str:
+    """As `sentence`, of a law without the guess."""
+    said = sentence(check, message)
+    return ": ".join(said.split(": ")[:2]) if check.startswith("law-") and check in SENTENCES else said
 
 
 def sentence(check: str, message: str) -> str:

@@ -86,13 +86,14 @@ def _replicated(
     for k in range(len(problem.gradients)):
         states = ask(run, "step_replicas", tuple(part.gradients[k] for part in parts), aggregate)
         for of, state in zip(found, states, strict=True):
-            of.append(checked(state, problem, k))
+            of.append(checked(implementation, state, problem, k))
     return tuple(tuple(of) for of in found)
 
 
 def _taken(found: Steps, step: Callable[[Sequence[Gradient]], Any]) -> tuple[State, ...]:
     """States after every step, as `Steps.take` has them."""
-    return tuple(checked(step(g), found.problem, k) for k, g in enumerate(found.problem.gradients))
+    taken = enumerate(found.problem.gradients)
+    return tuple(checked(found.implementation, step(g), found.problem, k) for k, g in taken)
 
 
 def _sum(a: Gradient, b: Gradient) -> Gradient:

@@ -48,7 +48,7 @@ def finalized(implementation: Implementation, problem: Problem) -> Outcome:
         taken = found.take(run, 0, problem.gradients)
         if taken:
             last = len(taken)
-            now = checked(ask(run, "finalize"), found.problem, last - 1)
+            now = checked(implementation, ask(run, "finalize"), found.problem, last - 1)
             was = taken[-1] if momentum is None else replace(taken[-1], parameters=taken[-1].average or ())
             for i in range(len(problem.parameters)):
                 found.equal(last, i, "t", np.asarray(now.t[i]), was.t[i])

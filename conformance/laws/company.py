@@ -111,7 +111,8 @@ def mixed_dtypes(implementation: Implementation, problem: Problem) -> Outcome:
         for k, step in enumerate(zip(*(part.gradients for part in alone), strict=True)):
             state = ask(run, "step", deepcopy(_side_by_side(*step)))
             for i, part in enumerate(alone):
-                found[i].same_runs([checked(_every_second(state, i), part, k)], wanted[i][k : k + 1], first=k)
+                taken = checked(implementation, _every_second(state, i), part, k)
+                found[i].same_runs([taken], wanted[i][k : k + 1], first=k)
     except (ContractBreach, ImplementationFailed) as failure:
         message = f"float32 and float64 in one list: {failure}"
         return Outcome([Finding(message=message, description=describe(alone[0]))])

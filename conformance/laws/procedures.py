@@ -76,6 +76,11 @@ def reach(implementation: Implementation, procedure: str) -> frozenset[str]:
     return implementation.claim.procedures[procedure].hyperparameters
 
 
+def brought_back(implementation: Implementation, saved: Hyperparameters, new: Hyperparameters) -> frozenset[str]:
+    """The hyper-parameters that a load is claimed to bring back into an object that was built with `new`."""
+    return implementation.claim.procedures["save"].brought_back(saved, new)
+
+
 def value(name: str, than: Any) -> Any:
     """A value of a hyper-parameter other than `than`."""
     first, second = OTHERS[name]
@@ -190,7 +195,7 @@ class Steps(Comparison):
         self, problem: Problem, run: Any, first: int, gradients: Sequence[Sequence[Gradient]]
     ) -> tuple[State, ...]:
         """As `take`, of another problem."""
-        return stepped(run, problem, first, gradients)
+        return stepped(self.implementation, run, problem, first, gradients)
 
     def as_reference(self, observed: Sequence[State], hyperparameters: Sequence[Hyperparameters]) -> Outcome:
         """Every step from the observed state, and the free-running trajectory, within their bounds of the reference."""

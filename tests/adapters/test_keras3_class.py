@@ -71,6 +71,8 @@ def test_a_wrong_class_of_keras_3_is_named_and_its_reproducer_needs_keras_alone(
         ),
         ("keras.layers:Dense", {}, "accepted: a subclass of "),
         ("keras.optimizers:Adam", {"kwargs": {"fast": True}}, "accepted: "),
+        ("keras.optimizers:Adam", {"kwargs": {"loss_scale_factor": "x"}}, ", in its first step too (TypeError: "),
+        ("tf_keras.optimizers:Adam", {"kwargs": {"clipvalue": "x"}}, ", in its first step too (TypeError: "),
     ],
 )
 def test_what_cannot_be_tested_is_refused_by_name(path: str, about: dict[str, Any], why: str) -> None:

@@ -124,6 +124,8 @@ def test_the_other_epsilon_is_another_dialect() -> None:
             {"kwargs": {"clipnorm": 1, "global_clipnorm": 1}},
             "}; accepted: what keras.optimizers:Adam takes",
         ),
+        (LEGACY, {"kwargs": {"name": 3}}, "in its first step too (ValueError: name for name_scope must be a string.)"),
+        ("keras.optimizers:Adam", {"kwargs": {"clipnorm": "x"}}, ", in its first step too (TypeError: '>' not supp"),
         (LEGACY, {"decay": "l2"}, "decay is 'l2'; accepted: nothing"),
     ],
     ids=str,

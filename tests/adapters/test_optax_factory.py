@@ -101,6 +101,13 @@ def test_what_the_signature_has_is_claimed() -> None:
         ("optax:adam", {"kwargs": {"b1": 0.5}}, "kwargs is {'b1': 0.5}; accepted: no b1, which the suite varies"),
         ("optax:adam", {"kwargs": {"speed": 1}}, "accepted: arguments of optax:adam: mu_dtype, nesterov"),
         ("optax:adam", {"kwargs": {"mu_dtype": "float7"}}, "kwargs is {'mu_dtype': 'float7'}; accepted: what optax:"),
+        (
+            "optax:adamw",
+            {"kwargs": {"mask": [True, True]}},
+            "what optax:adamw takes beside {'learning_rate': 0.001, 'b1'",
+        ),
+        ("optax:adamw", {"kwargs": {"mask": [True, True]}}, "'weight_decay': 0.0}, in init too (ValueError: pytree"),
+        ("wrong_optax:scaled", {"kwargs": {"scale": "x"}}, ", in its first step too (TypeError: "),
         ("optax:adam", {"decay": "l2"}, "decay is 'l2'; accepted: nothing"),
         ("optax:adam", {"arithmetic": {"powers": "float8"}}, "arithmetic.powers is 'float8'; accepted: "),
     ],

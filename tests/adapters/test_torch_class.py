@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from functools import partial
 from pathlib import Path
@@ -229,6 +230,7 @@ def test_a_step_that_raises_is_a_crash() -> None:
         Verdict.CRASHED,
         "raised before the first problem: RuntimeError: not today",
     )
+    assert judged("wrong_torch:Raises", problems=1, kwargs={"foreach": False}).verdict is Verdict.CRASHED
 
 
 def test_the_declared_arithmetic_is_what_the_bound_follows_from() -> None:
@@ -274,6 +276,19 @@ def test_the_declared_arithmetic_is_what_the_bound_follows_from() -> None:
         ("torch.optim:Adam", {"kwargs": {"amsgrad": True}}, "accepted: no amsgrad, which the suite varies, or False"),
         ("torch.optim:Adam", {"kwargs": {"fuzed": True}}, "accepted: arguments of torch.optim:Adam: foreach, maximize"),
         ("torch.optim:Adam", {"kwargs": {"fused": True, "foreach": True}}, "(RuntimeError: `fused` and `foreach`"),
+        (
+            "torch.optim:Adam",
+            {"kwargs": {"capturable": True}},
+            "kwargs is {'capturable': True}; accepted: what torch.optim:Adam takes beside {'lr': 0.001, 'betas': (0.9, "
+            "0.999), 'eps': 1e-07, 'amsgrad': False, 'weight_decay': 0.0, 'decoupled_weight_decay': False}, in its"
+            " first step too "
+            "(AssertionError: If capturable=True, params and state_steps must be on supported devices: ",
+        ),
+        (
+            "torch.optim:NAdam",
+            {"kwargs": {"differentiable": True}},
+            ", in its first step too (RuntimeError: a leaf Var",
+        ),
         ("wrong_torch:FewArguments", {"decay": "l2"}, "takes no weight_decay"),
         ("torch.optim:Adam", {"decay": "l2"}, "takes decoupled_weight_decay, which chooses"),
         ("torch.optim:Adam", {"arithmetic": {"speed": "float32"}}, "arithmetic is {'speed': 'float32'}; accepted: "),
@@ -308,6 +323,7 @@ def test_the_command_exits_with_what_the_gravest_says() -> None:
             ("torch.optim:RAdam", "--kwargs", '{"nesterov": true}'),
             "kwargs is {'nesterov': True}; accepted: arg",
         ),
+        (("torch.optim:Adam", "--kwargs", '{"capturable": true}'), "kwargs is {'capturable': True}; accepted: what"),
         (("torch.optim:RAdam", "--dialect", "torch-ladam"), "invalid choice: 'torch-ladam' (choose from"),
         (("torch.optim:RAdam", "--dialect", "optax-radam"), "dialect is 'optax-radam'; accepted: what a torch"),
     ],
@@ -317,6 +333,14 @@ def test_the_command_refuses_what_it_cannot_test(words: tuple[str, ...], why: st
     done = command("--torch-optimizer", *words, "--problems", "3")
     assert done.returncode == 2
     assert why in " ".join(done.stderr.split())
+
+
+def test_of_several_the_wrong_one_is_told_before_any_runs() -> None:
+    words = ("torch.optim:Adam", "--torch-optimizer", "torch.nn:Linear", "--torch-optimizer", "torch.optim:RAdam")
+    done = command("--torch-optimizer", *words, "--problems", "3")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["implementation"] for r in told if r["record"] == "implementation"] == ["torch.nn:Linear"]
+    assert (done.returncode, "nothing has run: 1 of 3 cannot be tested" in done.stderr) == (2, True)
 
 
 def test_the_printed_command_repeats_all_that_was_given() -> None:

@@ -56,6 +56,17 @@ def plain(
     return _transformation(learning_rate, b1, b2, eps, weight_decay, _paper)
 
 
+def scaled(
+    learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, scale: float = 1.0
+) -> optax.GradientTransformation:
+    """Looks at `scale` in its update alone."""
+
+    def direction(*moments: Any) -> Any:
+        return jnp.multiply(_paper(*moments), scale)
+
+    return _transformation(learning_rate, b1, b2, eps, 0.0, direction)
+
+
 def lists_alone(
     learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:

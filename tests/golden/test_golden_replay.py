@@ -30,6 +30,7 @@ from conformance.mutants import (
     rows,
     schedulers,
     state,
+    switching,
     unlawful,
 )
 from conformance.mutants.twin import Twin
@@ -106,7 +107,7 @@ NOT_BY_GOLDEN = {
         "cases are replayed in float32 and float64; law-master is for float16",
     ),
     **dict.fromkeys(
-        (mutant for mutant in mutants.MUTANTS if mutant.__module__ == procedures.__name__),
+        (mutant for mutant in mutants.MUTANTS if mutant.__module__ in (procedures.__name__, switching.__name__)),
         "steps rightly; laws of procedures are for that",
     ),
 }

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from golden import CASES, GoldenError, cases_of, layout
 from golden.files import MAX_BYTES, entries, read_json
-from golden.lint import SCHEMA, Kind, lint
+from golden.lint import lint
+from golden.report import SCHEMA, Kind
 from golden.trajectory import trajectory
 from golden.verify import DOUBLE, verify
 from reference import DIALECTS

@@ -98,16 +98,25 @@ def test_the_rest_of_the_run_goes_on() -> None:
     """Two at a time, every kind of failure before and after correct implementations."""
     crashes = [f"{HARNESS}:{name}" for name in CRASHES] + [f"{OWN}:{name}" for name in IN_AN_IMPLEMENTATION]
     other = "conformance/mutants/twins.py:TorchTwin"
-    ended = whole(f"{OWN}:NoMembers", TWIN, *crashes, other)
+    ended = whole(TWIN, *crashes, other)
     verdicts = {r["implementation"]: r["verdict"] for r in ended.records if r["record"] == "implementation"}
     assert verdicts == {
-        f"{OWN}:NoMembers": "could not be tested",
         TWIN: "conforms",
         **dict.fromkeys(crashes, "crashed"),
         other: "conforms",
     }
-    assert list(verdicts) == [f"{OWN}:NoMembers", TWIN, *crashes, other], "in the order in which they were named"
-    assert ended.code == 1, "a proven failure outweighs what could not be tested"
+    assert list(verdicts) == [TWIN, *crashes, other], "in the order in which they were named"
+    assert ended.code == 1
+
+
+def test_of_several_what_cannot_be_tested_is_told_before_anything_runs() -> None:
+    """Also behind one whose constructor ends the process in which several are constructed."""
+    bad = [f"{OWN}:NoMembers", "no-such-adapter", f"{OWN}:ConstructorExits"]
+    ended = whole(TWIN, bad[0], bad[1], f"{OWN}:ConstructorDies", bad[2])
+    records = [r for r in ended.records if r["record"] == "implementation"]
+    assert [(r["implementation"], r["verdict"]) for r in records] == [(name, "could not be tested") for name in bad]
+    assert ended.code == 2
+    assert "nothing has run: 3 of 5 cannot be tested" in ended.text
 
 
 @pytest.mark.parametrize("name", [f"{HARNESS}:Shouts", f"{OWN}:Shouts", f"{OWN}:LeavesGrandchild"])

@@ -182,6 +182,12 @@ def test_an_environment_that_was_named_must_be_there(tmp_path: Path) -> None:
     assert all(f"{name}: could not be tested: {name} needs what is not here" in ended.text for name in live)
 
 
+def test_a_missing_framework_of_ours_does_not_stop_the_others(tmp_path: Path) -> None:
+    ended = run(TWIN, "torch-loop", options=("--problems", 2), variables=without_frameworks(tmp_path))
+    verdicts = [ended.implementation(name)["verdict"] for name in (TWIN, "torch-loop")]
+    assert (verdicts, ended.code) == (["conforms", "could not be tested"], 2)
+
+
 @pytest.mark.parametrize("option", KINDS)
 def test_a_class_whose_framework_is_missing_could_not_be_tested(tmp_path: Path, option: str) -> None:
     path = KINDS[option].example

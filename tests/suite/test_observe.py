@@ -11,6 +11,7 @@ import pytest
 
 from adapters.contract import Array, Gradient, Hyperparameters, Problem, Rows, State
 from conformance import checks
+from conformance.laws.procedures import Steps
 from conformance.mutants.twin import Slot
 from conformance.mutants.twins import KerasV2Twin
 from conformance.mutants.twins_lookahead import LookaheadKerasV2Twin
@@ -263,6 +264,14 @@ def test_a_master_copy_is_claimed() -> None:
     silent.claim = KerasV2Twin.claim
     with pytest.raises(ContractBreach, match="the claim has no master copies"):
         observe(silent, half_problem())
+    with pytest.raises(ContractBreach, match="the claim has no master copies"):
+        taken_by_a_law(silent, half_problem())
+    assert len(taken_by_a_law(half(), half_problem())) == 1
+
+
+def taken_by_a_law(implementation: Returning, given: Problem) -> tuple[State, ...]:
+    run = implementation.start(given.parameters, given.hyperparameters)
+    return Steps(implementation, given).take(run, 0, given.gradients)
 
 
 def test_a_float32_parameter_has_no_master_copy() -> None:
