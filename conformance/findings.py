@@ -41,6 +41,10 @@ class Finding:
     """The command that repeats it."""
 
 
+class Bounded(Finding):
+    """Of a law that compares within a bound of the oracle's: a wrong step is wrong there too, whatever the law."""
+
+
 @dataclass
 class Outcome:
     """Findings and measures of a check on one problem, or of many merged."""

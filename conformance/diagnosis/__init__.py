@@ -13,6 +13,7 @@ predicted from the state observed before it, and compared within the explanation
 also tell what the claim leaves unexplained from the claim. Nothing of it changes a verdict.
 """
 
-from conformance.diagnosis.diagnose import Diagnosis, Failure, diagnose
+from conformance.diagnosis.diagnose import Diagnosis, diagnose
+from conformance.diagnosis.sentences import Failure
 
 __all__ = ["Diagnosis", "Failure", "diagnose"]

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.contract import Claim, Implementation, Problem
-from conformance.check import Overwritten
 from conformance.checks import CHECKS
 from conformance.diagnosis import counts
 from conformance.diagnosis.facts import facts
 from conformance.diagnosis.law_script import law_script
 from conformance.diagnosis.reproducer import reproducer
 from conformance.diagnosis.search import Match, Searched, Tick, deadline, search
-from conformance.diagnosis.sentences import SENTENCES, sentence
+from conformance.diagnosis.sentences import Failure, notes
 from conformance.diagnosis.trail import Trail, trail_of
-from conformance.findings import Finding
 from conformance.observe import ContractBreach, ImplementationFailed, run
 from conformance.subjects import Subject, subjects
 
@@ -31,16 +29,10 @@ MOST_SCRIPTS, MOST_TRIED = 5, 8
 UNKNOWN = "matches nothing known"
 _BY_VALUE = ("one-step", "free-running", "equal-shapes", "clip-gradient-zero", "golden", "direct", "long-run")
 _NAMED_BY_VALUES = (*_BY_VALUE, "step-count")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """The first finding of a failing check."""
-
-    check: str
-    finding: Finding
-    worst_fraction: float
-    """Of the claim's bound, over the whole check."""
+_PLAIN = frozenset(check.problems for check in CHECKS if not check.name.startswith("law-"))
+"""Sets of problems that are no law's."""
+_MORE = "more of "
+"""... such a set, drawn for the diagnosis."""
 
 
 @dataclass(kw_only=True)
@@ -88,14 +80,19 @@ def diagnose(
     wrong = [trail for trail in trails if trail.wrong]
     searched = search(trails, deadline(SECONDS, say), deadline(SECONDS_OF_PAIRS, say)) if trails else Searched()
     found = searched.matches
-    notes = [_note(f) for f in failures if f.check not in _NAMED_BY_VALUES]
-    reported = [trail for trail in trails if counts.misreported(trail)]
-    if reported:
-        notes.insert(0, counts.reported(trails))
+    reported = any(counts.misreported(trail) for trail in trails)
+    others = [f for f in failures if f.check not in _NAMED_BY_VALUES]
+    plain = [trail for trail in trails if trail.label.rpartition(" ")[0].removeprefix(_MORE) in _PLAIN]
+    said = [counts.reported(trails)] if reported else []
+    said += notes(
+        others,
+        values_wrong=any(f.check in _BY_VALUE for f in failures) or any(trail.wrong for trail in plain),
+        counts_wrong=any(counts.misreported(trail) for trail in plain),
+    )
     diagnosis = Diagnosis(
-        says=_says(searched, bool(wrong), notes),
+        says=_says(searched, bool(wrong), said),
         matches=found,
-        notes=notes,
+        notes=said,
         facts=[] if found else facts(trails),
         first=_first(failures),
         problems=len(trails),
@@ -129,13 +126,6 @@ def _numbers(problem: Problem) -> int:
     return len(problem.gradients) * sum(theta.size for theta in problem.parameters)
 
 
-def _note(failure: Failure) -> str:
-    """What a failing check says by itself."""
-    if isinstance(failure.finding, Overwritten):
-        return f"{failure.check}: {SENTENCES['caller-arrays']}"
-    return sentence(failure.check, failure.finding.message)
-
-
 def _says(searched: Searched, values_wrong: bool, notes: Sequence[str]) -> str:
     if searched.matches:
         return searched.matches[0].words
@@ -160,7 +150,7 @@ def _chosen(
         have = {(name, number) for name, number, *_ in whole}
         for name in ("general", "equal-shapes"):
             drawn = subjects(implementation, name, 2 * PASSING if name == "general" else 8 * PASSING, seed)
-            whole += [(f"more of {name}", n, _problem(p), False) for n, p in enumerate(drawn) if (name, n) not in have]
+            whole += [(f"{_MORE}{name}", n, _problem(p), False) for n, p in enumerate(drawn) if (name, n) not in have]
     chosen = []
     for name in dict.fromkeys(row[0] for row in whole):
         for failing, most in ((True, FAILING), (False, PASSING)):

@@ -1,9 +1,17 @@
-"""What a failing check says by itself, where no number is compared with the oracle's: a sentence per check."""
+"""What a failing check says by itself, where no number is compared with the oracle's: a sentence per check.
+
+A sentence is what the check has shown and, behind a colon, what that usually comes from. Where steps are wrong already,
+that guess is not made; and a law that compares with the oracle within a bound has shown nothing of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
+
+from conformance.check import Overwritten
+from conformance.findings import Bounded, Finding
 
 SENTENCES: Mapping[str, str] = MappingProxyType(
     {
@@ -94,6 +102,43 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
     }
 )
 """By the name of the check; one that is not here is told by its own message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The first finding of a failing check."""
+
+    check: str
+    finding: Finding
+    worst_fraction: float
+    """Of the claim's bound, over the whole check."""
+
+
+def notes(failures: Sequence[Failure], *, values_wrong: bool, counts_wrong: bool) -> list[str]:
+    """What is said of failing checks that are not named by values; wrong: so in problems that are no law's."""
+    secondary = [
+        f.check
+        for f in failures
+        if (values_wrong and isinstance(f.finding, Bounded)) or (counts_wrong and f.finding.quantity == "t")
+    ]
+    say = statement if values_wrong or counts_wrong else sentence
+    said = [_said(f, say) for f in failures if f.check not in secondary]
+    if secondary:
+        names = f"{', '.join(secondary)} fail{'s' if len(secondary) == 1 else ''} too"
+        said.append(f"{names}, and what is said above may be all of it: run again when that is right")
+    return said
+
+
+def _said(failure: Failure, say: Callable[[str, str], str]) -> str:
+    if isinstance(failure.finding, Overwritten):
+        return f"{failure.check}: {SENTENCES['caller-arrays']}"
+    return say(failure.check, failure.finding.message)
+
+
+def statement(check: str, message: str) -> str:
+    """As `sentence`, of a law without the guess."""
+    said = sentence(check, message)
+    return ": ".join(said.split(": ")[:2]) if check.startswith("law-") and check in SENTENCES else said
 
 
 def sentence(check: str, message: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from adapters.contract import Array, Gradient, Implementation, Problem, Rows, State
 from conformance import oracle
 from conformance.describe import describe
-from conformance.findings import Element, Finding, Outcome
+from conformance.findings import Bounded, Element, Finding, Outcome
 from conformance.observe import observe, run
 
 WORST_SHOWN = 3
@@ -142,7 +142,7 @@ class Comparison:
         with np.errstate(invalid="ignore"):
             same = (obtained == expected) | (np.isnan(obtained) & np.isnan(expected)) | ~np.asarray(where)
         self.outcome.compared += obtained.size
-        self._judge(step, i, name, obtained, expected, np.zeros(obtained.shape), ~same)
+        self._judge(step, i, name, obtained, expected, np.zeros(obtained.shape), ~same, Finding)
 
     def within(self, step: int, i: int, name: str, obtained: Array, expected: Any, bound: Any) -> None:
         """|obtained - expected| <= bound, which is infinite where either result is accepted."""
@@ -154,12 +154,12 @@ class Comparison:
         self.outcome.compared += obtained.size
         self.outcome.ambiguous += int(np.count_nonzero(ambiguous))
         self.outcome.worst_fraction = max(self.outcome.worst_fraction, float(np.max(fraction, initial=0.0)))
-        self._judge(step, i, name, obtained, expected, bound, ~(error <= bound) & ~ambiguous)
+        self._judge(step, i, name, obtained, expected, bound, ~(error <= bound) & ~ambiguous, Bounded)
 
     def not_finite(self, step: int, i: int, name: str, obtained: Array, where: Array) -> None:
         """An infinity or NaN, whichever."""
         self.outcome.compared += obtained.size
-        self._judge(step, i, name, obtained, np.inf, np.zeros(obtained.shape), np.isfinite(obtained) & where)
+        self._judge(step, i, name, obtained, np.inf, np.zeros(obtained.shape), np.isfinite(obtained) & where, Finding)
 
     def same_runs(self, obtained: Sequence[State], expected: Sequence[State], first: int = 0) -> Outcome:
         """Every state equal to the other run's, with equal step counts; the first is of step number `first` + 1."""
@@ -170,7 +170,17 @@ class Comparison:
                     self.equal(k + 1, i, name, found, wanted)
         return self.outcome
 
-    def _judge(self, step: int, i: int, name: str, obtained: Array, expected: Any, bound: Array, wrong: Array) -> None:
+    def _judge(
+        self,
+        step: int,
+        i: int,
+        name: str,
+        obtained: Array,
+        expected: Any,
+        bound: Array,
+        wrong: Array,
+        kind: type[Finding],
+    ) -> None:
         for heard, when in _listening:
             heard.append(Compared(step, i, name, obtained, expected, bound, wrong, when()))
         if self.outcome.findings or not np.any(wrong):
@@ -190,7 +200,7 @@ class Comparison:
             f" {np.count_nonzero(wrong)} of {obtained.size} elements; the first {worst[0]}"
         )
         self.outcome.findings.append(
-            Finding(
+            kind(
                 message=message,
                 quantity=name,
                 step=step,

@@ -21,7 +21,7 @@ from adapters.contract import Claim, Hyperparameters, Problem
 from conformance.child import Child
 from conformance.diagnosis import diagnose, search
 from conformance.diagnosis.candidate import together
-from conformance.diagnosis.sentences import SENTENCES
+from conformance.diagnosis.sentences import SENTENCES, statement
 from conformance.diagnosis.trail import trail_of
 from conformance.laws import LAWS
 from conformance.mutants import (
@@ -213,7 +213,33 @@ def test_what_computes_rightly_is_told_by_the_check_that_fails(mutant: type[Twin
     check = SENTENCED[mutant]
     found = told(mutant, (check,))
     assert all(mutant.__name__ in match["words"] for match in found["matches"])
-    assert f"{check}: {SENTENCES[check]}" in found["notes"]
+    # The planted one moves in some plain problem too, by more than the bound: no guess is made then.
+    said = statement(check, "") if mutant is unlawful.ScaledTogether else f"{check}: {SENTENCES[check]}"
+    assert said in found["notes"]
+
+
+class HatAndNotSaved(formula.EpsilonHatInTorch):
+    """Epsilon hat where the paper's is claimed, and a load that does nothing."""
+
+    def load(self, slots: Any, saved: Any) -> None: ...
+
+
+def test_where_steps_are_wrong_laws_do_not_guess_why_they_fail() -> None:
+    found = told(HatAndNotSaved, ("one-step", "law-save-load", "law-load-into-other", "law-change", "law-sizes"))
+    assert found["says"] == "epsilon hat instead of paper epsilon"
+    assert found["notes"] == [
+        "law-save-load: saved, loaded and continued it is not what it would have been",
+        "law-load-into-other, law-change, law-sizes fail too, and what is said above may be all of it: run again when"
+        " that is right",
+    ]
+
+
+def test_where_only_the_count_is_wrong_laws_about_it_do_not_guess_either() -> None:
+    found = told(state.CountNotReported, ("step-count", "law-sizes"))
+    assert found["notes"] == [
+        "state not saved: t (the step count stays 0)",
+        "law-sizes fails too, and what is said above may be all of it: run again when that is right",
+    ]
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
