@@ -272,14 +272,27 @@ _BESIDE = {"weight_decay", "decay"}
 
 
 def masters(claim: Claim, number: int) -> list[Draft]:
-    """Gradients of few digits, all that is done to them, and rows, of parameters with a master copy."""
+    """Gradients of few digits, all that is done to them, and rows, of parameters with a master copy.
+
+    The last one has everything else by which their rates differ: a scheduler, multipliers, a count that begins later.
+    """
     kinds = [kind for kind in ("dense", "rows") if kind in claim.gradients]
     h = one(claim, rescale_grad=0.3, clip_gradient=0.5, l2=0.1)
     absent = "none" in claim.gradients
+    rates = one(
+        claim,
+        rescale_grad=0.3,
+        clip_gradient=0.1,
+        l2=0.1,
+        lr_scheduler=Schedule("mxnet_factor", step=2, factor=0.5),
+        begin_num_update=3,
+        lr_mult=(0.5, 3.0),
+        wd_mult=(1.5, 0.0),
+    )
     return [
-        draft(dtype, ((9, 31), (33,)), h, 6, scale=scale, rows=kind, absent=absent)
+        draft(dtype, ((9, 31), (33,)), given, 6, scale=scale, rows=kind, absent=absent)
         for dtype in sorted(claim.masters)
-        for kind, scale in zip(kinds, (1.0, 2.0**-8), strict=False)
+        for given, kind, scale in (*zip((h, h), kinds, (1.0, 2.0**-8), strict=False), (rates, kinds[-1], 1.0))
     ]
 
 
