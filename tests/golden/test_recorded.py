@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from golden_copies import ROOT, edit, golden
+from hostile import rewritten
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_golden_fuzzing import JUNK, REMOVE, TOO_MUCH, places
 
 from adapters.contract import Precision
 from adapters.registry import ADAPTERS, Entry
@@ -26,6 +33,7 @@ ID = "optax-adam/spike/amsgrad"
 REAL = [entry for entry in ADAPTERS.values() if entry.distribution != direct.PRODUCTION]
 
 
+@cache
 def by_id(dialect: str) -> dict[str, Case]:
     return {case.id: case for case in cases_of(dialect)}
 
@@ -192,3 +200,31 @@ def test_the_commands_look_at_recordings(
     code, _, err = golden(capsys, command, "--partial", "--folder", cases, "--recorded", tmp_path / "nowhere")
     assert code == 2
     assert "nowhere is no folder" in err
+
+
+ORIGINAL = json.loads((RECORDED / FILE).read_text())
+
+
+@given(edits=st.lists(st.tuples(st.sampled_from(places(ORIGINAL)), JUNK | st.just(REMOVE)), min_size=1, max_size=3))
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=TOO_MUCH)
+def test_any_content_is_judged(edits: list[Any]) -> None:
+    """Whatever stands there is a complaint, or right; nothing is raised."""
+
+    def change(data: dict[str, Any]) -> None:
+        for path, junk in edits:
+            with suppress(KeyError, IndexError, TypeError):
+                inner: Any = data
+                for key in path[:-1]:
+                    inner = inner[key]
+                if junk is REMOVE:
+                    del inner[path[-1]]
+                else:
+                    inner[path[-1]] = junk
+
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / FILE).parent.mkdir()
+        (Path(scratch) / FILE).write_bytes((RECORDED / FILE).read_bytes())
+        rewritten(Path(scratch) / FILE, change)
+        report = looked_at(Path(scratch))
+        assert report.recorded == 1
+        assert all(len(complaint.message) < 2_000 for complaint in report.complaints)
