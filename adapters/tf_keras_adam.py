@@ -60,7 +60,7 @@ class TfKeras(KerasAdapter):
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
             "jit_compile on a GPU",
-            "mesh",
+            "mesh (a test holds it on one device)",
             "learning_rate as callable (read once)",
             "beta_1 and beta_2 as tensor (1 - beta is rounded otherwise then; refused for float64 variables)",
             "weight_decay=0 (here always None)",

@@ -62,7 +62,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-saved-groups": "saved and loaded, several parameter groups go on otherwise: one has another's"
         " hyper-parameters or count",
         "law-saved-momenta": "saved, loaded and continued it goes on otherwise: the product of momenta is another",
-        "law-large-count": "after 100 000 steps it goes on otherwise: the count, or its powers, do not reach so far",
+        "law-large-count": "after many steps, 100 000 or fewer, it goes on otherwise: the count, or its powers, do"
+        " not reach so far",
         "law-late-load": "loaded after many steps it goes on otherwise: the count was stored in a narrow format",
         "law-reversed": "a reversed view does not give what a plain array gives: negative strides are not followed",
         "law-misaligned": "an array at an odd address does not give what a plain one gives",
@@ -91,6 +92,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-schedules": "with a schedule or a warm-up the steps are not the dialect's: the rates are others",
         "law-lr-scheduler": "with a scheduler of MXNet's the learning rates are others than those of num_update at each"
         " parameter's turn, or a load loses the scheduler",
+        "law-magnitudes": "with a rate, decay, epsilon or gradients far from 1 the steps are not the dialect's:"
+        " something is limited or clamped",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",

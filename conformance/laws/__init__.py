@@ -24,6 +24,7 @@ from conformance.laws import (
     groups,
     indices,
     layouts,
+    magnitudes,
     rates,
     rows,
     saved,
@@ -154,6 +155,7 @@ LAWS: tuple[Check, ...] = (
     ),
     Check(name="law-schedules", problems="schedules", rule=rates.schedules, applies=rates.change),
     Check(name="law-master", problems="masters", rule=formats.master_copy, applies=lambda claim: bool(claim.masters)),
+    Check(name="law-magnitudes", problems="magnitudes", rule=magnitudes.magnitudes),
     Check(name="law-sizes", problems="sizes", rule=layouts.sizes),
     *(
         Check(

@@ -38,7 +38,7 @@ from conformance.mutants import (
     unlawful,
 )
 from conformance.mutants.twin import Scalar, Slot, Twin, TwinRun, Work
-from conformance.mutants.twins import KerasV2Twin, TorchTwin
+from conformance.mutants.twins import KerasV2Twin, Mxnet2Twin, TorchTwin
 from conformance.subjects import subjects
 
 SEEN_TO_FAIL: dict[str, type[Twin]] = {
@@ -82,6 +82,7 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-schedules": schedules.ScheduleOneStepAhead,
     "law-lr-scheduler": schedulers.AskedOnceForAll,
     "law-forms": given_as.FunctionsCalledOnce,
+    "law-magnitudes": formula.LearningRateAtMostOne,
     "law-sizes": memory.BufferShorterThanTail,
     "law-transposed": memory.GradientTakenForRowMajor,
     "law-channels-last": memory.GradientTakenForRowMajor,
@@ -146,7 +147,13 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     ema.FinalizeExchanges: {"law-finalized"},
     procedures.CountCastOnLoad: {"law-late-load", "law-large-count"},
     # Its product in float32, which is not declared, is out of the bound after some steps, too.
-    procedures.PowersLostOnLoad: {"law-save-load", "law-late-parameter", "law-saved-groups", "long-run"},
+    procedures.PowersLostOnLoad: {
+        "law-save-load",
+        "law-late-parameter",
+        "law-saved-groups",
+        "law-large-count",
+        "long-run",
+    },
     procedures.ProductBeginsAnew: EVERY_LOAD - {"law-saved-settings"} | {"law-switched-on"},
     procedures.CountSavedInSixteenBits: {"law-large-count"},
     procedures.CountSeenInSixteenBits: {"law-large-count"},
@@ -241,10 +248,32 @@ class SavesLargeMomentsInHalf(KerasV2Twin):
             slot.m[...] = slot.m.astype(np.float16) if slot.m.size >= 1000 else slot.m
 
 
+class MastersWithoutSchedule(Mxnet2Twin):
+    """A scheduler reaches the parameters that have no master copy."""
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        super().update(slot, gradient, h if slot.weight is None else replace(h, lr_scheduler=None))
+
+
+class MastersWithoutMultipliers(Mxnet2Twin):
+    """A multiplier of decay reaches the parameters that have no master copy."""
+
+    def of_parameter(self, h: Hyperparameters, i: int) -> Hyperparameters:
+        return replace(super().of_parameter(h, i), l2=h.l2) if self.masters else super().of_parameter(h, i)
+
+    masters = False
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TwinRun:
+        self.masters = any(theta.dtype == np.float16 for theta in parameters)
+        return super().start(parameters, hyperparameters)
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
         ("law-determinism", SharesBeta),
+        ("law-master", MastersWithoutSchedule),
+        ("law-master", MastersWithoutMultipliers),
         ("law-configuration", RoundsItsConfiguration),
         ("law-large-count", SavesLargeMomentsInHalf),
     ],
