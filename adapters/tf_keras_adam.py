@@ -64,7 +64,7 @@ class TfKeras(KerasAdapter):
             "learning_rate as callable (read once)",
             "beta_1 and beta_2 as tensor (1 - beta is rounded otherwise then; refused for float64 variables)",
             "weight_decay=0 (here always None)",
-            "exclude_from_weight_decay by name",
+            "exclude_from_weight_decay by name (a test holds it)",
             NON_NEG_FLOAT64,
             SCHEDULE_STAYS,
             "constraints of the caller's own, or with other arguments",

@@ -178,7 +178,8 @@ _r.add(
     stages="decay_theta",
     checks="law-exclusions",
     cases="tf-keras-adam/exclude/second",
-    tests="test_weight_decay_shrinks_before_the_step_by_rate_and_decay",
+    tests="test_weight_decay_shrinks_before_the_step_by_rate_and_decay "
+    "test_variables_are_excluded_from_decay_by_what_a_pattern_finds_in_their_name",
     mutants="ExclusionIgnored",
 )
 _r.add(

@@ -167,14 +167,20 @@ def test_a_learning_rate_of_none_is_a_hundredth(name: str) -> None:
 def test_how_many_weights_an_updater_hands_over_together_is_not_seen(name: str, together: float) -> None:
     """Five weights of two dtypes, which an ``Updater`` cuts into pieces of `aggregate_num` weights of one dtype.
 
+    Each has its own multiples of learning rate and decay, whichever piece it is in.
     Adam of MXNet 1.9 has no such argument, and takes one weight at a time.
     """
     if not SECOND:
         assert adam(name).aggregate_num == 0
         return
 
-    def after(**given: Any) -> Moved:
-        updater = mxnet.optimizer.get_updater(adam(name, **given))
+    def after(multipliers: bool = True, **given: Any) -> Moved:
+        optimizer = adam(name, **given)
+        optimizer.wd, optimizer.clip_gradient = 0.1, 0.75
+        if multipliers:
+            optimizer.set_lr_mult({1: 0.5, 4: 3.0})
+            optimizer.set_wd_mult({0: 0.7, 3: 0.0})
+        updater = mxnet.optimizer.get_updater(optimizer)
         dtypes = ("float32", "float64", "float32", "float32", "float32")
         weights = [mxnet.nd.array([1.0 + i, -2.0], dtype=dtype) for i, dtype in enumerate(dtypes)]
         for k in range(3):
@@ -183,6 +189,8 @@ def test_how_many_weights_an_updater_hands_over_together_is_not_seen(name: str, 
         return [weight.asnumpy() for weight in weights]
 
     assert same(after(aggregate_num=together), after())
+    bare = after(multipliers=False)
+    assert [not same([a], [b]) for a, b in zip(after(), bare, strict=True)] == [True, True, False, True, True]
 
 
 # --- multi_precision ---------------------------------------------------------------------------------------

@@ -93,6 +93,28 @@ def test_weight_decay_shrinks_before_the_step_by_rate_and_decay() -> None:
         assert stepped(Adam(learning_rate=0.5, weight_decay=nothing), variable(1.0), 0.0) == [1.0]
 
 
+@pytest.mark.parametrize(
+    ("patterns", "excluded"),
+    [
+        (["bias"], {"bias"}),
+        (["^b"], {"bias"}),
+        (["k.rnel", "norm"], {"kernel", "layer_norm"}),
+        (["norm$"], set()),
+        ([""], {"kernel", "bias", "layer_norm"}),
+    ],
+)
+def test_variables_are_excluded_from_decay_by_what_a_pattern_finds_in_their_name(
+    patterns: list[str], excluded: set[str]
+) -> None:
+    """Anywhere in it, as a regular expression, the ":0" behind it included."""
+    variables = {name: variable(1.0, name=name) for name in ("kernel", "bias", "layer_norm")}
+    optimizer = Adam(learning_rate=0.5, weight_decay=0.25)
+    optimizer.exclude_from_weight_decay(var_names=patterns)
+    optimizer.apply_gradients([(tf.constant(0.0), x) for x in variables.values()])
+    assert {name for name, x in variables.items() if float(x) == 1.0} == excluded
+    assert {float(x) for x in variables.values()} <= {1.0, 0.875}
+
+
 def test_clipping_takes_one_of_its_arguments() -> None:
     """The norm of each, the norm of all, the value from both sides; two of them: norms come before values."""
     gradients = ([3.0, -4.0], [12.0, 0.0])
