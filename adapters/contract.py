@@ -69,6 +69,10 @@ PROCEDURES: tuple[str, ...] = (
 CONSTRAINED_ROWS = "row-sparse gradients of constrained parameters (refused)"
 NON_NEG_FLOAT64 = "the constraint non_neg of float64 parameters (refused)"
 """In `Claim.not_claimed` of whoever refuses them."""
+RATE_OF_ANOTHER_KIND = "a load where the saved learning rate is a number and the new one a schedule, or the reverse"
+"""In `Claim.not_claimed` of whoever loads no state then."""
+SCHEDULE_STAYS = "a number assigned in the place of a schedule (refused)"
+"""In `Claim.not_claimed` of whoever refuses it."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +116,11 @@ class State:
     Where a parameter has a master copy (`Claim.masters`), `parameters` are the copies, and they, m and v are float32;
     `weights` are the parameters themselves, which are of the problem's dtype. None without.
 
-    v_max is None without AMSGrad, slow, Lookahead's slow weights, without a sync_period, and average, Keras' moving
-    average of the parameters, without ema_momentum. t is the number of steps that the bias correction of this parameter
-    has seen: the optimizer's count where the dialect has one count for all. A parameter whose state the framework has
-    not created yet has m = v = 0, and its own value for slow weights and average.
+    v_max is None without AMSGrad, and 0 of a parameter whose group is without where another group has it. slow,
+    Lookahead's slow weights, is None without a sync_period, and average, Keras' moving average of the parameters,
+    without ema_momentum. t is the number of steps that the bias correction of this parameter has seen: the optimizer's
+    count where the dialect has one count for all. A parameter whose state the framework has not created yet has
+    m = v = 0, and its own value for slow weights and average.
     """
 
     parameters: tuple[Array, ...]
@@ -205,14 +210,23 @@ class Procedure:
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
     have of its own; of "tensors" and "callables", those that may be given so. None of "configuration", which holds all,
-    nor of "late groups", "saved groups", "state", "mixed dtypes", "finalize", "transformers" and of replicas. Never
-    amsgrad, which decides what state there is; sync_period from one number to another, as whether it is None decides
-    that too.
+    nor of "late groups", "saved groups", "state", "mixed dtypes", "finalize", "transformers" and of replicas. amsgrad,
+    which decides what state there is, of "groups" alone; sync_period from one number to another, as whether it is None
+    decides that too.
     """
 
     how: str
     """The framework's own, as in "state_dict, torch.save, torch.load, load_state_dict"."""
     hyperparameters: frozenset[str] = frozenset()
+    unless: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Of "save": one of `hyperparameters`, and the one beside which it is the new object's, on in the saved or the new
+    one: a rate is no number where there is a schedule of it."""
+
+    def brought_back(self, saved: Hyperparameters, new: Hyperparameters) -> frozenset[str]:
+        """Of "save": what a load of the one into an object that was built with the other brings back."""
+        usual = Hyperparameters()
+        on = {name for name in self.unless.values() for h in (saved, new) if getattr(h, name) != getattr(usual, name)}
+        return self.hyperparameters - {name for name, other in self.unless.items() if other in on}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +286,7 @@ class Claim:
             )
         if not {"dense", "rows"} & self.gradients:
             raise ContractError("claim.gradients", set(self.gradients), "dense or rows among them")
-        _procedures(self.procedures, self.hyperparameters - {"amsgrad"})
+        _procedures(self.procedures, self.hyperparameters)
 
     def without(self) -> tuple[str, ...]:
         """What is not claimed: `not_claimed`, the procedures that are absent, what they do not reach."""
@@ -284,7 +298,11 @@ class Claim:
             if procedure in self.procedures
             for name in sorted(self.hyperparameters - {"amsgrad"} - self.procedures[procedure].hyperparameters)
         )
-        return (*self.not_claimed, *(f"procedure {name}" for name in absent), *partly)
+        beside = tuple(
+            f"{name} brought back by save beside {other}"
+            for name, other in sorted(self.procedures["save"].unless.items() if "save" in self.procedures else ())
+        )
+        return (*self.not_claimed, *(f"procedure {name}" for name in absent), *partly, *beside)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -396,7 +414,12 @@ def _procedures(procedures: Any, known: frozenset[str]) -> None:
         if not isinstance(procedure.how, str) or not procedure.how:
             raise ContractError(f"{at}.how", procedure.how, "the framework's procedure in words")
         _strings(f"{at}.hyperparameters", procedure.hyperparameters, frozenset)
-        _subset(f"{at}.hyperparameters", procedure.hyperparameters, tuple(sorted(known)))
+        of_it = known if name == "groups" else known - {"amsgrad"}
+        _subset(f"{at}.hyperparameters", procedure.hyperparameters, tuple(sorted(of_it)))
+        if not isinstance(procedure.unless, Mapping):
+            raise ContractError(f"{at}.unless", procedure.unless, "a mapping from hyper-parameters to hyper-parameters")
+        _subset(f"{at}.unless", procedure.unless, tuple(sorted(procedure.hyperparameters)))
+        _subset(f"{at}.unless", procedure.unless.values(), tuple(sorted(known)))
     if "late groups" in procedures and "groups" not in procedures:
         raise ContractError("claim.procedures", sorted(procedures), '"groups" too where "late groups" is')
     if "saved groups" in procedures and not {"save", "groups"} <= procedures.keys():

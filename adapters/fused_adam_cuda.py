@@ -48,7 +48,7 @@ class _Cuda(TorchAdapter):
 
         No stride is negative, and an address on the device is not the array's.
         """
-        own = procedures(cls.claim.hyperparameters - {"amsgrad"})
+        own = procedures(cls.claim.hyperparameters)
         cls.claim = replace(cls.claim, procedures=own, layouts=LAYOUTS - {"misaligned"}, both_decays=False)
 
     def __init__(self) -> None:

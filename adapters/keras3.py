@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Arithmetic, Array, Claim, Gradient, Hyperparameters, Identity, Precision
+from adapters.contract import (
+    RATE_OF_ANOTHER_KIND,
+    SCHEDULE_STAYS,
+    Arithmetic,
+    Array,
+    Claim,
+    Gradient,
+    Hyperparameters,
+    Identity,
+    Precision,
+)
 from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     BESIDE,
@@ -96,6 +106,8 @@ class Adam(KerasAdapter):
             "overwrite_with_gradient",
             "float16 and bfloat16 variables",
             "tf.train.Checkpoint of an optimizer of Keras 3",
+            RATE_OF_ANOTHER_KIND,
+            SCHEDULE_STAYS,
         ),
         procedures=procedures(
             frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "schedule"}) | CLIPS,

@@ -6,14 +6,15 @@ from typing import Any
 
 from adapters.contract import Schedule
 
-_CLASSES = {
+CLASSES = {
     "exponential": "ExponentialDecay",
     "inverse_time": "InverseTimeDecay",
     "polynomial": "PolynomialDecay",
     "cosine": "CosineDecay",
     "cosine_restarts": "CosineDecayRestarts",
+    "piecewise_constant": "PiecewiseConstantDecay",
 }
-"""Whose first argument is the value that they begin with; the others are named as the contract names them."""
+"""Whose first argument is the value that they begin with, the last aside; the others are as the contract names them."""
 
 
 def scheduled(keras: Any, tensorflow: Any, first: float, schedule: Schedule | None) -> Any:
@@ -23,10 +24,10 @@ def scheduled(keras: Any, tensorflow: Any, first: float, schedule: Schedule | No
     schedules, numbers = keras.optimizers.schedules, dict(schedule.numbers)
     if schedule.name == "piecewise_constant":
         values = [first, *numbers["values"]]
-        return schedules.PiecewiseConstantDecay([*numbers["boundaries"]], [float(value) for value in values])
+        return getattr(schedules, CLASSES[schedule.name])([*numbers["boundaries"]], [float(value) for value in values])
     if schedule.name == "inverse_root":
         return _own(keras, tensorflow)(first, numbers["decay_steps"])
-    return getattr(schedules, _CLASSES[schedule.name])(first, **numbers)
+    return getattr(schedules, CLASSES[schedule.name])(first, **numbers)
 
 
 def _own(keras: Any, tensorflow: Any) -> Any:

@@ -155,7 +155,7 @@ class Grouping(Implementation, Protocol):
     """An implementation that claims "groups". States and gradients list the parameters of all groups, in order."""
 
     def start_groups(self, groups: Sequence[Group]) -> Run:
-        """As `start`, of several groups; amsgrad is the same in all."""
+        """As `start`, of several groups; amsgrad is the same in all unless the procedure names it."""
         ...
 
 

@@ -277,7 +277,7 @@ class KerasAdapter:
         """A new optimizer with tensors in the place of numbers."""
         tf, names = self.tensorflow, self.claim.procedures["tensors"].hyperparameters
         tensors = {name: tf.constant(getattr(hyperparameters, name), tf.float32) for name in names}
-        return self.fresh(self.optimizer(**self.arguments(hyperparameters) | tensors), parameters, hyperparameters)
+        return self.fresh(self.made(hyperparameters, tensors), parameters, hyperparameters)
 
     def start_callables(
         self,
@@ -286,8 +286,11 @@ class KerasAdapter:
         functions: Functions,
     ) -> OptimizerRun:
         """A new optimizer with functions in the place of numbers."""
-        arguments = self.arguments(hyperparameters) | dict(functions)
-        return self.fresh(self.optimizer(**arguments), parameters, hyperparameters)
+        return self.fresh(self.made(hyperparameters, functions), parameters, hyperparameters)
+
+    def made(self, hyperparameters: Hyperparameters, forms: Mapping[str, Any]) -> Any:
+        """A new optimizer with other forms in the place of some numbers."""
+        return self.optimizer(**self.arguments(hyperparameters) | dict(forms))
 
     def _changed(self, change: Change, pairs: Any) -> list[Any]:
         """Pairs of gradients, changed, and variables."""
@@ -341,10 +344,17 @@ AFTER_LOAD = "hyper-parameters changed between a load and the next step"
 CHECKPOINT = "tf.train.Checkpoint of optimizer and variables"
 
 
+_SCHEDULED = {"learning_rate": "schedule", "weight_decay": "weight_decay_schedule"}
+
+
 def procedures(changed: frozenset[str], saved: frozenset[str], *, save: str = CHECKPOINT) -> dict[str, Procedure]:
-    """What Keras can do; saved: the hyper-parameters that are variables, and so in what is saved."""
+    """What Keras can do; saved: the hyper-parameters that are variables, and so in what is saved.
+
+    A schedule is none, and beside it there is no variable of what it gives.
+    """
+    unless = {name: schedule for name, schedule in _SCHEDULED.items() if name in saved and schedule in changed}
     return {
-        "save": Procedure(how=save, hyperparameters=saved),
+        "save": Procedure(how=save, hyperparameters=saved, unless=unless),
         "configuration": Procedure(how="get_config and from_config"),
         "change": Procedure(how="assignment to the optimizer's attributes, in eager mode", hyperparameters=changed),
         "state": Procedure(how="assignment to the optimizer's variables"),

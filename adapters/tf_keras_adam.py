@@ -11,7 +11,15 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import (
+    NON_NEG_FLOAT64,
+    SCHEDULE_STAYS,
+    Arithmetic,
+    Claim,
+    Hyperparameters,
+    Identity,
+    Precision,
+)
 from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     BESIDE,
@@ -52,12 +60,13 @@ class TfKeras(KerasAdapter):
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
             "jit_compile on a GPU",
-            "mesh",
+            "mesh (a test holds it on one device)",
             "learning_rate as callable (read once)",
             "beta_1 and beta_2 as tensor (1 - beta is rounded otherwise then; refused for float64 variables)",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
             NON_NEG_FLOAT64,
+            SCHEDULE_STAYS,
             "constraints of the caller's own, or with other arguments",
             "float16 and bfloat16 variables",
         ),

@@ -8,7 +8,7 @@ variable, ``_look_ahead_op``. Moments are slots of the inner optimizer, the slow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from adapters.keras_v2 import Fused
 from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     CLIPS,
+    FORMS,
     REPLICAS,
     TRANSFORMERS,
     UNAGGREGATED,
@@ -96,8 +97,15 @@ class _Lookahead(KerasAdapter):
 
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of the wrapper's constructor, the inner optimizer being one of them."""
-        inner = self.inner.optimizer(**self._inner(self.inner.arguments(hyperparameters)))
-        return {"optimizer": inner, **self._own(hyperparameters)}
+        return self._around(hyperparameters, {})
+
+    def made(self, hyperparameters: Hyperparameters, forms: Mapping[str, Any]) -> Any:
+        """A new wrapper, the inner optimizer's numbers in other forms."""
+        return self.optimizer(**self._around(hyperparameters, forms))
+
+    def _around(self, h: Hyperparameters, forms: Mapping[str, Any]) -> dict[str, Any]:
+        given = self._inner(self.inner.arguments(h)) | dict(forms)
+        return {"optimizer": self.inner.optimizer(**given), **self._own(h)}
 
     def settings(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """The inner optimizer's attributes, and the wrapper's."""
@@ -136,7 +144,8 @@ def _claim(dialect: str, around: Claim, not_claimed: Sequence[str]) -> Claim:
         )
         | REPLICAS
         | UNAGGREGATED
-        | TRANSFORMERS,
+        | TRANSFORMERS
+        | {form: around.procedures[form] for form in FORMS},
     )
 
 

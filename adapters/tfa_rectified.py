@@ -7,6 +7,7 @@ summed over duplicate rows; the moments of every row decay, and only the rows th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
@@ -26,8 +27,11 @@ from adapters.tensorflow_support import (
     slot_of_optimizer_v2,
 )
 
-RATES = frozenset({"schedule", "weight_decay_schedule", "total_steps", "warmup_proportion", "min_lr"})
+WARM_UP = frozenset({"total_steps", "warmup_proportion", "min_lr"})
+RATES = frozenset({"schedule", "weight_decay_schedule"}) | WARM_UP
 """What changes a rate from step to step."""
+_IN_ANY_FORM = frozenset({"weight_decay", "sma_threshold", "warmup_proportion", "min_lr"})
+"""Beside rate and betas; total_steps is refused as another than a whole number."""
 
 
 class Rectified(KerasAdapter):
@@ -46,8 +50,8 @@ class Rectified(KerasAdapter):
         dtypes=("float32", "float64"),
         gradients=frozenset({"dense", "none", "rows", "duplicate rows", "unsorted rows", "empty rows"}),
         not_claimed=(
-            "weight_decay as callable, dict or tensor, and learning_rate as dict",
-            "sma_threshold as tensor",
+            "weight_decay and learning_rate as dict",
+            "epsilon as tensor",
             "lr",
             CONSTRAINED_ROWS,
             NON_NEG_FLOAT64,
@@ -57,15 +61,16 @@ class Rectified(KerasAdapter):
         ),
         clips_together=True,
         procedures=procedures(
-            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold", "schedule"})
+            frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "sma_threshold"})
+            | RATES
             | CLIPS,
             # epsilon and what clips are attributes, and no variables; the variable decay is read by nobody.
-            saved=frozenset({"learning_rate", "beta_1", "beta_2", "weight_decay", "sma_threshold"}),
+            saved=frozenset({"learning_rate", "beta_1", "beta_2", "weight_decay", "sma_threshold"}) | WARM_UP,
         )
         | REPLICAS
         | UNAGGREGATED
         | TRANSFORMERS
-        | FORMS,
+        | {name: replace(form, hyperparameters=form.hyperparameters | _IN_ANY_FORM) for name, form in FORMS.items()},
     )
     slot = staticmethod(slot_of_optimizer_v2)
     is_v2 = True

@@ -233,7 +233,9 @@ class TorchClass(TorchAdapter):
         one_count = ("parameters without gradient",) if dialect in _ONE_COUNT else ()
         spelled = {*_SPELLING.values()} - ({"momentum_decay"} if dialect != "torch-nadam" else set())
         skip = ("params", "defaults", "decoupled_weight_decay", *spelled)
-        settings = frozenset(n for n in claimed - {"amsgrad"} if _SPELLING[n] in self._keys)
+        settings = frozenset(n for n in claimed if _SPELLING[n] in self._keys)
+        flag = "decoupled_weight_decay"
+        of_groups = settings if flag in self._keys or flag not in self._takes else settings - {"weight_decay"}
         # NAdam carries the product of its momenta as state, where the oracle forms it from t.
         carried = {"beta_1", "momentum_decay"} if dialect == "torch-nadam" else set()
         return Claim(
@@ -241,7 +243,7 @@ class TorchClass(TorchAdapter):
             hyperparameters=frozenset(claimed),
             gradients=frozenset({"dense"} if one_count else {"dense", "none"}),
             not_claimed=(*missing, *one_count, *left_out(self._takes, skip, self._kwargs), *_NOT_CLAIMED),
-            procedures=procedures(settings, changed=settings - carried),
+            procedures=procedures(settings, changed=settings - {"amsgrad"} - carried, of_groups=of_groups),
         )
 
     def _group_keys(self) -> frozenset[str]:

@@ -27,21 +27,25 @@ from adapters.contract import (
 from adapters.torch_run import TorchAdapter, observe, settings
 from adapters.torch_script import script
 
-_SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "l2", "weight_decay"})
+_SETTINGS = frozenset({"learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "l2", "weight_decay"})
 _SAVE = "state_dict, torch.save, torch.load, load_state_dict; the parameters likewise"
 
 
-def procedures(settings: frozenset[str], changed: frozenset[str] | None = None) -> dict[str, Procedure]:
+def procedures(
+    settings: frozenset[str], *, changed: frozenset[str] | None = None, of_groups: frozenset[str] | None = None
+) -> dict[str, Procedure]:
     """What ``torch.optim.Optimizer`` can do, with the hyper-parameters that stand in a parameter group.
 
-    changed: those that may change between steps, if not all.
+    changed: those that may change between steps, if not all; amsgrad never may. of_groups: those that a group may have
+    of its own, if not all.
     """
+    free = settings - {"amsgrad"}
     return {
-        "save": Procedure(how=_SAVE, hyperparameters=settings),
-        "change": Procedure(
-            how="assignment into param_groups", hyperparameters=settings if changed is None else changed
+        "save": Procedure(how=_SAVE, hyperparameters=free),
+        "change": Procedure(how="assignment into param_groups", hyperparameters=free if changed is None else changed),
+        "groups": Procedure(
+            how="the constructor's list of dicts", hyperparameters=settings if of_groups is None else of_groups
         ),
-        "groups": Procedure(how="the constructor's list of dicts", hyperparameters=settings),
         "late groups": Procedure(how="add_param_group"),
         "saved groups": Procedure(how=f"{_SAVE}, of all groups"),
         "state": Procedure(how="state_dict with other numbers in it, load_state_dict"),

@@ -17,12 +17,13 @@ class TorchRun:
     """One ``torch.optim.Adam`` over one list of parameters."""
 
     def __init__(
-        self, torch: Any, optimizer: Any, parameters: list[Any], given: Hyperparameters, adapter: TorchAdapter
+        self, torch: Any, optimizer: Any, parameters: list[Any], maxima: list[bool], adapter: TorchAdapter
     ) -> None:
         self._torch = torch
         self.optimizer = optimizer
         self.parameters = parameters
-        self._amsgrad = given.amsgrad
+        self._maxima = maxima
+        """Of every parameter, whether its group has AMSGrad."""
         self._adapter = adapter
 
     def step(self, gradients: Sequence[Gradient]) -> State:
@@ -45,7 +46,7 @@ class TorchRun:
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
             m=self._moments("exp_avg"),
             v=self._moments("exp_avg_sq"),
-            v_max=self._moments("max_exp_avg_sq") if self._amsgrad else None,
+            v_max=self._moments("max_exp_avg_sq", self._maxima) if any(self._maxima) else None,
             t=self.counts(),
         )
 
@@ -101,6 +102,7 @@ class TorchRun:
         new = leaves(self._torch, parameters, self._adapter.device)
         self.optimizer.add_param_group({"params": new, **self._adapter.settings(hyperparameters)})
         self.parameters += new
+        self._maxima += [hyperparameters.amsgrad] * len(new)
 
     def counts(self) -> tuple[int, ...]:
         """t of every parameter, 0 before its first gradient."""
@@ -111,11 +113,12 @@ class TorchRun:
         state: Mapping[str, Any] = self.optimizer.state.get(parameter, {})
         return state
 
-    def _moments(self, name: str) -> tuple[Array, ...]:
+    def _moments(self, name: str, held: Sequence[bool] | None = None) -> tuple[Array, ...]:
+        """0 of a parameter that has none yet, or that does not hold it."""
         zeros = self._torch.zeros_like
         return tuple(
-            _copy(state[name]) if name in state else _copy(zeros(parameter))
-            for parameter in self.parameters
+            _copy(state[name]) if name in state and (held is None or held[i]) else _copy(zeros(parameter))
+            for i, parameter in enumerate(self.parameters)
             for state in [self._state(parameter)]
         )
 
@@ -140,13 +143,15 @@ class TorchAdapter:
     ) -> TorchRun:
         """A new optimizer over new leaves; dtype: of parameters that NumPy has no dtype for."""
         tensors = leaves(self._torch, parameters, self.device, dtype=dtype)
-        return self.run(self._torch, self.construct(tensors, hyperparameters), tensors, hyperparameters, self)
+        maxima = [hyperparameters.amsgrad] * len(tensors)
+        return self.run(self._torch, self.construct(tensors, hyperparameters), tensors, maxima, self)
 
     def start_groups(self, groups: Sequence[Group]) -> TorchRun:
         """A new optimizer over several groups; what the first is given are the defaults."""
         dicts = [{"params": leaves(self._torch, theta, self.device), **self.settings(h)} for theta, h in groups]
         tensors = [parameter for group in dicts for parameter in group["params"]]
-        return self.run(self._torch, self.construct(dicts, groups[0][1]), tensors, groups[0][1], self)
+        maxima = [h.amsgrad for theta, h in groups for _ in theta]
+        return self.run(self._torch, self.construct(dicts, groups[0][1]), tensors, maxima, self)
 
     def resume(
         self,

@@ -119,7 +119,7 @@ class _AdamW(_Optimizer):
         not_claimed=("l2", *_WITHOUT_L2, _REFUSED, "float16 and bfloat16 parameters"),
         dtypes=("float32", "float64"),
         layouts=frozenset(),
-        procedures=procedures(_ADAM | {"weight_decay"}),
+        procedures=procedures(_ADAM | {"amsgrad", "weight_decay"}),
     )
     probes = (Hyperparameters(), Hyperparameters(amsgrad=True, weight_decay=0.1))
 

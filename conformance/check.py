@@ -10,7 +10,7 @@ from typing import Any
 from adapters.contract import Claim, Implementation, Problem
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
-from conformance.observe import ContractBreach
+from conformance.observe import ContractBreach, overwrites
 
 
 class Breach(Finding):
@@ -20,6 +20,15 @@ class Breach(Finding):
     def kind(self) -> str:
         """What is wrong, wherever it is: ``m[].shape`` of "step 3: m[1].shape is (2,); accepted: (4,)"."""
         return re.sub(r"^step \d+: |\d+| is .*", "", self.message, flags=re.DOTALL)
+
+
+class Overwritten(Breach):
+    """An array that is the caller's has changed, of which the check's question was not."""
+
+    @property
+    def kind(self) -> str:
+        """One, whichever arrays."""
+        return "caller-arrays"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +45,24 @@ class Check:
     applies: Callable[[Claim], bool] = lambda _: True
 
     def judge(self, implementation: Implementation, subject: Any) -> Outcome:
-        """What the rule finds; a `Breach` where it cannot."""
-        try:
-            return self.rule(implementation, subject)
-        except ContractBreach as breach:
-            words = describe(subject) if isinstance(subject, Problem) else str(subject)
-            return Outcome([Breach(message=str(breach), description=words)])
+        """What the rule finds; a `Breach` where it cannot. `Overwritten` besides, where no check is for that."""
+        with overwrites() as changed:
+            try:
+                outcome = self.rule(implementation, subject)
+            except ContractBreach as breach:
+                outcome = Outcome([Breach(message=str(breach), description=_words(subject))])
+        if changed and self.problems != GENERAL:
+            names = [*dict.fromkeys(changed)]
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            message = f"the caller's {', '.join(names[:_SHOWN])}{more} changed"
+            outcome.findings.append(Overwritten(message=message, description=_words(subject)))
+        return outcome
+
+
+_SHOWN = 4
+GENERAL = "general"
+"""The set whose problems `checks.caller_arrays` is for."""
+
+
+def _words(subject: Any) -> str:
+    return describe(subject) if isinstance(subject, Problem) else str(subject)

@@ -17,6 +17,7 @@ from conformance import direct as two
 from conformance import oracle, replay
 from conformance.check import Breach as Breach
 from conformance.check import Check as Check
+from conformance.check import Overwritten
 from conformance.describe import describe
 from conformance.findings import Element, Finding, Outcome
 from conformance.laws import LAWS
@@ -57,7 +58,7 @@ def caller_arrays(implementation: Implementation, problem: Problem) -> Outcome:
     observation = observe(implementation, problem)
     outcome = Outcome()
     if observation.overwritten:
-        outcome.add(_one(Finding(message=f"the caller's {', '.join(observation.overwritten)} changed"), problem))
+        outcome.add(_one(Overwritten(message=f"the caller's {', '.join(observation.overwritten)} changed"), problem))
     if observation.changed_later:
         message = f"a returned state changed afterwards: {observation.changed_later[0]}"
         outcome.add(_one(Finding(message=message), problem))
@@ -97,9 +98,15 @@ def long_run(implementation: Implementation, problem: Problem) -> Outcome:
 
 
 def golden(implementation: Implementation, case: Replay) -> Outcome:
-    """A stored case gives the stored parameters and state, within the bound of a free-running trajectory."""
+    """A stored case gives the stored t, and parameters and state within the bound of a free-running trajectory."""
     observation = observe(implementation, case.problem)
-    return _judged(list(replay.compare(implementation, case, observation.states)), case)
+    outcome = judged(list(replay.compare(implementation, case, observation.states)), case)
+    for expected in case.case.expected:
+        t = observation.states[expected.step - 1].t
+        if t != expected.t and not outcome.findings:
+            message = f"golden, step {expected.step}: t is {t}, accepted: {expected.t}"
+            outcome.findings.append(Finding(message=message, quantity="t", step=expected.step, description=str(case)))
+    return outcome
 
 
 def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
@@ -123,7 +130,7 @@ def direct(implementation: Implementation, pair: two.Pair) -> Outcome:
         if a.t != b.t:
             message = f"beside {counterpart.name}, step {k + 1}: t is {a.t}, the counterpart's {b.t}"
             return _one(Finding(message=message, quantity="t", step=k + 1), problem)
-    return _judged(list(two.compare(implementation, counterpart, problem, mine.states, theirs.states)), problem)
+    return judged(list(two.compare(implementation, counterpart, problem, mine.states, theirs.states)), problem)
 
 
 def identity(seen: Identity) -> Outcome:
@@ -200,11 +207,11 @@ def _compare(implementation: Implementation, problem: Problem, observation: Obse
         finding = Finding(message=f"the declared arithmetic does not hold the hyper-parameters: {error}")
         return {name: _one(finding, problem) for name in names}
     expected = list(oracle.compare(implementation.claim.dialect, arithmetic, problem, observation.states))
-    return {name: _judged([e for e in expected if e.comparison == name], problem) for name in names}
+    return {name: judged([e for e in expected if e.comparison == name], problem) for name in names}
 
 
-def _judged(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> Outcome:
-    """Compare, measure, and keep the first finding. All elements at once: most arrays here are small."""
+def judged(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> Outcome:
+    """Compare, measure, and keep the first finding: the outcome. All elements at once: most arrays here are small."""
     outcome = Outcome()
     if not expected:
         return outcome

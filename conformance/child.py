@@ -72,6 +72,9 @@ class Tally:
         self.seconds += seconds
 
 
+_FOR_BREACHES = ("contract", "caller-arrays")
+
+
 class Child:
     """Runs the checks and tells what happens."""
 
@@ -81,7 +84,7 @@ class Child:
         self.seen: list[tuple[str, int, Subject, bool]] = []
         """Set, number, subject, and whether any check failed on it."""
         self.breaches: set[str] = set()
-        """Kinds of `checks.Breach` that the check `contract` has found, so that no other check repeats them."""
+        """Kinds of `checks.Breach` that the checks for them have found, so that no other check repeats them."""
         self.failures: list[Failure] = []
 
     def say(self, event: str, **data: Any) -> None:
@@ -209,10 +212,10 @@ class Child:
                 findings = [
                     replace(finding, problem=number, again=again)
                     for finding in outcome.findings
-                    if not (isinstance(finding, checks.Breach) and check.name != "contract")
+                    if not (isinstance(finding, checks.Breach) and check.name not in _FOR_BREACHES)
                     or finding.kind not in self.breaches
                 ]
-                if check.name == "contract":
+                if check.name in _FOR_BREACHES:
                     self.breaches |= {finding.kind for finding in findings if isinstance(finding, checks.Breach)}
                 tallies[check.name].add(replace(outcome, findings=findings), 1, bool(findings), seconds)
                 failed |= bool(findings)

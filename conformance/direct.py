@@ -17,7 +17,7 @@ still differ, an ambiguous branch of the rectification has been decided differen
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -30,6 +30,7 @@ from adapters.contract import (
     QUANTITIES,
     Array,
     Claim,
+    GradientKind,
     Identity,
     Implementation,
     Problem,
@@ -91,9 +92,9 @@ def counterparts(name: str, environments: Sequence[str] = ()) -> tuple[dict[str,
 def in_common(one: Claim, other: Claim) -> Claim | None:
     """What both claim; None if no problem lies inside both claims."""
     gradients, hyperparameters = one.gradients & other.gradients, one.hyperparameters & other.hyperparameters
-    if one.dialect != other.dialect:  # what `computes_as` says no more of
-        gradients &= {"dense", "none"}
-        hyperparameters -= {"ema_momentum", "ema_overwrite_frequency"}
+    if one.dialect != other.dialect:
+        gradients &= _ALIKE
+        hyperparameters -= _UNLIKE
     dtypes = tuple(dtype for dtype in one.dtypes if dtype in other.dtypes)
     if not dtypes or not gradients & {"dense", "rows"} or not _one_formula(one, other):
         return None
@@ -104,6 +105,16 @@ def in_common(one: Claim, other: Claim) -> Claim | None:
         gradients=gradients,
         both_decays=one.both_decays and other.both_decays,
     )
+
+
+_ALIKE: frozenset[GradientKind] = frozenset({"dense", "none"})
+_UNLIKE = frozenset({"ema_momentum", "ema_overwrite_frequency"})
+"""What `computes_as` says no more of."""
+
+
+def alike(kinds: Set[str], hyperparameters: Set[str]) -> bool:
+    """Whether two dialects of which one computes as the other do so with these gradients and hyper-parameters."""
+    return kinds <= _ALIKE and not hyperparameters & _UNLIKE
 
 
 def _one_formula(one: Claim, other: Claim) -> bool:

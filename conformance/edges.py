@@ -20,6 +20,7 @@ SMALL: Shapes = tuple((n,) for n in (*range(1, 34), 63, 64, 65, 255, 256, 257))
 # Blocks and chunks, and half a chunk besides; 16384 is fused_adam's segment, 32768 what torch gives a thread.
 LARGE: Shapes = tuple((n,) for n in (1023, 1024, 1025, 4097, 16383, 16384, 32769, 16385, 24575))
 SEVERAL_THREADS: Shapes = ((131071,), (131073,))
+SIXTEEN_BITS: Shapes = ((65536,), (65537,))
 ALONE: Shapes = ((2**20 + 1,),)
 MANY: Shapes = tuple((n,) for n in range(1, 131))  # one kernel takes up to 110 tensors of a list (torch, apex)
 # In the second dtype, whose vectors are half as long or twice.
@@ -58,6 +59,7 @@ def sizes(claim: Claim, number: int) -> list[Draft]:
     if number >= FEW:
         found += [draft(dtype, FEWER, decaying[0], 2) for dtype in dtypes[1:]]
         found += [draft(dtypes[0], shapes, adam, 2) for shapes in (LARGE[:-2], SEVERAL_THREADS)]
+        found.append(draft(dtypes[0], SIXTEEN_BITS, adam, 1))
         found += [draft(dtypes[0], shapes, decaying[-1], 2) for shapes in (ALONE, MANY)]
         if "rows" in claim.gradients:
             found.append(draft(dtypes[0], ROW_WIDTHS, adam, 2, rows="rows"))
@@ -77,7 +79,7 @@ def rows(claim: Claim, number: int) -> list[Draft]:
 
 def layouts(claim: Claim, number: int) -> list[Draft]:
     """Dense gradients of parameters whose axes can be laid out in more than one way."""
-    settings = (one(claim, amsgrad=True), *_decaying(claim))
+    settings = (*_decaying(claim), one(claim, amsgrad=True))
     drafts = [draft(dtype, LAYOUT_SHAPES, h, 6) for h in settings for dtype in wide(claim)]
     return drafts if number >= FEW else drafts[:1]
 
@@ -180,6 +182,28 @@ def clips(claim: Claim, number: int) -> list[Draft]:
     ]
 
 
+MAGNITUDES: tuple[tuple[dict[str, float], float], ...] = (
+    ({"learning_rate": 1024.0, "weight_decay": 2.0**-11}, 1.0),
+    ({"weight_decay": 12.0}, 1.0),
+    ({"l2": 48.0}, 1.0),
+    ({"epsilon": 1024.0}, 2.0**60),
+    ({"learning_rate": 2.0**-20, "weight_decay": 2.0**19}, 2.0**-20),
+)
+"""Hyper-parameters, and what gradients of the order of 1 are multiplied by."""
+UP_TO_FIVE_AXES: Shapes = ((3, 2, 2, 1, 2), (2, 3, 4), (4, 2), (5,))
+
+
+def magnitudes(claim: Claim, number: int) -> list[Draft]:
+    """Rates, decay, epsilon and gradients far from 1, in the first dtype claimed and the second in turn."""
+    rows = "dense" if "dense" in claim.gradients else "rows"
+    settings = [(one(claim, **given), scale) for given, scale in MAGNITUDES if claim.hyperparameters & {*given}]
+    dtypes = wide(claim)
+    return [
+        draft(dtypes[k % len(dtypes)], UP_TO_FIVE_AXES, h, 3, scale=scale, rows=rows)
+        for k, (h, scale) in enumerate(settings)
+    ]
+
+
 def multipliers(claim: Claim, number: int) -> list[Draft]:
     """Of each of three parameters another multiplier, 0 among them; products of decay that float32 does not hold."""
     own = {"lr_mult": (0.5, 3.0, 0.0), "wd_mult": (1.5, 0.0, 0.7)}
@@ -248,14 +272,27 @@ _BESIDE = {"weight_decay", "decay"}
 
 
 def masters(claim: Claim, number: int) -> list[Draft]:
-    """Gradients of few digits, all that is done to them, and rows, of parameters with a master copy."""
+    """Gradients of few digits, all that is done to them, and rows, of parameters with a master copy.
+
+    The last one has everything else by which their rates differ: a scheduler, multipliers, a count that begins later.
+    """
     kinds = [kind for kind in ("dense", "rows") if kind in claim.gradients]
     h = one(claim, rescale_grad=0.3, clip_gradient=0.5, l2=0.1)
     absent = "none" in claim.gradients
+    rates = one(
+        claim,
+        rescale_grad=0.3,
+        clip_gradient=0.1,
+        l2=0.1,
+        lr_scheduler=Schedule("mxnet_factor", step=2, factor=0.5),
+        begin_num_update=3,
+        lr_mult=(0.5, 3.0),
+        wd_mult=(1.5, 0.0),
+    )
     return [
-        draft(dtype, ((9, 31), (33,)), h, 6, scale=scale, rows=kind, absent=absent)
+        draft(dtype, ((9, 31), (33,)), given, 6, scale=scale, rows=kind, absent=absent)
         for dtype in sorted(claim.masters)
-        for kind, scale in zip(kinds, (1.0, 2.0**-8), strict=False)
+        for given, kind, scale in (*zip((h, h), kinds, (1.0, 2.0**-8), strict=False), (rates, kinds[-1], 1.0))
     ]
 
 
@@ -298,6 +335,7 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "momenta": momenta,
     "long-run": long_run,
     "clips": clips,
+    "magnitudes": magnitudes,
     "multipliers": multipliers,
     "begin": begin,
     "schedules": schedules,

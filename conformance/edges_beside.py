@@ -83,7 +83,8 @@ def replicas(claim: Claim, number: int) -> list[Draft]:
 
 def forms(claim: Claim, number: int) -> list[Draft]:
     """One small parameter of each dtype: every form is a new optimizer, which Keras' non-fused Adam compiles anew."""
-    h = one(claim, learning_rate=1 / 3, beta_1=0.9, beta_2=0.99)
+    warm_up = {"total_steps": 7, "warmup_proportion": 0.3, "min_lr": 0.03}
+    h = one(claim, learning_rate=1 / 3, beta_1=0.9, beta_2=0.99, weight_decay=0.1, **warm_up)
     return [draft(dtype, ((3, 2),), h, 6) for dtype in wide(claim)]
 
 

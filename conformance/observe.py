@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from adapters.contract import QUANTITIES, Gradient, Implementation, Problem, Rows, Run, State
-from adapters.memory import copied
+from adapters.memory import copied, gaps
 from conformance.findings import short_text
 from conformance.formats import holds, travels_as
 
@@ -67,6 +68,25 @@ class Observation:
     """The last state itself, not a copy."""
 
 
+_noting: list[list[str]] = []
+
+
+@contextmanager
+def overwrites() -> Iterator[list[str]]:
+    """The caller's arrays that are found to have changed meanwhile, by name, whatever has passed them."""
+    noted: list[str] = []
+    _noting.append(noted)
+    try:
+        yield noted
+    finally:
+        _noting.pop()
+
+
+def _note(overwritten: Sequence[str]) -> None:
+    for noted in _noting:
+        noted += overwritten
+
+
 _last: tuple[Implementation, Problem, Observation | ContractBreach] | None = None
 
 
@@ -78,16 +98,23 @@ def observe(implementation: Implementation, problem: Problem) -> Observation:
     global _last
     if _last is None or _last[0] is not implementation or _last[1] is not problem:
         try:
-            _last = (implementation, problem, run(implementation, problem))
+            _last = (implementation, problem, _run(implementation, problem))
         except ContractBreach as breach:
             _last = (implementation, problem, breach)
     if isinstance(_last[2], ContractBreach):
         raise _last[2]
+    _note(_last[2].overwritten)
     return _last[2]
 
 
 def run(implementation: Implementation, problem: Problem) -> Observation:
     """As `observe`, and it runs, whatever is remembered."""
+    observation = _run(implementation, problem)
+    _note(observation.overwritten)
+    return observation
+
+
+def _run(implementation: Implementation, problem: Problem) -> Observation:
     given = tuple(copied(theta) for theta in problem.parameters)
     overwritten: list[str] = []
     states: list[State] = []
@@ -134,10 +161,10 @@ def stepped(
 
     Raises `ContractBreach` as `observe` does.
     """
-    states = []
-    for k, step in enumerate(gradients, first):
-        state = guarded(run.step, tuple(_passed(g) for g in step))
-        states.append(checked(implementation, state, problem, k))
+    passed = [tuple(_passed(g) for g in step) for step in gradients]
+    states = [checked(implementation, guarded(run.step, step), problem, k) for k, step in enumerate(passed, first)]
+    for k, (now, then) in enumerate(zip(passed, gradients, strict=True), first):
+        _note(_changed(f"gradients[{k}]", now, then))
     return tuple(states)
 
 
@@ -157,7 +184,8 @@ def _same(a: Gradient, b: Gradient) -> bool:
     if isinstance(a, Rows) and isinstance(b, Rows):
         return _same(a.indices, b.indices) and _same(a.values, b.values)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        return a.tobytes() == b.tobytes()
+        between = a.flags.c_contiguous or gaps(a).tobytes() == gaps(b).tobytes()
+        return between and a.tobytes() == b.tobytes()
     return a is b
 
 

@@ -17,14 +17,19 @@ _SHOWN = (
     "hypothesis",
     "tensorflow-cpu",
     "keras",
+    "tf-keras",
+    "tensorflow",
     "tensorflow-addons",
     "mxnet",
     "torch",
+    "jax",
+    "optax",
     "triton",
     "adam-conformance",
 )
 _VARIABLES = (
     "OMP_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
     "TF_ENABLE_ONEDNN_OPTS",
     "XLA_FLAGS",
     "MXNET_ENGINE_TYPE",
@@ -74,5 +79,9 @@ def version_of(distribution: str) -> str | None:
 
 def machine() -> dict[str, str]:
     """Platform, and the environment variables that can change what a framework computes."""
-    shown = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-    return {"platform": platform.platform(), "machine": platform.machine(), **shown}
+    return {"platform": platform.platform(), "machine": platform.machine(), **variables()}
+
+
+def variables() -> dict[str, str]:
+    """Those environment variables, where they are set."""
+    return {name: os.environ[name] for name in _VARIABLES if name in os.environ}

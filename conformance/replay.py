@@ -54,24 +54,42 @@ def replays(implementation: Implementation) -> list[Replay]:
 
     Raises `golden.GoldenError` where golden/ has no case of the dialect, or a file that cannot be used.
     """
+    return [one for one in asked(implementation) if isinstance(one, Replay)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A case that an implementation is not given, and why."""
+
+    case: Case
+    dtype: Precision
+    why: str
+
+
+def asked(implementation: Implementation) -> Iterator[Replay | LeftOut]:
+    """Every case of the dialect in every claimed dtype out of `DTYPES`: what is replayed, or why it is not."""
     claim = implementation.claim
-    found = []
     for dtype in claim.dtypes:
-        if dtype not in DTYPES:
-            continue
-        arithmetic = guarded(implementation.arithmetic, dtype)
-        for case in _cases(claim.dialect):
-            if _inside(case, claim) and takes_constraint(claim, case.hyperparameters.constraint, dtype):
-                replay = Replay(case=case, problem=problem_of(case, dtype, all_rows="dense" not in claim.gradients))
-                if _arrives_as_stored(replay, arithmetic):
-                    found.append(replay)
-    return found
+        for case in _cases(claim.dialect) if dtype in DTYPES else ():
+            yield in_dtype(implementation, case, dtype)
+
+
+def in_dtype(implementation: Implementation, case: Case, dtype: Precision) -> Replay | LeftOut:
+    """A case as it is replayed in a claimed dtype, or why it is not."""
+    claim = implementation.claim
+    why = outside(case, claim, dtype)
+    if not why:
+        replay = Replay(case=case, problem=problem_of(case, dtype, all_rows="dense" not in claim.gradients))
+        if _arrives_as_stored(replay, guarded(implementation.arithmetic, dtype)):
+            return replay
+        why = "its hyper-parameters arrive rounded further than to float32"
+    return LeftOut(case=case, dtype=dtype, why=why)
 
 
 def compare(implementation: Implementation, replay: Replay, states: Sequence[State]) -> Iterator[oracle.Expected]:
     """What is stored beside what was obtained; the bound is that of a free-running trajectory."""
     rounding = oracle.rounding(implementation.arithmetic(replay.problem.dtype))
-    for expected, bound in _bounded(replay.case, rounding):
+    for expected, bound in bounded(replay.case, rounding):
         state = states[expected.step - 1]
         limits = named(bound)
         for quantity, values in expected.quantities():
@@ -92,17 +110,25 @@ _cases = cache(cases_of)
 _bounds: dict[tuple[str, reference.Rounding], list[tuple[Expected, reference.Bound]]] = {}
 
 
-def _bounded(case: Case, rounding: reference.Rounding) -> list[tuple[Expected, reference.Bound]]:
+def bounded(case: Case, rounding: reference.Rounding) -> list[tuple[Expected, reference.Bound]]:
+    """What a case states, each with the bound of a free-running trajectory. It is remembered."""
     key = (case.id, rounding)
     if key not in _bounds:
         _bounds[key] = [(expected, bound) for expected, _, bound in trajectory(case, rounding)]
     return _bounds[key]
 
 
-def _inside(case: Case, claim: Claim) -> bool:
+def outside(case: Case, claim: Claim, dtype: Precision) -> str:
+    """Why a case is not inside a claim; empty where it is."""
     h = case.hyperparameters
     kinds = case.gradient_kinds if "dense" in claim.gradients else case.gradient_kinds - {"dense"} | {"rows"}
-    return h.given() <= claim.hyperparameters and kinds <= claim.gradients and all(getattr(h, n) for n in claim.nonzero)
+    why = {
+        "not claimed": h.given() - claim.hyperparameters,
+        "gradients not claimed": kinds - claim.gradients,
+        "claimed above 0 alone": {name for name in claim.nonzero if not getattr(h, name)},
+        f"not claimed in {dtype}": set() if takes_constraint(claim, h.constraint, dtype) else {"constraint non_neg"},
+    }
+    return "; ".join(f"{text}: {', '.join(sorted(names))}" for text, names in why.items() if names)
 
 
 def _arrives_as_stored(replay: Replay, arithmetic: Arithmetic) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.contract import Implementation, Problem
-from conformance import edges, edges_beside, edges_schedulers, problems
+from conformance import edges, edges_beside, edges_schedulers, edges_settings, problems
 from conformance.direct import Pair, pairs
 from conformance.load import CannotTest
 from conformance.replay import Replay, replays
@@ -13,7 +13,7 @@ GOLDEN = "golden"
 DIRECT = "direct"
 DIRECT_SHARE = 1 / 3
 """Problems per counterpart, as a share of the general set's number."""
-FIXED = {**edges.SETS, **edges_beside.SETS, **edges_schedulers.SETS}
+FIXED = {**edges.SETS, **edges_beside.SETS, **edges_schedulers.SETS, **edges_settings.SETS}
 SETS: tuple[str, ...] = (*problems.SETS, *FIXED, GOLDEN)
 """Of an implementation by itself."""
 

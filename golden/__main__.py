@@ -15,8 +15,10 @@ from typing import Any
 from golden import diff, export, files, layout, show
 from golden.case import Case, GoldenError
 from golden.layout import File
-from golden.lint import Report, lint
+from golden.lint import lint
+from golden.recordings import RECORDED
 from golden.regenerate import regenerate
+from golden.report import Report
 from golden.verify import verify
 
 _EXIT_CODES = """exit codes:
@@ -50,14 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    report = verify(options.folder, partial=options.partial)
-    compared = f", {report.compared} values; worst difference {report.worst_fraction:.3f} of its bound"
+    report = verify(options.folder, partial=options.partial, recorded=_recorded(options))
+    worst = (
+        f"worst difference {report.worst_fraction:.3f} of its bound, of a recorded value {report.worst_recorded:.3f}"
+    )
+    compared = f", {report.compared} values; {worst}"
     return _judge(report, compared, asdict(report), options)
 
 
 def _lint(options: argparse.Namespace) -> int:
-    report = lint(options.folder, partial=options.partial)
-    looked_at = {key: value for key, value in asdict(report).items() if key not in ("compared", "worst_fraction")}
+    report = lint(options.folder, partial=options.partial, recorded=_recorded(options))
+    of_verify = ("compared", "worst_fraction", "worst_recorded", "ambiguous")
+    looked_at = {key: value for key, value in asdict(report).items() if key not in of_verify}
     return _judge(report, "", looked_at, options)
 
 
@@ -68,8 +74,14 @@ def _judge(report: Report, compared: str, data: Mapping[str, object], options: a
         return code
     for complaint in report.complaints:
         print(complaint.message)
-    print(f"{report.files} files, {report.cases} cases{compared}; {len(report.complaints) or 'no'} complaints")
+    counts = f"{report.files} files, {report.cases} cases, {report.recordings} recordings"
+    print(f"{counts}{compared}; {len(report.complaints) or 'no'} complaints")
     return code
+
+
+def _recorded(options: argparse.Namespace) -> Path | None:
+    """The folder of recordings: with cases from elsewhere, none unless it is named."""
+    return options.recorded or (RECORDED if options.folder == files.CASES else None)
 
 
 def _regenerate(options: argparse.Namespace) -> int:
@@ -209,6 +221,8 @@ def _parser() -> argparse.ArgumentParser:
     partial = "a folder that need not have every case of the catalogue"
     for name in ("verify", "lint"):
         commands.choices[name].add_argument("--partial", action="store_true", help=partial)
+        text = "what implementations returned on these cases; default: golden/recorded, with another --folder none"
+        commands.choices[name].add_argument("--recorded", type=Path, metavar="DIR", help=text)
     commands.choices["export"].add_argument("out", type=_out, metavar="OUT", help="FILE.csv or FILE.npz")
     ids = "a case, as `list` names it, * and ? being any; default: all"
     commands.choices["export"].add_argument("ids", nargs="*", metavar="ID", help=ids)

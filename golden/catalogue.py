@@ -18,6 +18,7 @@ from golden.case import Generator
 from golden.catalogue_beside import averages, constraints, exclusions
 from golden.catalogue_indices import begin, multipliers
 from golden.catalogue_rates import schedules, warm_up
+from golden.catalogue_reach import fifty_steps, many_elements, rows_in_any_order, settings
 from golden.catalogue_schedulers import lr_schedulers
 from golden.layout import File
 from golden.making import BETAS, STEPS, Made, case_of, rows_of, wave
@@ -196,6 +197,11 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "a constraint before the step or before the average, of a parameter without gradient, by the"
             " norm of all elements, or of what is short already",
             "effect": "the parameter is another one at the end of the step",
+        },
+        "settings": {
+            "bug": "formula",
+            "catches": "a learning rate 0 taken for none, or one above 1 cut; betas of a few digits; a fixed threshold",
+            "effect": "another learning rate, beta or branch than the one that was asked for",
         },
         "long-run": {
             "bug": "dtype",
@@ -423,5 +429,9 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "schedules": schedules,
         "warm-up": warm_up,
         "lr-scheduler": lr_schedulers,
+        "settings": settings,
+        "rows-in-any-order": rows_in_any_order,
+        "many-elements": many_elements,
+        "fifty-steps": fifty_steps,
     }
 )

@@ -104,9 +104,9 @@ def stored(folder: Path) -> tuple[list[Path], list[Stray]]:
     return found, strays
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, of: str = FORMAT) -> dict[str, Any]:
     """The content of a regular file of at most `MAX_BYTES`, links not followed; `GoldenError` otherwise."""
-    return decode(read_text(path), path)
+    return decode(read_text(path), path, of)
 
 
 def read_text(path: Path) -> str:
@@ -127,8 +127,8 @@ def read_text(path: Path) -> str:
         raise GoldenError(f"{path} is not JSON of this format: {error}") from error
 
 
-def decode(text: str, path: Path) -> dict[str, Any]:
-    """An object of the format from its text; `GoldenError` naming `path` otherwise."""
+def decode(text: str, path: Path, of: str = FORMAT) -> dict[str, Any]:
+    """An object of the format from its text; `GoldenError` naming `path` otherwise. of: what its `format` must be."""
     try:
         data = json.loads(text, object_pairs_hook=_object, parse_float=_refuse_number, parse_constant=_refuse_number)
     except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
@@ -137,9 +137,9 @@ def decode(text: str, path: Path) -> dict[str, Any]:
         raise GoldenError(f"{path} holds a {type(data).__name__}; accepted: an object")
     if _deeper_than(MAX_DEPTH, data):
         raise GoldenError(f"{path} has over {MAX_DEPTH} lists and objects in each other; accepted: fewer")
-    if data.get("format") != FORMAT or data.get("version") != VERSION:
+    if data.get("format") != of or data.get("version") != VERSION:
         what = f"format {floats.shortened(data.get('format'))}, version {floats.shortened(data.get('version'))}"
-        raise GoldenError(f"{path} is of {what}; accepted: {FORMAT!r}, version {VERSION}")
+        raise GoldenError(f"{path} is of {what}; accepted: {of!r}, version {VERSION}")
     return data
 
 

@@ -78,63 +78,63 @@ def content_hash(data: Mapping[str, Any]) -> str:
 def parse(data: Mapping[str, Any], path: Path) -> File:
     """The cases of a file's content. Raises `GoldenError` naming file, case and key."""
     where = str(path)
-    dialect, topic = _get(data, "dialect", str, where), _get(data, "topic", str, where)
+    dialect, topic = get(data, "dialect", str, where), get(data, "topic", str, where)
     if dialect not in DIALECTS:
         raise GoldenError(f"{where}: dialect is {floats.shortened(dialect)}; accepted: {', '.join(DIALECTS)}")
     if (path.parent.name, path.stem) != (dialect, topic):
         raise GoldenError(f"{where} says that it is {dialect}/{topic}.json; accepted: the name of the file")
     cases: list[Case] = []
-    for k, each in enumerate(_get(data, "cases", list, where)):
+    for k, each in enumerate(get(data, "cases", list, where)):
         at, room = f"{where}: cases[{k}]", MAX_NUMBERS - sum(case.numbers for case in cases)
-        cases.append(_case(_is(each, dict, at), dialect, topic, at, room))
-    notes = {flag: _note(note, f"{where}: notes") for flag, note in _get(data, "notes", dict, where).items()}
+        cases.append(_case(is_a(each, dict, at), dialect, topic, at, room))
+    notes = {flag: _note(note, f"{where}: notes") for flag, note in get(data, "notes", dict, where).items()}
     used = {flag for case in cases for flag in case.flags}
     if used != set(notes):
         odd = floats.shortened(min(used ^ set(notes)))
         raise GoldenError(f"{where}: notes and flags differ in {odd}; accepted: a note for every flag that is used")
-    conventions = tuple(_is(text, str, f"{where}: conventions") for text in _get(data, "conventions", list, where))
+    conventions = tuple(is_a(text, str, f"{where}: conventions") for text in get(data, "conventions", list, where))
     return File(dialect=dialect, topic=topic, conventions=conventions, notes=notes, cases=tuple(cases))
 
 
 def _note(note: object, where: str) -> dict[str, str]:
-    return {key: _get(_is(note, dict, where), key, str, where) for key in ("bug", "catches", "effect")}
+    return {key: get(is_a(note, dict, where), key, str, where) for key in ("bug", "catches", "effect")}
 
 
 def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str, room: int) -> Case:
-    name = _get(data, "id", str, where)
+    name = get(data, "id", str, where)
     if not re.fullmatch(f"{dialect}/{re.escape(topic)}/[a-z0-9-]{{1,100}}", name):
         raise GoldenError(f"{where}: id is {floats.shortened(name)}; accepted: {dialect}/{topic}/NAME")
     where = f"{where} ({floats.shortened(name)})"
     parameters, elements = [], 0
-    given = _get(data, "parameters", list, where)
+    given = get(data, "parameters", list, where)
     if not 1 <= len(given) <= MAX_PARAMETERS:
         raise GoldenError(f"{where}: there are {len(given)} parameters; accepted: 1 to {MAX_PARAMETERS}")
     for i, parameter in enumerate(given):
         at = f"{where}: parameters[{i}]"
-        shape = _get(_is(parameter, dict, at), "shape", list, at)
+        shape = get(is_a(parameter, dict, at), "shape", list, at)
         if len(shape) > 8:
             raise GoldenError(f"{at}.shape has {len(shape)} axes; accepted: up to 8")
         for n in shape:
-            if not 0 <= _is(n, int, f"{at}.shape") <= MAX_ELEMENTS:
+            if not 0 <= is_a(n, int, f"{at}.shape") <= MAX_ELEMENTS:
                 raise GoldenError(f"{at}.shape has {floats.shortened(n)}; accepted: 0 to {MAX_ELEMENTS}")
         elements += math.prod(shape)
         if elements > MAX_ELEMENTS:
             raise GoldenError(f"{at}: the parameters have over {MAX_ELEMENTS} elements; accepted: fewer")
         parameters.append(_exact_in_float32(floats.from_hex_list(parameter.get("values"), shape, f"{at}.values"), at))
     shapes = tuple(theta.shape for theta in parameters)
-    stored = _get(data, "gradients", dict, where)
+    stored = get(data, "gradients", dict, where)
     generator = _generator(stored, shapes, f"{where}: gradients") if "generator" in stored else None
-    steps = generator.steps if generator else len(_get(stored, "stored", list, f"{where}: gradients"))
+    steps = generator.steps if generator else len(get(stored, "stored", list, f"{where}: gradients"))
     if not 1 <= steps <= MAX_STEPS:
         raise GoldenError(f"{where}: there are {floats.shortened(steps)} steps; accepted: 1 to {MAX_STEPS}")
     if numbers(steps, shapes) > room:
         text = f"there are {numbers(steps, shapes)} gradient elements; accepted: up to {MAX_NUMBERS} in a file"
         raise GoldenError(f"{where}: {text}, {MAX_NUMBERS - room} being in other cases")
     gradients = generator.gradients(shapes) if generator else _stored(stored, shapes, f"{where}: gradients")
-    h = _hyperparameters(_get(data, "hyperparameters", dict, where), dialect, f"{where}: hyperparameters")
+    h = _hyperparameters(get(data, "hyperparameters", dict, where), dialect, f"{where}: hyperparameters")
     expected = tuple(
-        _expected(_is(e, dict, f"{where}: expected[{k}]"), shapes, h, where=f"{where}: expected[{k}]")
-        for k, e in enumerate(_get(data, "expected", list, where))
+        _expected(is_a(e, dict, f"{where}: expected[{k}]"), shapes, h, where=f"{where}: expected[{k}]")
+        for k, e in enumerate(get(data, "expected", list, where))
     )
     at_steps = [e.step for e in expected]
     if at_steps != sorted(set(at_steps)) or not at_steps or not 1 <= at_steps[0] <= at_steps[-1] <= len(gradients):
@@ -143,9 +143,9 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str, room: i
     return Case(
         id=name,
         dialect=dialect,
-        description=_get(data, "description", str, where),
-        source=_get(data, "source", str, where),
-        flags=tuple(_is(flag, str, f"{where}: flags") for flag in _get(data, "flags", list, where)),
+        description=get(data, "description", str, where),
+        source=get(data, "source", str, where),
+        flags=tuple(is_a(flag, str, f"{where}: flags") for flag in get(data, "flags", list, where)),
         hyperparameters=h,
         parameters=tuple(parameters),
         gradients=gradients,
@@ -163,19 +163,19 @@ def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyper
     for name, value in data.items():
         at = f"{where}.{name}"
         if name in _BOOLEANS:
-            values[name] = _is(value, bool, at)
+            values[name] = is_a(value, bool, at)
         elif name in _MAY_BE_NONE and value is None:
             values[name] = None
         elif name in _COUNTS:
-            values[name] = _is(value, int, at)
+            values[name] = is_a(value, int, at)
         elif name in _WORDS:
-            values[name] = _is(value, str, at)
+            values[name] = is_a(value, str, at)
         elif name in _LISTS:
-            values[name] = tuple(_is(i, int, at) for i in _is(value, list, at))
+            values[name] = tuple(is_a(i, int, at) for i in is_a(value, list, at))
         elif name in MULTIPLIERS:
-            values[name] = tuple(_number(each, f"{at}[{i}]") for i, each in enumerate(_is(value, list, at)))
+            values[name] = tuple(_number(each, f"{at}[{i}]") for i, each in enumerate(is_a(value, list, at)))
         elif name in _SCHEDULES:
-            values[name] = _schedule(_is(value, dict, at), at)
+            values[name] = _schedule(is_a(value, dict, at), at)
         else:
             values[name] = _number(value, at)
     try:
@@ -185,8 +185,8 @@ def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyper
 
 
 def _number(value: object, at: str) -> float:
-    data = _is(value, dict, at)
-    number = floats.from_hex(_get(data, "hex", str, at), f"{at}.hex")
+    data = is_a(value, dict, at)
+    number = floats.from_hex(get(data, "hex", str, at), f"{at}.hex")
     _exact_in_float32(np.array(number), at)
     if data.get("decimal") != floats.decimal(number):
         raise GoldenError(f"{at}.decimal is {floats.shortened(data.get('decimal'))}; accepted: that of hex")
@@ -201,7 +201,7 @@ def _schedule(data: Mapping[str, Any], at: str) -> Schedule:
 
     numbers = tuple((key, value(given, f"{at}.{key}")) for key, given in data.items() if key != "name")
     try:
-        return Schedule(_get(data, "name", str, at), numbers)
+        return Schedule(get(data, "name", str, at), numbers)
     except (ValueError, TypeError) as error:
         raise error if isinstance(error, GoldenError) else GoldenError(f"{at}: {error}") from error
 
@@ -209,8 +209,8 @@ def _schedule(data: Mapping[str, Any], at: str) -> Schedule:
 def _generator(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], where: str) -> Generator:
     if data["generator"] != "xorshift32":
         raise GoldenError(f"{where}.generator is {floats.shortened(data['generator'])}; accepted: xorshift32")
-    seed, steps = _get(data, "seed", int, where), _get(data, "steps", int, where)
-    exponents = tuple(_is(e, int, f"{where}.exponents") for e in _get(data, "exponents", list, where))
+    seed, steps = get(data, "seed", int, where), get(data, "steps", int, where)
+    exponents = tuple(is_a(e, int, f"{where}.exponents") for e in get(data, "exponents", list, where))
     if not 1 <= seed < 2**32:
         raise GoldenError(f"{where}.seed is {floats.shortened(seed)}; accepted: 1 to {2**32 - 1}")
     if len(exponents) != len(shapes) or not all(-60 <= e <= 60 for e in exponents):
@@ -238,7 +238,7 @@ def _gradient(data: object, shape: tuple[int, ...], where: str) -> Any:
         return None
     if not isinstance(data, dict):
         return _exact_in_float32(floats.from_hex_list(data, shape, where), where)
-    rows = [_is(row, int, f"{where}.rows") for row in _get(data, "rows", list, where)]
+    rows = [is_a(row, int, f"{where}.rows") for row in get(data, "rows", list, where)]
     height = shape[0] if shape else 0
     if len(rows) > MAX_ELEMENTS or not all(0 <= row < height for row in rows):
         raise GoldenError(f"{where}.rows has a number out of range; accepted: 0 to {height - 1}")
@@ -250,7 +250,7 @@ def _expected(
     data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], h: Hyperparameters, *, where: str
 ) -> Expected:
     def arrays(name: str) -> tuple[Any, ...]:
-        lists = _get(data, name, list, where)
+        lists = get(data, name, list, where)
         if len(lists) != len(shapes):
             raise GoldenError(f"{where}.{name} has length {len(lists)}; accepted: {len(shapes)}, one per parameter")
         return tuple(
@@ -266,8 +266,8 @@ def _expected(
     if not averages and "average" in data:
         raise GoldenError(f"{where}.average is given; accepted: no such key, because there is no ema_momentum")
     expected = Expected(
-        step=_get(data, "step", int, where),
-        t=tuple(_is(t, int, f"{where}.t") for t in _get(data, "t", list, where)),
+        step=get(data, "step", int, where),
+        t=tuple(is_a(t, int, f"{where}.t") for t in get(data, "t", list, where)),
         parameters=arrays("parameters"),
         m=arrays("m"),
         v=arrays("v"),
@@ -276,7 +276,7 @@ def _expected(
         average=arrays("average") if averages else None,
     )
     if "tolerance" in data:  # the schema demands it; files that `diff` finds in old revisions are without
-        expected = replace(expected, tolerance=_tolerance(_get(data, "tolerance", dict, where), expected, where))
+        expected = replace(expected, tolerance=_tolerance(get(data, "tolerance", dict, where), expected, where))
     if len(expected.t) != len(shapes):
         raise GoldenError(f"{where}.t has length {len(expected.t)}; accepted: {len(shapes)}, one per parameter")
     if data.get("parameters_decimal") != _decimals(expected.parameters):
@@ -292,10 +292,10 @@ def _tolerance(data: Mapping[str, Any], expected: Expected, where: str) -> dict[
         odd = floats.shortened(", ".join(data))
         raise GoldenError(f"{where}.tolerance is of {odd}; accepted: {', '.join(quantities)}")
     for name, arrays in quantities.items():
-        at, lists = f"{where}.tolerance.{name}", _get(data, name, list, f"{where}.tolerance")
-        if [len(_is(each, list, at)) for each in lists] != [array.size for array in arrays]:
+        at, lists = f"{where}.tolerance.{name}", get(data, name, list, f"{where}.tolerance")
+        if [len(is_a(each, list, at)) for each in lists] != [array.size for array in arrays]:
             raise GoldenError(f"{at} has other lengths than {name}; accepted: one exponent per element")
-        if not all(e is None or -1074 <= _is(e, int, at) <= 1023 for each in lists for e in each):
+        if not all(e is None or -1074 <= is_a(e, int, at) <= 1023 for each in lists for e in each):
             raise GoldenError(f"{at} has an exponent out of range; accepted: null, or -1074 to 1023")
         found[name] = tuple(
             tolerance.from_exponents(each, array.shape) for each, array in zip(lists, arrays, strict=True)
@@ -311,13 +311,15 @@ def _exact_in_float32(array: Any, where: str) -> Any:
     return array
 
 
-def _get(data: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+def get(data: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+    """The value of a key, of a kind; `GoldenError` otherwise."""
     if key not in data:
         raise GoldenError(f"{where} has no {key}; accepted: a {kind.__name__}")
-    return _is(data[key], kind, f"{where}: {key}")
+    return is_a(data[key], kind, f"{where}: {key}")
 
 
-def _is(value: Any, kind: type, where: str) -> Any:
+def is_a(value: Any, kind: type, where: str) -> Any:
+    """The value, of a kind, text being printable; `GoldenError` otherwise."""
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise GoldenError(f"{where} is {floats.shortened(value)}; accepted: a {kind.__name__}")
     if isinstance(value, str) and not value.isprintable():

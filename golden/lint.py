@@ -5,72 +5,37 @@ What must be recomputed is `golden.verify`'s. Needs jsonschema.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from golden import catalogue, files, layout
-from golden.case import GoldenError
+from golden.case import Case, GoldenError
+from golden.lint_recorded import linted_recorded
+from golden.report import Complaint, Kind, Report, check_hash, check_schema, needs_jsonschema
 from golden.words import differences
 from reference import DIALECTS
 
-SCHEMA = Path(__file__).resolve().parent / "schema.json"
 
-
-class Kind(IntEnum):
-    """What is wrong: the exit code."""
-
-    WRONG = 1
-    """Readable, and not what the reference gives, or not what was written."""
-    UNUSABLE = 2
-    """Cannot be read, or breaks the format."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Complaint:
-    """One thing that is wrong."""
-
-    kind: Kind
-    message: str
-    file: str = ""
-    id: str = ""
-    step: int | None = None
-    quantity: str = ""
-    parameter: int | None = None
-    element: tuple[int, ...] | None = None
-
-
-@dataclass
-class Report:
-    """What was looked at, and what is wrong."""
-
-    files: int = 0
-    cases: int = 0
-    compared: int = 0
-    """Elements recomputed."""
-    worst_fraction: float = 0.0
-    """Largest difference as a fraction of its bound."""
-    complaints: list[Complaint] = field(default_factory=list)
-
-
-def lint(folder: Path = files.CASES, *, partial: bool = False) -> Report:
+def lint(folder: Path = files.CASES, *, partial: bool = False, recorded: Path | None = None) -> Report:
     """Look at every file of a folder. Raises `GoldenError` if there is no such folder, or no file in it.
 
-    partial: it need not have every case of the catalogue.
+    partial: it need not have every case of the catalogue. recorded: the folder of recordings of its cases.
     """
     report = Report()
-    for _ in linted(folder, report, partial=partial):
-        pass
+    cases: dict[str, Case] = {}
+    for _, file in linted(folder, report, partial=partial):
+        cases |= {case.id: case for case in file.cases}
+    if recorded is not None:
+        for _ in linted_recorded(recorded, cases, report):
+            pass
     return report
 
 
 def linted(folder: Path, report: Report, *, partial: bool) -> Iterator[tuple[Path, layout.File]]:
     """Every file that can be read, one after the other; what is wrong is in `report` when all have been taken."""
-    _validator()  # where it is missing, nothing can be said of any file
+    needs_jsonschema()
     paths, strays = files.stored(folder)
     for stray in strays:
         kind = Kind.WRONG if stray.left_over else Kind.UNUSABLE
@@ -81,12 +46,12 @@ def linted(folder: Path, report: Report, *, partial: bool) -> Iterator[tuple[Pat
         try:
             data = files.read_json(path)
             file = layout.parse(data, path)  # first: it ends at the first mistake, and holds nothing of the others
-            _check_schema(data, path)
+            check_schema(data, path)
         except GoldenError as error:
             report.complaints.append(Complaint(kind=Kind.UNUSABLE, file=str(path), message=str(error)))
             continue
         report.cases += len(file.cases)
-        report.complaints += _hash(data, path)
+        report.complaints += check_hash(data, path)
         report.complaints += _ids(file, path, seen)
         if file.topic != files.PROMOTED:
             report.complaints += _as_made(data, file, path)
@@ -94,13 +59,6 @@ def linted(folder: Path, report: Report, *, partial: bool) -> Iterator[tuple[Pat
     if not partial:
         unusable = {Path(complaint.file) for complaint in report.complaints if complaint.kind == Kind.UNUSABLE}
         report.complaints += _missing(folder, seen, unusable)
-
-
-def _hash(data: Mapping[str, Any], path: Path) -> Iterator[Complaint]:
-    hashed = layout.content_hash(data)
-    if data[layout.HASH] != hashed:
-        text = f"{path}: {layout.HASH} is {data[layout.HASH]}; accepted: {hashed}, that of the content (a hand edit?)"
-        yield Complaint(kind=Kind.WRONG, file=str(path), message=text)
 
 
 def _ids(file: layout.File, path: Path, seen: set[str]) -> Iterator[Complaint]:
@@ -151,21 +109,3 @@ def _catalogue() -> Mapping[tuple[str, str], Mapping[str, Any]]:
                 case["expected"] = [{"step": k} for k in sorted(set(at_steps[case["id"]]))]
             found[dialect.name, file.topic] = made
     return found
-
-
-@cache
-def _validator() -> Any:
-    try:
-        import jsonschema
-    except ImportError as error:
-        raise GoldenError(f"this needs jsonschema ({error}); accepted: pip install --group golden") from error
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
-
-
-def _check_schema(data: Any, path: Path) -> None:
-    error = next(_validator().iter_errors(data), None)
-    if error is not None:
-        message = error.message if len(error.message) <= 200 else f"{error.message[:197]}..."
-        raise GoldenError(f"{path} breaks the schema at {error.json_path[:120]}: {message}")

@@ -15,20 +15,24 @@ import numpy as np
 
 from golden import files, floats, tolerance
 from golden.case import Case, Expected
-from golden.lint import Complaint, Kind, Report, linted
+from golden.lint import linted
+from golden.report import Complaint, Kind, Report
 from golden.trajectory import named, trajectory
+from golden.verify_recorded import verify_recorded
 from reference import Bound, Rounding, State
 
 DOUBLE = Rounding(compute="float64", powers="float64", step_size="float64")
 
 
-def verify(folder: Path = files.CASES, *, partial: bool = False) -> Report:
+def verify(folder: Path = files.CASES, *, partial: bool = False, recorded: Path | None = None) -> Report:
     """Look at every file of a folder. Raises `GoldenError` if there is no such folder, or no file in it.
 
-    partial: it need not have every case of the catalogue.
+    partial: it need not have every case of the catalogue. recorded: the folder of recordings of its cases.
     """
     report = Report()
+    cases: dict[str, Case] = {}
     for path, file in linted(folder, report, partial=partial):
+        cases |= {case.id: case for case in file.cases}
         for case in file.cases:
             try:
                 report.complaints += _recomputed(case, path, report)
@@ -37,6 +41,8 @@ def verify(folder: Path = files.CASES, *, partial: bool = False) -> Report:
                 text = f"{path}, {case.id}: {error}"
                 complaint = Complaint(kind=Kind.UNUSABLE, file=str(path), id=case.id, message=text)
                 report.complaints.append(complaint)
+    if recorded is not None:
+        verify_recorded(recorded, cases, report)
     return report
 
 

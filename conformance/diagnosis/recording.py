@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -176,7 +176,8 @@ class Numbered(_Before):
 
     def start_groups(self, groups: Groups) -> Any:
         """A run of numbers."""
-        return _NumberedRun(self, [theta for parameters, _ in groups for theta in parameters], groups[0][1])
+        h = replace(groups[0][1], amsgrad=any(own.amsgrad for _, own in groups))
+        return _NumberedRun(self, [theta for parameters, _ in groups for theta in parameters], h)
 
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, *saved: Any, **more: Any) -> Any:
         """A run of numbers."""
@@ -254,6 +255,7 @@ class _NumberedRun:
     def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
         """More of them."""
         self.parameters += parameters
+        self.amsgrad |= hyperparameters.amsgrad
 
     def put(self, state: State) -> None:
         """Nothing."""

@@ -6,10 +6,11 @@ that guess is not made; and a law that compares with the oracle within a bound h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from conformance.check import Overwritten
 from conformance.findings import Bounded, Finding
 
 SENTENCES: Mapping[str, str] = MappingProxyType(
@@ -31,7 +32,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-permutation": "an element's result depends on its place: a tail or a block computes otherwise",
         "law-split": "a parameter cut in two does not move as the whole: a tail computes otherwise, or something counts"
         " parameters",
-        "law-nonfinite": "NaN or an infinity in one element changes others, or NaN is hidden",
+        "law-nonfinite": "NaN or an infinity in one element changes others, or is hidden",
         "law-bounded-update": "an update is larger than Adam's can be",
         "law-constant-gradient": "a constant gradient does not move theta by learning_rate g / (abs(g) + epsilon) in"
         " a step",
@@ -45,7 +46,12 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-load-into-other": "a load into another object brings back other hyper-parameters than the claim says",
         "law-configuration": "built from its own configuration it is another optimizer",
         "law-change": "a hyper-parameter that is changed between steps is not used from the next step on",
-        "law-switched-on": "what is switched on between steps does not begin then",
+        "law-switched-on": "what is switched on or off between steps does not begin or end then",
+        "law-switched-warm-up": "a warm-up that is switched on or off later does not begin or end then",
+        "law-saved-settings": "saved and loaded with a schedule, a warm-up, clipping or an average on, it goes on"
+        " otherwise, or not with those hyper-parameters that it claims",
+        "law-changed-settings": "beside a schedule, a warm-up or clipping, a hyper-parameter that is changed between"
+        " steps is not used from the next step on",
         "law-caller-hyperparameters": "it changes the hyper-parameters that are the caller's",
         "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
         "law-late-group": "a group that is added late does not begin as the dialect says",
@@ -56,7 +62,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-saved-groups": "saved and loaded, several parameter groups go on otherwise: one has another's"
         " hyper-parameters or count",
         "law-saved-momenta": "saved, loaded and continued it goes on otherwise: the product of momenta is another",
-        "law-large-count": "after 100 000 steps it goes on otherwise: the count, or its powers, do not reach so far",
+        "law-large-count": "after many steps, 100 000 or fewer, it goes on otherwise: the count, or its powers, do"
+        " not reach so far",
         "law-late-load": "loaded after many steps it goes on otherwise: the count was stored in a narrow format",
         "law-reversed": "a reversed view does not give what a plain array gives: negative strides are not followed",
         "law-misaligned": "an array at an odd address does not give what a plain one gives",
@@ -85,6 +92,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-schedules": "with a schedule or a warm-up the steps are not the dialect's: the rates are others",
         "law-lr-scheduler": "with a scheduler of MXNet's the learning rates are others than those of num_update at each"
         " parameter's turn, or a load loses the scheduler",
+        "law-magnitudes": "with a rate, decay, epsilon or gradients far from 1 the steps are not the dialect's:"
+        " something is limited or clamped",
         "law-sizes": "some size of a tensor, around vectors and chunks, does not give what the dialect says",
         "law-row-split": "a parameter cut between its rows does not move as the whole",
         "law-row-permutation": "permuted rows do not give the permuted trajectory",
@@ -115,15 +124,18 @@ def notes(failures: Sequence[Failure], *, values_wrong: bool, counts_wrong: bool
         for f in failures
         if (values_wrong and isinstance(f.finding, Bounded)) or (counts_wrong and f.finding.quantity == "t")
     ]
-    said = [
-        statement(f.check, f.finding.message) if values_wrong or counts_wrong else sentence(f.check, f.finding.message)
-        for f in failures
-        if f.check not in secondary
-    ]
+    say = statement if values_wrong or counts_wrong else sentence
+    said = [_said(f, say) for f in failures if f.check not in secondary]
     if secondary:
         names = f"{', '.join(secondary)} fail{'s' if len(secondary) == 1 else ''} too"
         said.append(f"{names}, and what is said above may be all of it: run again when that is right")
     return said
+
+
+def _said(failure: Failure, say: Callable[[str, str], str]) -> str:
+    if isinstance(failure.finding, Overwritten):
+        return f"{failure.check}: {SENTENCES['caller-arrays']}"
+    return say(failure.check, failure.finding.message)
 
 
 def statement(check: str, message: str) -> str:

@@ -112,9 +112,10 @@ _r.add(
     "lr_scheduler",
     "the base class: the learning rate by the number of updates",
     stages="scheduled_by_updates",
-    checks="law-lr-scheduler law-switched-on",
+    checks="law-lr-scheduler law-switched-on law-saved-settings law-changed-settings",
     cases="mxnet2-adam/lr-scheduler/",
-    tests=f"{_SCHEDULER} {_SCHEDULED}",
+    tests=f"{_SCHEDULER} {_SCHEDULED} "
+    "documents/test_schedule_signatures.py::test_a_schedule_takes_what_the_contract_s_takes_with_its_defaults",
     mutants="AskedForOwnCount AskedOnceForAll EndsBeforeItBegins SchedulerLostOnLoad",
     findings="mxnet-learning-rate-does-not-overwrite-every-scheduler",
 )

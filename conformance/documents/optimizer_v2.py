@@ -187,9 +187,10 @@ _r.add(
     "behaviour",
     "schedules",
     "are called with the iterations",
-    tests="test_a_schedule_is_asked_with_the_iterations_from_zero_on test_another_schedule_is_seen",
+    tests="test_a_schedule_is_asked_with_the_iterations_from_zero_on test_another_schedule_is_seen "
+    "documents/test_schedule_signatures.py::test_a_schedule_takes_what_the_contract_s_takes_with_its_defaults",
     stages="scheduled_rate",
-    checks="law-schedules",
+    checks="law-schedules law-saved-settings law-changed-settings",
     cases="keras-v2-adam/schedules/",
     mutants="ScheduleOneStepAhead",
 )

@@ -152,7 +152,8 @@ _r.add(
     "argument",
     "mesh",
     "a device mesh, which makes the state distributed",
-    tests="test_further_arguments_are_taken_and_do_nothing",
+    tests="test_further_arguments_are_taken_and_do_nothing "
+    "test_on_a_mesh_of_one_device_steps_are_the_same_and_variables_must_be_of_it",
 )
 _r.add(
     "argument",

@@ -10,7 +10,11 @@ _WARM_UP = (
     "adapters/test_keras_warm_up.py::test_the_documented_warm_up "
     "adapters/test_keras_warm_up.py::test_the_live_optimizer_fused_adam_and_the_formula_agree"
 )
-_UP: dict[str, str] = {"stages": "warm_up", "checks": "law-schedules", "cases": "tfa-rectified-adam/warm-up/"}
+_UP: dict[str, str] = {
+    "stages": "warm_up",
+    "checks": "law-schedules law-saved-settings law-changed-settings",
+    "cases": "tfa-rectified-adam/warm-up/",
+}
 _RANGER = "test_ranger_is_lookahead_around_it"
 _REFUSED = "test_arguments_that_are_refused"
 _CONFIGURATION = "test_a_configuration_makes_the_same_optimizer_with_its_warm_up"
@@ -50,7 +54,7 @@ _r.add(
     "weight_decay",
     "a number, a tensor or a schedule: decay of each parameter",
     stages="scheduled_weight_decay decay_direction",
-    checks="one-step law-zero-gradient law-schedules law-switched-on",
+    checks="one-step law-zero-gradient law-schedules law-forms law-switched-on",
     cases="tfa-rectified-adam/first-steps/weight-decay tfa-rectified-adam/schedules/weight-decay",
     tests="test_weight_decay_may_be_a_schedule",
     mutants="DecayWithoutLearningRate WeightDecayScheduleIgnored",
@@ -70,7 +74,7 @@ _r.add(
     "sma_threshold",
     "from which length of the simple moving average on it rectifies",
     stages="rectified",
-    checks="one-step free-running",
+    checks="one-step free-running law-forms",
     cases="tfa-rectified-adam/first-steps/plain",
     tests="adapters/test_keras_environment.py::test_where_the_rectification_is_no_number_framework_and_oracle_are_nan_together",
     mutants="RectifiesTooLate",
@@ -82,11 +86,14 @@ _r.add(
     "total_steps",
     "of the training; above 0 there is a warm-up",
     tests=f"{_WARM_UP} {_CONFIGURATION} {_REFUSED}",
-    mutants="WarmUpCountsFromZero GoesOnBelowMinLr DecayAfterWarmUp",
-    **_UP,
+    mutants="WarmUpCountsFromZero GoesOnBelowMinLr DecayAfterWarmUp WarmUpStaysOff",
+    findings="tfa-rectified-adam-warm-up-cannot-be-switched",
+    differs="given later it does not act, and 0 given later stops training",
+    **_UP | {"checks": f"{_UP['checks']} law-switched-warm-up"},
 )
-_r.add("argument", "warmup_proportion", "the share of steps that go up", tests=_WARM_UP, **_UP)
-_r.add("argument", "min_lr", "the learning rate at the end", tests=_WARM_UP, mutants="MinLrIgnored", **_UP)
+_ANY_FORM = _UP | {"checks": f"{_UP['checks']} law-forms"}
+_r.add("argument", "warmup_proportion", "the share of steps that go up", tests=_WARM_UP, **_ANY_FORM)
+_r.add("argument", "min_lr", "the learning rate at the end", tests=_WARM_UP, mutants="MinLrIgnored", **_ANY_FORM)
 _r.add(
     "argument",
     "name",

@@ -24,11 +24,14 @@ from conformance.laws import (
     groups,
     indices,
     layouts,
+    magnitudes,
     rates,
     rows,
     saved,
     schedulers,
     settings,
+    switching,
+    while_on,
 )
 from conformance.laws.procedures import claims
 from reference import dialect, stages
@@ -152,6 +155,7 @@ LAWS: tuple[Check, ...] = (
     ),
     Check(name="law-schedules", problems="schedules", rule=rates.schedules, applies=rates.change),
     Check(name="law-master", problems="masters", rule=formats.master_copy, applies=lambda claim: bool(claim.masters)),
+    Check(name="law-magnitudes", problems="magnitudes", rule=magnitudes.magnitudes),
     Check(name="law-sizes", problems="sizes", rule=layouts.sizes),
     *(
         Check(
@@ -164,6 +168,8 @@ LAWS: tuple[Check, ...] = (
     ),
     Check(name="law-save-load", problems=FEW, rule=saved.load_continues, applies=claims("save")),
     Check(name="law-load-into-other", problems=FEW, rule=saved.load_keeps_its_word, applies=claims("save")),
+    Check(name="law-saved-settings", problems="settings", rule=while_on.saved, applies=while_on.can_be_saved),
+    Check(name="law-changed-settings", problems="settings", rule=settings.changed, applies=while_on.can_be_changed),
     Check(name="law-absent", problems=FEW, rule=company.absent, applies=lambda claim: "none" in claim.gradients),
     Check(name="law-mixed-dtypes", problems=FEW, rule=company.mixed_dtypes, applies=claims("mixed dtypes")),
     Check(
@@ -180,7 +186,13 @@ LAWS: tuple[Check, ...] = (
     ),
     Check(name="law-configuration", problems=FEW, rule=settings.configuration, applies=claims("configuration")),
     Check(name="law-change", problems=FEW, rule=settings.changed, applies=claims("change")),
-    Check(name="law-switched-on", problems=FEW, rule=settings.switched_on, applies=settings.can_switch),
+    Check(name="law-switched-on", problems=FEW, rule=switching.switched_on, applies=switching.can_switch),
+    Check(
+        name="law-switched-warm-up",
+        problems="switches",
+        rule=switching.warm_up_switched,
+        applies=switching.can_switch_warm_up,
+    ),
     Check(name="law-caller-hyperparameters", problems=FEW, rule=settings.callers),
     Check(name="law-groups", problems=FEW, rule=groups.groups_are_independent, applies=claims("groups")),
     Check(name="law-late-group", problems=FEW, rule=groups.late_group_begins_anew, applies=groups.has_late_groups),

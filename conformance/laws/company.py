@@ -14,7 +14,7 @@ from conformance import oracle
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
 from conformance.laws.procedures import Steps, ask, copies, of_length, other, started
-from conformance.laws.related import Comparison, each, on_values, quantities, related, states
+from conformance.laws.related import Comparison, each, on_values, quantities, related, states, with_gradients
 from conformance.observe import ContractBreach, ImplementationFailed, checked
 
 
@@ -122,11 +122,13 @@ def mixed_dtypes(implementation: Implementation, problem: Problem) -> Outcome:
 
 
 def nonfinite(implementation: Implementation, problem: Problem) -> Outcome:
-    """NaN and infinities in elements of a gradient change no other element; NaN stays to be seen.
+    """NaN and infinities in elements of a gradient change no other element, and they stay to be seen.
 
     The formulas are elementwise, so nothing else reads these elements. NaN passes through every sum, product
-    and quotient into m and theta of its element, in that step and for ever after, unless the gradient is
-    clipped first: min and max of NaN are what the platform makes of them.
+    and quotient into m and theta of its element, in that step and for ever after. An infinity leaves an infinity or NaN
+    in m and v, whichever way they are formed (1 - beta is above 0, and 0 inf is NaN), and from there in theta, of which
+    inf / inf is NaN. So it is unless the gradient is clipped first: min and max of NaN are what the platform makes of
+    them, but an infinity becomes the bound that any large number becomes, and gives its bits.
     """
     found = Comparison(problem)
     place = _first_values(problem)
@@ -136,15 +138,28 @@ def nonfinite(implementation: Implementation, problem: Problem) -> Outcome:
     gradient, touched, is_nan = _poisoned(g, problem.parameters[i])
     poisoned = replace(problem, gradients=_at(problem.gradients, step, _at(problem.gradients[step], i, gradient)))
     expected = states(implementation, problem)
-    for k, (a, b) in enumerate(zip(related(implementation, poisoned), expected, strict=True)):
+    clips = problem.hyperparameters.clip_gradient is not None
+    run = related(implementation, poisoned)
+    for k, (a, b) in enumerate(zip(run, expected, strict=True)):
         for j in range(len(problem.parameters)):
             where = ~touched if j == i else True
             for (name, obtained), (_, wanted) in zip(quantities(a, j), quantities(b, j), strict=True):
                 found.equal(k + 1, j, name, obtained, wanted, where)
-        if k >= step and problem.hyperparameters.clip_gradient is None:
+        if k >= step and not clips:
             found.equal(k + 1, i, "m", a.m[i], np.nan, is_nan)
             found.equal(k + 1, i, "parameters", a.parameters[i], np.nan, is_nan)
+            for name in ("m", "v", "parameters"):
+                found.not_finite(k + 1, i, name, getattr(a, name)[i], touched)
+    if clips:
+        large = on_values(lambda x: np.where(np.isinf(x), np.copysign(_LARGE, x), x).astype(x.dtype))
+        for k, (a, b) in enumerate(zip(run, related(implementation, with_gradients(poisoned, large)), strict=True)):
+            for (name, obtained), (_, wanted) in zip(quantities(a, i), quantities(b, i), strict=True):
+                found.equal(k + 1, i, name, obtained, wanted, ~is_nan)
     return found.outcome
+
+
+_LARGE = 2.0**100
+"""What every bound of clipping is far below, whatever the gradient is multiplied by."""
 
 
 def _same(found: Comparison, k: int, i: int, a: State, b: State) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,8 @@ from conformance.observe import guarded, told
 
 FAR = 100_000
 """Steps behind the loaded state: above what int8, int16 and uint16 can count, and above all numbers of float16."""
+OCTAVES = range(6, 17)
+"""Of step counts between those of drawn problems and `FAR`."""
 
 
 def large_count(implementation: Implementation, problem: Problem) -> Outcome:
@@ -27,7 +30,9 @@ def large_count(implementation: Implementation, problem: Problem) -> Outcome:
     been rounded to a narrow format or begins anew shows in the update, as a product of beta_2 does that a load does not
     bring back. t is compared, every step from the observed state, and the free run from the loaded one, within the
     bounds of the declared arithmetic. t is one more for every parameter where each has its own, so that no two
-    can stand for each other. Without "save" the state is put in its place and training goes on.
+    can stand for each other. Without "save" the state is put in its place and training goes on. So it is with a count
+    in every octave below, one step from each, at places that the problem's numbers say: what begins or ends somewhere
+    in a long run is seen at the counts behind it.
     """
     refused = not_held(implementation, problem)
     if refused is not None:
@@ -35,23 +40,48 @@ def large_count(implementation: Implementation, problem: Problem) -> Outcome:
     found = Steps(implementation, problem)
     run = started(implementation, problem)
     found.take(run, 0, problem.gradients[:1])  # what the first gradient creates is there
-    start = far_state(problem, together=oracle.one_count(implementation.claim.dialect))
+    together = oracle.one_count(implementation.claim.dialect)
+    start = far_state(problem, FAR, together=together)
     ask(run, "put", start)
+    taken = 1
     if "save" in implementation.claim.procedures:
         resuming: Any = implementation
         other, saved = each(problem.parameters, np.ones_like), ask_bytes(run, "save")
         run = guarded(told(resuming.resume, problem), other, replace(problem.hyperparameters), saved)
-    rest = replace(problem, gradients=problem.gradients[1:])
-    observed = found.take_of(rest, run, 0, rest.gradients)
-    counts = oracle.step_counts(implementation.claim.dialect, rest, start)
+        taken = 0
+    rest, one = (replace(problem, gradients=problem.gradients[1:until]) for until in (None, 2))
+    outcome = _goes_on(implementation, rest, run, taken, start)
+    taken += len(rest.gradients)
+    for steps in _in_octaves(problem):
+        start = far_state(problem, steps, together=together)
+        ask(run, "put", start)
+        outcome.add(_goes_on(implementation, one, run, taken, start))
+        taken += 1
+    return outcome
+
+
+def _goes_on(implementation: Implementation, problem: Problem, run: Any, taken: int, start: State) -> Outcome:
+    """What a run that has taken so many steps does from a state on, beside the reference."""
+    found = Steps(implementation, problem)
+    observed = found.take(run, taken, problem.gradients)
+    counts = oracle.step_counts(implementation.claim.dialect, problem, start)
     for k, (state, wanted) in enumerate(zip(observed, counts, strict=True)):
         for i, t in enumerate(wanted):
-            found.equal(k + 1, i, "t", np.asarray(state.t[i]), t)
-    return found.as_walk(rest, observed, start=start)
+            found.equal(taken + k + 1, i, "t", np.asarray(state.t[i]), t)
+    outcome = found.as_walk(problem, observed, start=start, first=taken)
+    told = [replace(f, message=f"a state of {start.t[0]} steps is put; {f.message}") for f in outcome.findings]
+    outcome.findings = told
+    return outcome
 
 
-def far_state(problem: Problem, *, together: bool) -> State:
-    """A state that `FAR` steps may have left: m and slow weights of the size of theta, v of its square and above 0."""
+def _in_octaves(problem: Problem) -> list[int]:
+    """A count in each of `OCTAVES`; any is as likely as another within the octave, and another problem has others."""
+    random = np.random.Generator(np.random.Philox(zlib.crc32(problem.parameters[0].tobytes())))
+    return [int(2**k * (1 + random.random())) for k in OCTAVES]
+
+
+def far_state(problem: Problem, steps: int, *, together: bool) -> State:
+    """A state that so many steps may have left: m and slow weights of the size of theta, v of its square, above 0."""
 
     def numbers(change: Callable[[Array], Array]) -> tuple[Array, ...]:
         return each(problem.parameters, lambda theta: rounded(change(theta.astype(np.float64)), problem.dtype))
@@ -64,5 +94,5 @@ def far_state(problem: Problem, *, together: bool) -> State:
         v_max=each(v, lambda array: 2 * array) if problem.hyperparameters.amsgrad else None,
         slow=numbers(lambda theta: theta * 3 / 4) if problem.hyperparameters.sync_period is not None else None,
         average=numbers(lambda theta: theta * 3 / 4) if problem.hyperparameters.ema_momentum is not None else None,
-        t=tuple(FAR if together else FAR + i for i in range(len(problem.parameters))),
+        t=tuple(steps if together else steps + i for i in range(len(problem.parameters))),
     )

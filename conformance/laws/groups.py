@@ -21,6 +21,7 @@ from conformance.laws.procedures import (
     other,
     quieter_from,
     reach,
+    unlike,
 )
 from conformance.laws.related import each, related
 
@@ -30,50 +31,50 @@ def groups_are_independent(implementation: Implementation, problem: Problem) -> 
 
     A step reads of hyper-parameters those of the parameter's group, and t counts steps, or those with a gradient.
     Beside each other are: two groups with different hyper-parameters; one without parameters; one with learning rate
-    0 (where that is claimed), whose parameters stay and whose moments move as ever; and, where a gradient may be None,
-    one that never has one, whose parameters and moments stay.
+    0 (where that is claimed), whose parameters stay and whose moments move as ever; one of each kind of decay that
+    the first has not, none among them, and with AMSGrad if the first is without; and, where a gradient may be None,
+    one that never has one, whose parameters and moments stay. So in this order and in the reverse, because the first
+    group's flags may be read for all, or the last one's.
     """
     problem = of_length(problem, 3)
     n = len(problem.parameters)
     j = (n + 1) // 2
-    h = problem.hyperparameters
-    second, frozen = (
-        other(h, reach(implementation, "groups")),
-        replace(h, learning_rate=_least(implementation.claim, h)),
-    )
-    alone = [_part(problem, 0, j, h), _part(problem, j, n, second), _part(problem, 0, 1, frozen)]
-    sizes = [(part.parameters, part.hyperparameters) for part in alone]
-    never = "none" in implementation.claim.gradients
-    whole = replace(
-        problem,
-        parameters=(*problem.parameters, problem.parameters[0]) + (problem.parameters[-1:] if never else ()),
-        gradients=each(problem.gradients, lambda step: (*step, step[0]) + ((None,) if never else ())),
-    )
-    groups = [*sizes[:2], ((), h), sizes[2], *([(problem.parameters[-1:], second)] if never else [])]
-    found = Steps(implementation, whole)
-    run = ask(implementation, "start_groups", [(copies(theta), replace(given)) for theta, given in groups])
-    observed = found.take(run, 0, whole.gradients)
-    counts = oracle.step_counts(implementation.claim.dialect, whole)
-    wanted = [
-        _joined(states, problem.parameters[-1:] if never else (), t[-1:] if never else ())
-        for *states, t in zip(*(related(implementation, part) for part in alone), counts, strict=False)
-    ]
-    return found.same_runs(observed, wanted)
+    h, reached = problem.hyperparameters, reach(implementation, "groups")
+    second, frozen = other(h, reached), replace(h, learning_rate=_least(implementation.claim, h))
+    parts = [_part(problem, 0, j, h), _part(problem, j, n, second), _part(problem, 0, 1, frozen)]
+    parts += [_part(problem, n - 1, n, flags) for flags in unlike(implementation.claim, h, reached)]
+    still = problem.parameters[-1:] if "none" in implementation.claim.gradients else ()
+    never = replace(problem, parameters=still, gradients=((None,) * len(still),) * len(problem.gradients))
+    alone = [related(implementation, part) for part in parts]
+    outcome = Outcome()
+    for order in (slice(None), slice(None, None, -1)):
+        groups = [*parts[order], _part(problem, 0, 0, h), never]
+        whole = _beside(groups)
+        found = Steps(implementation, whole)
+        given = [(copies(part.parameters), replace(part.hyperparameters)) for part in groups]
+        run = ask(implementation, "start_groups", given)
+        counts = oracle.step_counts(implementation.claim.dialect, whole)
+        wanted = [
+            _joined(states, still, t[len(t) - len(still) :]) for *states, t in zip(*alone[order], counts, strict=True)
+        ]
+        outcome.add(found.same_runs(found.take(run, 0, whole.gradients), wanted))
+    return outcome
 
 
 def late_group_begins_anew(implementation: Implementation, problem: Problem) -> Outcome:
     """A group that is added between steps moves as one that has been there from the start without gradients.
 
     Until its first gradient a parameter stays, its moments are 0, and its t is 0, or the optimizer's where there is
-    one for all. The groups that were there before do not notice.
+    one for all. The groups that were there before do not notice. It has another kind of decay than they, and AMSGrad
+    where they are without.
     """
     problem = of_length(problem, 4)
     n = len(problem.parameters)
     j, k = (n + 1) // 2, len(problem.gradients) // 2
     h = problem.hyperparameters
-    late = other(h, reach(implementation, "groups"))
+    late = unlike(implementation.claim, h, reach(implementation, "groups"))[-1]
     waiting = tuple((*step[:j], *(None,) * (n - j)) for step in problem.gradients[:k])
-    problem = replace(problem, gradients=waiting + problem.gradients[k:])
+    problem = _with_maximum(replace(problem, gradients=waiting + problem.gradients[k:]), late)
     first, second = problem.parameters[:j], problem.parameters[j:]
     found = Steps(implementation, problem)
     both = ask(implementation, "start_groups", [(copies(first), replace(h)), (copies(second), replace(late))])
@@ -87,9 +88,10 @@ def late_group_begins_anew(implementation: Implementation, problem: Problem) -> 
 def saved_groups_continue(implementation: Implementation, problem: Problem) -> Outcome:
     """Groups that are saved and loaded at once go on bit for bit, each with its hyper-parameters, moments and counts.
 
-    As `saved.load_continues`, of two groups that have different hyper-parameters; where groups can come late, the
-    second one does, so that its parameters have other counts than the first one's. The new object is built over other
-    parameters, and with the two groups' hyper-parameters in each other's place, of those that a load brings back.
+    As `saved.load_continues`, of two groups that have different hyper-parameters, another kind of decay and AMSGrad
+    among them; where groups can come late, the second one does, so that its parameters have other counts than the first
+    one's. The new object is built over other parameters, and with the two groups' hyper-parameters in each other's
+    place, of those that a load brings back.
     """
     problem = of_length(exact(implementation, problem), 4)
     n = len(problem.parameters)
@@ -97,7 +99,8 @@ def saved_groups_continue(implementation: Implementation, problem: Problem) -> O
     problem = quieter_from(problem, k)
     h = problem.hyperparameters
     kept = {"beta_1"} if casts_momenta(implementation, problem) else set()
-    second = other(h, reach(implementation, "groups") - kept)
+    second = unlike(implementation.claim, h, reach(implementation, "groups") - kept)[0]
+    problem = _with_maximum(problem, second)
     late = has_late_groups(implementation.claim)
     if late:
         problem = replace(problem, gradients=((*problem.gradients[0][:j], *(None,) * (n - j)), *problem.gradients[1:]))
@@ -136,6 +139,24 @@ def _part(problem: Problem, first: int, end: int, h: Hyperparameters) -> Problem
     )
 
 
+def _beside(parts: Sequence[Problem]) -> Problem:
+    """All parameters in one problem, whose hyper-parameters are the first's, with AMSGrad where any has it."""
+    return replace(
+        parts[0],
+        hyperparameters=replace(parts[0].hyperparameters, amsgrad=any(p.hyperparameters.amsgrad for p in parts)),
+        parameters=tuple(theta for part in parts for theta in part.parameters),
+        gradients=tuple(
+            tuple(g for step in steps for g in step) for steps in zip(*(p.gradients for p in parts), strict=True)
+        ),
+    )
+
+
+def _with_maximum(problem: Problem, h: Hyperparameters) -> Problem:
+    """The problem, with AMSGrad if `h` has it: a state has a maximum where any group has one."""
+    both = problem.hyperparameters.amsgrad or h.amsgrad
+    return replace(problem, hyperparameters=replace(problem.hyperparameters, amsgrad=both))
+
+
 def _least(claim: Claim, h: Hyperparameters) -> float:
     return h.learning_rate if "learning_rate" in claim.nonzero else 0.0
 
@@ -147,11 +168,12 @@ def _joined(states: Sequence[State], still: Sequence[np.ndarray], t: Sequence[in
         return tuple(array for state in states for array in getattr(state, name))
 
     zeros = tuple(np.zeros_like(theta) for theta in still)
+    maxima = [each(s.v, np.zeros_like) if s.v_max is None else s.v_max for s in states]
     return State(
         parameters=(*all_of("parameters"), *still),
         m=(*all_of("m"), *zeros),
         v=(*all_of("v"), *zeros),
-        v_max=None if states[0].v_max is None else (*all_of("v_max"), *zeros),
+        v_max=None if all(s.v_max is None for s in states) else (*(x for arrays in maxima for x in arrays), *zeros),
         slow=None if states[0].slow is None else (*all_of("slow"), *still),
         t=(*(count for state in states for count in state.t), *t),
     )

@@ -76,6 +76,11 @@ def reach(implementation: Implementation, procedure: str) -> frozenset[str]:
     return implementation.claim.procedures[procedure].hyperparameters
 
 
+def brought_back(implementation: Implementation, saved: Hyperparameters, new: Hyperparameters) -> frozenset[str]:
+    """The hyper-parameters that a load is claimed to bring back into an object that was built with `new`."""
+    return implementation.claim.procedures["save"].brought_back(saved, new)
+
+
 def value(name: str, than: Any) -> Any:
     """A value of a hyper-parameter other than `than`."""
     first, second = OTHERS[name]
@@ -87,6 +92,20 @@ def other(h: Hyperparameters, names: frozenset[str]) -> Hyperparameters:
     absent = OFF | _FROM_THE_START
     on = [name for name in names & OTHERS.keys() if name not in absent or getattr(h, name) != absent[name]]
     return replace(h, **{name: value(name, getattr(h, name)) for name in on})
+
+
+def unlike(claim: Claim, h: Hyperparameters, names: frozenset[str]) -> tuple[Hyperparameters, ...]:
+    """`h` with each kind of decay that it has not, none among them, and with AMSGrad if it is without, or without.
+
+    As far as `names` go. At least one; the values are others as well.
+    """
+    decays = [name for name in ("l2", "weight_decay") if name in names]
+    none = dict.fromkeys(decays, 0.0)
+    ways = [none, *({**none, name: value(name, getattr(h, name))} for name in decays)]
+    is_on = [name for name in ("l2", "weight_decay") if getattr(h, name)]
+    ways = [way for way in ways if [name for name in decays if way[name]] != is_on] if {*is_on} <= names else []
+    amsgrad: dict[str, Any] = {"amsgrad": not h.amsgrad} if "amsgrad" in names - claim.nonzero else {}
+    return tuple(replace(other(h, names), **way, **amsgrad) for way in ways or [{}])
 
 
 def changeable(implementation: Implementation, problem: Problem) -> frozenset[str]:
@@ -189,12 +208,16 @@ class Steps(Comparison):
         hyperparameters: Sequence[Hyperparameters] | None = None,
         *,
         start: State | None = None,
+        first: int = 0,
     ) -> Outcome:
-        """As `as_reference`, of a problem with as many gradients as there are states. start: as in `oracle.walk`."""
+        """As `as_reference`, of a problem with as many gradients as there are states; the first is step `first` + 1.
+
+        start: as in `oracle.walk`.
+        """
         dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(problem.dtype)
         for s in oracle.walk(dialect, a, problem, observed, hyperparameters, start=start, both=True):
             for i in range(len(problem.parameters)):
                 for quantities in (s.from_observed(i), s.free_running(i)):
                     for name, obtained, expected, bound in quantities:
-                        self.within(s.number, i, name, obtained, expected, bound)
+                        self.within(first + s.number, i, name, obtained, expected, bound)
         return self.outcome

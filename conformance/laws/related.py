@@ -156,6 +156,11 @@ class Comparison:
         self.outcome.worst_fraction = max(self.outcome.worst_fraction, float(np.max(fraction, initial=0.0)))
         self._judge(step, i, name, obtained, expected, bound, ~(error <= bound) & ~ambiguous, Bounded)
 
+    def not_finite(self, step: int, i: int, name: str, obtained: Array, where: Array) -> None:
+        """An infinity or NaN, whichever."""
+        self.outcome.compared += obtained.size
+        self._judge(step, i, name, obtained, np.inf, np.zeros(obtained.shape), np.isfinite(obtained) & where, Finding)
+
     def same_runs(self, obtained: Sequence[State], expected: Sequence[State], first: int = 0) -> Outcome:
         """Every state equal to the other run's, with equal step counts; the first is of step number `first` + 1."""
         for k, (a, b) in enumerate(zip(obtained, expected, strict=True), first):

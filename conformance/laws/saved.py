@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from adapters.contract import Claim, Implementation, Problem
+from adapters.contract import Claim, Hyperparameters, Implementation, Problem
 from conformance.findings import Outcome
 from conformance.laws.procedures import (
     Steps,
     after_default,
     ask,
     ask_bytes,
+    brought_back,
     changeable,
     copies,
     exact,
@@ -20,7 +21,6 @@ from conformance.laws.procedures import (
     of_length,
     other,
     quieter_from,
-    reach,
     started,
 )
 from conformance.laws.related import each, related
@@ -50,7 +50,8 @@ def momenta_continue(implementation: Implementation, problem: Problem) -> Outcom
 def _continues(implementation: Implementation, problem: Problem) -> Outcome:
     problem, k = _halved(problem)
     found = Steps(implementation, problem)
-    h = other(problem.hyperparameters, reach(implementation, "save"))
+    h = problem.hyperparameters
+    h = other(h, brought_back(implementation, h, h))
     uninterrupted = related(implementation, problem)
     run = started(implementation, problem)
     before = found.take(run, 0, problem.gradients[:k])
@@ -86,10 +87,15 @@ def load_keeps_its_word(implementation: Implementation, problem: Problem) -> Out
     """
     claim = implementation.claim
     h = replace(problem.hyperparameters, amsgrad="amsgrad" in claim.hyperparameters)
-    problem, k = _halved(replace(problem, hyperparameters=h))
+    return mixture(implementation, replace(problem, hyperparameters=h), other(h, claim.hyperparameters - {"amsgrad"}))
+
+
+def mixture(implementation: Implementation, problem: Problem, new: Hyperparameters) -> Outcome:
+    """As `load_keeps_its_word`, of an object that was built with `new`."""
+    problem, k = _halved(problem)
+    h = problem.hyperparameters
     found = Steps(implementation, problem)
-    new = other(h, claim.hyperparameters - {"amsgrad"})
-    mixed = replace(new, **{name: getattr(h, name) for name in reach(implementation, "save")})
+    mixed = replace(new, **{name: getattr(h, name) for name in brought_back(implementation, h, new)})
     run = started(implementation, problem)
     before = found.take(run, 0, problem.gradients[:k])
     resumed = ask(implementation, "resume", copies(problem.parameters), new, ask_bytes(run, "save"))

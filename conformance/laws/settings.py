@@ -11,7 +11,6 @@ import numpy as np
 from adapters.contract import Claim, Hyperparameters, Implementation, Problem, State
 from conformance.findings import Finding, Outcome
 from conformance.laws.procedures import (
-    OFF,
     OTHERS,
     Steps,
     after_default,
@@ -19,7 +18,6 @@ from conformance.laws.procedures import (
     ask_bytes,
     changeable,
     copies,
-    exact,
     of_length,
     other,
     reach,
@@ -84,31 +82,6 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
     return outcome
 
 
-def switched_on(implementation: Implementation, problem: Problem) -> Outcome:
-    """Decay and clipping act once they are given, be it to an object that was built without.
-
-    As `changed`, from off to on; and as `load_continues`, for an object that was built with them off and loads the
-    state of one that has them on. One of them at a time.
-    """
-    problem = of_length(problem, 4, 4)
-    k = 2
-    outcome = Outcome()
-    for name in sorted(switches(implementation.claim)):
-        off = replace(problem.hyperparameters, **OFF)
-        on = replace(off, **{name: value(name, OFF[name])})
-        if "change" in implementation.claim.procedures and name in reach(implementation, "change"):
-            built_off = replace(problem, hyperparameters=off)
-            outcome.add(with_changes(implementation, built_off, {0: off, k: on}))
-        if "save" in implementation.claim.procedures and name in reach(implementation, "save"):
-            found = Steps(implementation, exact(implementation, replace(problem, hyperparameters=on)))
-            run = started(implementation, found.problem)
-            found.take(run, 0, problem.gradients[:k])
-            resumed = ask(implementation, "resume", copies(problem.parameters), off, ask_bytes(run, "save"))
-            wanted = found.take(run, k, problem.gradients[k:])
-            outcome.add(found.same_runs(found.take(resumed, k, problem.gradients[k:]), wanted, first=k))
-    return outcome
-
-
 CLIPS: frozenset[str] = frozenset({"clipvalue", "clipnorm", "global_clipnorm", "decay"})
 """What the problems of `clips_and_decay` set, and no drawn problem."""
 
@@ -148,17 +121,6 @@ def callers(implementation: Implementation, problem: Problem) -> Outcome:
                 message = f"the caller's {name} was {was!r} and is {getattr(now, name)!r}"
                 found.outcome.findings.append(Finding(message=message))
     return found.outcome
-
-
-def switches(claim: Claim) -> frozenset[str]:
-    """What can be switched on by a procedure that is claimed."""
-    reached = [claim.procedures[name].hyperparameters for name in ("change", "save") if name in claim.procedures]
-    return frozenset(OFF) & frozenset[str]().union(*reached)
-
-
-def can_switch(claim: Claim) -> bool:
-    """Whether there is anything to switch on."""
-    return bool(switches(claim))
 
 
 NO_ARGUMENTS = frozenset({"amsgrad", "exclude_from_weight_decay", "constraint"})

@@ -34,6 +34,7 @@ from conformance.mutants import (
     schedulers,
     schedules,
     state,
+    switching,
     twins,
     twins_lookahead,
     twins_optax,
@@ -78,6 +79,7 @@ MUTANTS: tuple[type[Twin], ...] = tuple(
         memory,
         low_precision,
         procedures,
+        switching,
     )
     for mutant in _defined_in(module)
 )

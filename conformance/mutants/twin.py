@@ -188,8 +188,8 @@ class Twin:
         return (aggregator, *transformers)
 
     def saved(self, slot: Slot) -> dict[str, Any]:
-        """What is written of a parameter."""
-        return dict(vars(slot))
+        """What is written of a parameter: not whether weight_decay reaches it, which is the new object's."""
+        return {name: value for name, value in vars(slot).items() if name != "decays"}
 
     def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
         """What was written of every parameter, in their order."""
@@ -198,8 +198,8 @@ class Twin:
                 setattr(slot, name, value)
 
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
-        """What holds after a load into an object that was built with `h`."""
-        return saved
+        """What holds after a load into an object that was built with `h`, whose average and exclusions stay."""
+        return replace(saved, **{name: getattr(h, name) for name in NEWER})
 
     def loaded_groups(
         self, built: Sequence[Hyperparameters], saved: Sequence[Hyperparameters]
@@ -259,12 +259,14 @@ class Twin:
             slot.t += 1
 
     def state(self, slots: Sequence[Slot], h: Hyperparameters) -> State:
-        """Copies: what is returned never changes again."""
+        """Copies: what is returned never changes again. h: with AMSGrad where any group has it."""
         return State(
             parameters=tuple(copied(slot.theta) for slot in slots),
             m=tuple(np.array(slot.m) for slot in slots),
             v=tuple(np.array(slot.v) for slot in slots),
-            v_max=tuple(np.array(slot.v_max) for slot in slots) if h.amsgrad else None,
+            v_max=tuple(np.zeros_like(s.v) if s.v_max is None else np.array(s.v_max) for s in slots)
+            if h.amsgrad
+            else None,
             t=tuple(slot.t for slot in slots),
             slow=tuple(np.array(slot.slow) for slot in slots) if h.sync_period is not None else None,
             weights=tuple(copied(slot.weight) for slot in slots if slot.weight is not None) or None,
@@ -435,13 +437,17 @@ def twin_claim(
     gradients: frozenset[GradientKind],
     saved: frozenset[str] | None = None,
     *,
+    unless: Mapping[str, str] | None = None,
     clips_together: bool = False,
 ) -> Claim:
     """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
     free = hyperparameters - {"amsgrad"} - NEWER
-    changing, of_groups = free - {"begin_num_update"}, free - {*MULTIPLIERS, "lr_scheduler"}
+    changing = free - {"begin_num_update"}
+    of_groups = free - {*MULTIPLIERS, "lr_scheduler"} | (hyperparameters & {"amsgrad"})
     how = {
-        "save": Procedure(how="pickle of the slots", hyperparameters=free if saved is None else saved),
+        "save": Procedure(
+            how="pickle of the slots", hyperparameters=free if saved is None else saved, unless=unless or {}
+        ),
         "configuration": Procedure(how="JSON"),
         "change": Procedure(how="TwinRun.change", hyperparameters=changing),
         "groups": Procedure(how="Twin.start_groups", hyperparameters=of_groups),

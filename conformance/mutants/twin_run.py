@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,11 @@ class TwinRun:
                 h = self.twin.of_parameter(held[self.groups[i]], i)
                 self.twin.update(slot, gradient, h)
                 self.twin.behind(slot, gradient, h)
-        return self.twin.state(self.slots, self.own[0])
+        return self._state()
+
+    def _state(self) -> State:
+        """With a maximum where any group has one."""
+        return self.twin.state(self.slots, replace(self.own[0], amsgrad=any(h.amsgrad for h in self.own)))
 
     def _clipped(self, gradients: Sequence[Gradient], held: Sequence[Hyperparameters]) -> list[Gradient]:
         """Group by group, each with the hyper-parameters that hold for it."""
@@ -76,7 +81,7 @@ class TwinRun:
     def finalize(self) -> State:
         for slot in self.slots:
             self.twin.finalize(slot)
-        return self.twin.state(self.slots, self.own[0])
+        return self._state()
 
     def configuration(self) -> bytes:
         content = self.twin.configuration(self.own[0], self.first[0])

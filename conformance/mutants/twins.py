@@ -69,12 +69,16 @@ class KerasV2Twin(Constrained, Rates, Clips, TensorFlowTwin):
         _ADAM | CLIPS | RATES | {"amsgrad", "decay", "constraint"},
         _ANY_ROWS,
         _ADAM - {"epsilon"},
+        unless={"learning_rate": "schedule"},
         clips_together=True,
     )
 
     def loaded(self, h: Hyperparameters, saved: Hyperparameters) -> Hyperparameters:
         """A checkpoint holds what is a variable: not epsilon, decay, a schedule, nor what clips."""
-        return replace(saved, **{name: getattr(h, name) for name in ("epsilon", "decay", "schedule", *CLIPS)})
+        kept = {"epsilon", "decay", "schedule", *CLIPS}
+        if h.schedule or saved.schedule:
+            kept.add("learning_rate")
+        return replace(saved, **{name: getattr(h, name) for name in kept})
 
     def rate(self, w: Work) -> Scalar:
         return decayed(self, w)

@@ -54,6 +54,7 @@ class LookaheadKerasV2Twin(_Lookahead, KerasV2Twin):
         KerasV2Twin.claim.hyperparameters | _OWN,
         KerasV2Twin.claim.gradients,
         saved=KerasV2Twin.claim.procedures["save"].hyperparameters,
+        unless=KerasV2Twin.claim.procedures["save"].unless,
         clips_together=True,
     )
     required = KerasV2Twin.required | {"synchronise"}

@@ -66,6 +66,87 @@ class GradientBecomesMoment(Plain):
             self.state[p]["exp_avg"] = g.mul_(1 - h["betas"][0])
 
 
+class MaximumOfTheFirstGroup(Plain):
+    """AMSGrad's maximum is taken in all groups, or in none, as the first one says."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, g, h | {"amsgrad": self.param_groups[0]["amsgrad"]})
+
+
+class KindOfDecayOfTheFirstGroup(Plain):
+    """Decay is decoupled in all groups, or in none, as it is in the first one."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        flag = "decoupled_weight_decay"
+        super().update(p, g, h | {flag: self.param_groups[0][flag]})
+
+
+class InfinityBecomesTheLargest(Plain):
+    """An infinite gradient counts as the largest number of its format; NaN stays."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, torch.nan_to_num(g, nan=float("nan")), h)
+
+
+class WrongForAWhile(Plain):
+    """The learning rate is x 1.01 from step 3001 to 90 000."""
+
+    def bias(self, t: int, b1: float, b2: float) -> tuple[float, float]:
+        bias_1, bias_2 = super().bias(t, b1, b2)
+        return bias_1 / (1.01 if 3000 < t <= 90_000 else 1), bias_2
+
+
+class WrongBetweenTwoSizes(Plain):
+    """The learning rate is x 1.01 for tensors of 40 000 to 130 000 elements."""
+
+    def move(self, p: Any, m: Any, v: Any, bias_1: float, bias_2: float, lr: float, eps: float) -> None:
+        super().move(p, m, v, bias_1, bias_2, lr * (1.01 if 40_000 < p.numel() < 130_000 else 1), eps)
+
+
+class DecayAtMostOne(Plain):
+    """Decay above 1 is 1."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, g, h | {"weight_decay": min(h["weight_decay"], 1.0)})
+
+
+class LargeGradientsClamped(Plain):
+    """Gradients beyond 1e15 are 1e15."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, torch.where(g.isfinite(), g.clamp(-1e15, 1e15), g), h)
+
+
+class StridedGradientHalved(Plain):
+    """A gradient with gaps or transposed is half of itself afterwards."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if not p.grad.is_contiguous():
+            p.grad.mul_(0.5)
+
+
+class GradientsOfGroupsCleared(Plain):
+    """Where there are several groups, gradients are 0 afterwards."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if len(self.param_groups) > 1:
+            p.grad.zero_()
+
+
+class GradientClearedAfterLoad(Plain):
+    """After a load gradients are 0 afterwards."""
+
+    loaded = False
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.loaded = True
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        if self.loaded:
+            p.grad.zero_()
+
+
 class GradientTaken(Plain):
     """`.grad` is None afterwards."""
 

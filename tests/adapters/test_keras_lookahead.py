@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,8 @@ from adapters.contract import Array, ContractError, Hyperparameters, Implementat
 from adapters.keras_v2 import Fused
 from adapters.tfa_lookahead import LookaheadAdam, LookaheadRectified
 from adapters.tfa_rectified import Rectified
+from conformance.laws import given_as
+from conformance.subjects import subjects
 
 AROUND: dict[Any, Any] = {LookaheadAdam: Fused, LookaheadRectified: Rectified}
 DTYPES: tuple[Precision, ...] = ("float32", "float64")
@@ -187,3 +190,35 @@ def test_an_assignment_to_the_wrapper_reaches_no_beta_inside() -> None:
     wrapper.beta_1, wrapper.learning_rate = 0.5, 0.25
     assert float(wrapper._optimizer.beta_1.numpy()) == np.float32(0.9)
     assert float(wrapper._optimizer.learning_rate.numpy()) == 0.25
+
+
+class ReadsOnce(LookaheadRectified):
+    """Calls functions when it is built, and never again."""
+
+    once: tuple[str, ...] = ()
+
+    def made(self, hyperparameters: Hyperparameters, forms: Mapping[str, Any]) -> Any:
+        read = {name: form() if name in self.once and callable(form) else form for name, form in forms.items()}
+        return super().made(hyperparameters, read)
+
+
+class HalfTensors(LookaheadRectified):
+    """Gives tensors through float16."""
+
+    def made(self, hyperparameters: Hyperparameters, forms: Mapping[str, Any]) -> Any:
+        tf = self.tensorflow
+        halves = {name: f if callable(f) else tf.cast(tf.cast(f, tf.float16), tf.float32) for name, f in forms.items()}
+        return super().made(hyperparameters, halves)
+
+
+@pytest.mark.parametrize("name", ["beta_1", "learning_rate", "min_lr", "warmup_proportion", "weight_decay"])
+def test_a_function_that_is_called_once_is_found_by_the_law_of_forms(name: str) -> None:
+    wrong = ReadsOnce()
+    wrong.once = (name,)
+    (problem, *_) = subjects(wrong, "forms", 40, 0)
+    assert given_as.forms(wrong, problem).findings
+
+
+def test_tensors_that_arrive_rounded_are_found_by_the_law_of_forms() -> None:
+    (problem, *_) = subjects(HalfTensors(), "forms", 40, 0)
+    assert given_as.forms(HalfTensors(), problem).findings

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from adapters.keras_v2 import Fused
 from adapters.tensorflow_support import import_tensorflow, import_tensorflow_addons
+from adapters.tf_keras_adam import TfKeras
+from adapters.tfa_rectified import Rectified
+from conformance.laws import while_on
+from conformance.subjects import subjects
 
 ONES = [1.0, 1.0]
 
@@ -139,3 +145,68 @@ def test_decay_that_is_given_to_rectified_adam_later_never_acts_though_its_confi
     assert float(one.get_config()["weight_decay"]) == 0.5
     np.testing.assert_array_equal(v, [1.0, 1.0])
     np.testing.assert_allclose(w, [0.95**2] * 2, rtol=1e-6)
+
+
+# Under a schedule and a warm-up
+
+
+def lying(claimed: type[Any], *names: str, unless: dict[str, str]) -> Any:
+    """The adapter, whose claim says that a load brings these back."""
+    implementation = claimed()
+    save = implementation.claim.procedures["save"]
+    save = replace(save, hyperparameters=save.hyperparameters | {*names}, unless=unless)
+    implementation.claim = replace(implementation.claim, procedures={**implementation.claim.procedures, "save": save})
+    return implementation
+
+
+WRONG = {
+    "a rate beside a schedule": (Fused, (), {}),
+    "decay of the rate": (Fused, ("decay",), {"learning_rate": "schedule"}),
+    "what clips": (Fused, ("clipnorm",), {"learning_rate": "schedule"}),
+    "the average's momentum": (TfKeras, ("ema_momentum",), {"learning_rate": "schedule"}),
+    "weight decay beside its schedule": (Rectified, (), {"learning_rate": "schedule"}),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_claim_of_more_than_a_checkpoint_brings_back_is_refuted(wrong: str) -> None:
+    """As the claim is, `tox -m gate` holds it."""
+    cls, names, unless = WRONG[wrong]
+    implementation = lying(cls, *names, unless=unless)
+    drawn = subjects(implementation, "settings", 40, 0)
+    assert any(while_on.saved(implementation, problem).findings for problem in drawn)
+
+
+def test_a_claim_without_the_warm_up_that_a_checkpoint_brings_back_is_refuted() -> None:
+    implementation = Rectified()
+    save = implementation.claim.procedures["save"]
+    less = replace(save, hyperparameters=save.hyperparameters - {"total_steps", "warmup_proportion", "min_lr"})
+    implementation.claim = replace(implementation.claim, procedures={**implementation.claim.procedures, "save": less})
+    (problem,) = (p for p in subjects(implementation, "settings", 40, 0) if p.hyperparameters.total_steps)
+    assert while_on.saved(implementation, problem).findings
+
+
+ASSIGNED = {
+    "amsgrad": (False, True),
+    "sma_threshold": (5.0, 1e9),
+    "warmup_proportion": (0.5, 1.0),
+    "min_lr": (0.0, 0.05),
+    "clipnorm": (None, 1e-3),
+}
+"""Of RectifiedAdam, in one direction and in the other."""
+
+
+@pytest.mark.parametrize("name", ASSIGNED)
+@pytest.mark.parametrize("back", [False, True])
+def test_what_is_assigned_to_rectified_adam_is_as_if_it_was_built_so(name: str, back: bool) -> None:
+    built, assigned = ASSIGNED[name][::-1] if back else ASSIGNED[name]
+    rectified = import_tensorflow_addons().optimizers.RectifiedAdam
+    v, w = variable(), variable()
+    one = rectified(0.1, total_steps=4, **{name: built})
+    setattr(one, name, assigned)
+    other = rectified(0.1, total_steps=4, **{name: assigned})
+    for k in range(7):
+        for optimizer, x in ((one, v), (other, w)):
+            step(optimizer, ([1.0 if k else 8.0, -1.0], x))
+    assert v.numpy().tobytes() == w.numpy().tobytes()
+    assert v.numpy().tobytes() != variable().numpy().tobytes()

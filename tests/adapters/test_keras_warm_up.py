@@ -1,8 +1,7 @@
 """The warm-up of TF-Addons' RectifiedAdam: the live optimizer, fused_adam, and exact fractions between them.
 
-The contract and the oracle have no warm-up yet. But a step of it is a step at another learning rate, so the
-reference takes each step at the rate that fractions give, and to its bound comes what the schedule's own
-roundings move.
+The oracle's warm-up is left out here: a step of it is a step at another learning rate, so the reference takes each
+step at the rate that fractions give, and to its bound comes what the schedule's own roundings move.
 """
 
 from __future__ import annotations

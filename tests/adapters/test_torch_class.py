@@ -162,6 +162,13 @@ def test_the_foreach_radam_divides_by_zero() -> None:
         ("OnlyTheFirstHundredThousands", "law-sizes"),
         ("GradientBecomesMoment", "caller-arrays"),
         ("DecayOfTheFirstRate", "law-change"),
+        ("InfinityBecomesTheLargest", "law-nonfinite"),
+        ("WrongForAWhile", "law-large-count"),
+        ("WrongBetweenTwoSizes", "law-sizes"),
+        ("DecayAtMostOne", "law-magnitudes"),
+        ("LargeGradientsClamped", "law-magnitudes"),
+        ("MaximumOfTheFirstGroup", "law-groups"),
+        ("KindOfDecayOfTheFirstGroup", "law-groups"),
         ("StridedIsNotShrunk", "law-strided"),
         ("SmallRatesRounded", "one-step"),
         ("SmallEpsilonsRounded", "one-step"),
@@ -170,6 +177,22 @@ def test_the_foreach_radam_divides_by_zero() -> None:
 def test_what_shows_seldom_is_shown(name: str, check: str) -> None:
     result = judged(f"subtle_torch:{name}", problems=120, only=[check])
     assert [c["check"] for c in result.checks if c["failing"]] == [check]
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("StridedGradientHalved", "law-strided"),
+        ("GradientsOfGroupsCleared", "law-late-group"),
+        ("GradientClearedAfterLoad", "law-save-load"),
+    ],
+)
+def test_a_gradient_that_is_changed_outside_the_general_problems_is_shown(name: str, check: str) -> None:
+    result = judged(f"subtle_torch:{name}", problems=40, only=["caller-arrays", check])
+    assert [c["check"] for c in result.checks if c["failing"]] == [check]
+    (finding,) = result.check(check)["outcome"]["findings"]
+    assert finding["message"].startswith("the caller's gradients[")
+    assert result.diagnosis["says"].startswith(f"{check}: it writes into arrays that are the caller's")
 
 
 def test_an_optimizer_that_takes_the_gradient_away_is_told_so() -> None:

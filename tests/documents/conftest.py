@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 
 from adapters.registry import ENVIRONMENTS
+from adapters.schedule_signatures import SCHEDULE_CLASSES
 from adapters.signatures import TABLE
 
 
@@ -22,3 +23,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             raise pytest.UsageError("--environment is missing; accepted: the tox environment that runs here")
         chosen = [s for s in TABLE if s.environment == environment]
         metafunc.parametrize("signature", chosen, ids=lambda s: s.path)
+    if "schedule_class" in metafunc.fixturenames:
+        environment = metafunc.config.getoption("--environment")
+        classes = [c for c in SCHEDULE_CLASSES if c.environment == environment]
+        metafunc.parametrize("schedule_class", classes, ids=lambda c: c.path)

@@ -179,6 +179,28 @@ def test_further_arguments_are_taken_and_do_nothing() -> None:
     assert float(Adam(lr=0.5, mesh=None).learning_rate) == np.float32(0.001)
 
 
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_on_a_mesh_of_one_device_steps_are_the_same_and_variables_must_be_of_it(amsgrad: bool) -> None:
+    """A real mesh: DTensors in the place of variables and gradients, bit for bit as without."""
+    dtensor = tf.experimental.dtensor
+    mesh = dtensor.create_mesh([("batch", 1)], devices=["CPU:0"])
+
+    def on_mesh(values: Any) -> Any:
+        return dtensor.copy_to_mesh(tf.constant(values, tf.float32), dtensor.Layout.replicated(mesh, rank=1))
+
+    start, gradients = [1.0, -2.0, 3.0], ([1.0, 0.5, -2.0], [8.0, -0.25, 0.0], [0.125, 1.0, 1.0])
+    spread, plain = dtensor.DVariable(on_mesh(start)), tf.Variable(start)
+    one, other = Adam(0.1, amsgrad=amsgrad, weight_decay=0.5, mesh=mesh), Adam(0.1, amsgrad=amsgrad, weight_decay=0.5)
+    for g in gradients:
+        one.apply_gradients([(on_mesh(g), spread)])
+        other.apply_gradients([(tf.constant(g), plain)])
+    (whole,) = dtensor.unpack(spread.read_value())
+    np.testing.assert_array_equal(whole, plain)
+    assert not np.array_equal(plain, start)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Neither layout nor DTensor"):
+        Adam(0.1, mesh=mesh).apply_gradients([(tf.constant(gradients[0]), tf.Variable(start))])
+
+
 def test_jit_compile_is_off_where_there_is_no_gpu() -> None:
     assert not tf.config.list_physical_devices("GPU")
     assert Adam().jit_compile is Adam(jit_compile=True).jit_compile is False

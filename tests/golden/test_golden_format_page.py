@@ -18,7 +18,7 @@ from golden import case, cases_of, floats, layout, promote
 from golden.case import Generator, xorshift32
 from golden.catalogue import NOTES
 from golden.files import MAX_BYTES, MAX_DEPTH
-from golden.lint import SCHEMA
+from golden.report import RECORDED_SCHEMA, SCHEMA
 from reference import DIALECTS, Hyperparameters
 from reference.schedules import FORMULAS
 
@@ -55,6 +55,8 @@ def keys(schema: Any) -> Iterator[str]:
 def test_every_key_of_the_schema_is_named() -> None:
     found = set(keys(json.loads(SCHEMA.read_text(encoding="utf-8"))))
     assert {"content_hash", "tolerance", "rows", "hex", "decimal", "seed", "lr_mult", "catches"} <= found
+    found |= set(keys(json.loads(RECORDED_SCHEMA.read_text(encoding="utf-8"))))
+    assert {"not_asked", "operations", "deviation"} <= found
     assert sorted(key for key in found if f"`{key}`" not in PAGE) == []
 
 

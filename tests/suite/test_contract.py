@@ -20,6 +20,7 @@ from adapters.contract import (
     Problem,
     Procedure,
     Rows,
+    Schedule,
     check_gradients,
 )
 
@@ -234,6 +235,17 @@ ADAM = {"dialect": "torch-adam", "hyperparameters": frozenset({"learning_rate", 
         ("claim.procedures", "a mapping from names to Procedure", ("save",)),
         ("claim.procedures['save']", "a Procedure", {"save": "state_dict"}),
         ("claim.procedures['save'].how", "the framework's procedure in words", {"save": Procedure(how="")}),
+        (
+            "claim.procedures['save'].unless",
+            "a mapping from hyper-parameters to hyper-parameters",
+            {"save": Procedure(how="x", unless=("l2",))},  # type: ignore[arg-type]
+        ),
+        ("claim.procedures['save'].unless", "", {"save": Procedure(how="x", unless={"learning_rate": "l2"})}),
+        (
+            "claim.procedures['save'].unless",
+            "amsgrad, l2, learning_rate",
+            {"save": Procedure(how="x", hyperparameters=frozenset({"l2"}), unless={"l2": "schedule"})},
+        ),
         ("claim.procedures", '"groups" too', {"late groups": Procedure(how="add_param_group")}),
         *(
             (
@@ -244,11 +256,17 @@ ADAM = {"dialect": "torch-adam", "hyperparameters": frozenset({"learning_rate", 
             for half in ("save", "groups")
         ),
         *(
-            (f"claim.procedures['{name}'].hyperparameters", "l2, learning_rate", {name: given})
-            for name in ("save", "change", "groups")
-            for given in (
-                Procedure(how="somehow", hyperparameters=frozenset({"amsgrad"})),
-                Procedure(how="somehow", hyperparameters=frozenset({"beta_1"})),
+            (
+                f"claim.procedures['{name}'].hyperparameters",
+                f"{'amsgrad, ' if name == 'groups' else ''}l2, learning_rate",
+                {name: Procedure(how="somehow", hyperparameters=frozenset({beyond}))},
+            )
+            for name, beyond in (
+                ("save", "amsgrad"),
+                ("change", "amsgrad"),
+                ("save", "beta_1"),
+                ("change", "beta_1"),
+                ("groups", "beta_1"),
             )
         ),
     ],
@@ -257,6 +275,17 @@ def test_a_procedure_that_nobody_knows_or_that_reaches_beyond_the_claim_is_refus
     argument: str, accepted: str, procedures: Any
 ) -> None:
     refused(argument, accepted, Claim, **ADAM, procedures=procedures)
+
+
+def test_a_load_brings_a_rate_back_unless_there_is_a_schedule_of_it_on_either_side() -> None:
+    rates = frozenset({"learning_rate", "beta_1"})
+    save = Procedure(how="x", hyperparameters=rates, unless={"learning_rate": "schedule"})
+    without, scheduled = Hyperparameters(), Hyperparameters(schedule=Schedule("inverse_root", decay_steps=2))
+    assert save.brought_back(without, without) == {"learning_rate", "beta_1"}
+    for saved, new in ((scheduled, without), (without, scheduled), (scheduled, scheduled)):
+        assert save.brought_back(saved, new) == {"beta_1"}
+    claim = Claim(dialect="keras-v2-adam", hyperparameters=rates | {"schedule"}, procedures={"save": save})
+    assert "learning_rate brought back by save beside schedule" in claim.without()
 
 
 def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_not_reach() -> None:

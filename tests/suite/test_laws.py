@@ -34,10 +34,11 @@ from conformance.mutants import (
     schedulers,
     schedules,
     state,
+    switching,
     unlawful,
 )
 from conformance.mutants.twin import Scalar, Slot, Twin, TwinRun, Work
-from conformance.mutants.twins import KerasV2Twin, TorchTwin
+from conformance.mutants.twins import KerasV2Twin, Mxnet2Twin, TorchTwin
 from conformance.subjects import subjects
 
 SEEN_TO_FAIL: dict[str, type[Twin]] = {
@@ -81,6 +82,7 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-schedules": schedules.ScheduleOneStepAhead,
     "law-lr-scheduler": schedulers.AskedOnceForAll,
     "law-forms": given_as.FunctionsCalledOnce,
+    "law-magnitudes": formula.LearningRateAtMostOne,
     "law-sizes": memory.BufferShorterThanTail,
     "law-transposed": memory.GradientTakenForRowMajor,
     "law-channels-last": memory.GradientTakenForRowMajor,
@@ -99,6 +101,9 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-configuration": procedures.ConfigurationDropsEpsilon,
     "law-change": procedures.ChangedRateIgnored,
     "law-switched-on": procedures.DecayStaysOff,
+    "law-switched-warm-up": switching.WarmUpStaysOff,
+    "law-saved-settings": switching.RateComesBackBesideSchedule,
+    "law-changed-settings": switching.FirstScheduleStays,
     "law-caller-hyperparameters": procedures.RoundedInPlace,
     "law-groups": procedures.GroupRateIgnored,
     "law-late-group": procedures.LateGroupSharesCount,
@@ -111,6 +116,7 @@ EVERY_LOAD = {
     "law-saved-groups",
     "law-change-after-load",
     "law-large-count",
+    "law-saved-settings",
 }
 BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     unlawful.NanBecomesZero: {"law-nonfinite"},
@@ -127,7 +133,7 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     memory.ForwardsOnly: {"law-reversed"},
     memory.GradientTakenForRowMajor: {"law-transposed", "law-channels-last", "law-strided", "law-expanded"},
     procedures.CountNotSaved: EVERY_LOAD,
-    procedures.MaximumNotSaved: {"law-load-into-other", "law-large-count"},
+    procedures.MaximumNotSaved: {"law-load-into-other", "law-large-count", "law-saved-groups"},
     lookahead.SlowNotSaved: EVERY_LOAD,
     aggregation.ReplicasAveraged: {"law-replicas"},
     aggregation.FirstReplicaForAll: {"law-replicas"},
@@ -136,13 +142,19 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     aggregation.LastTransformerFirst: {"law-transformers"},
     given_as.FunctionsCalledOnce: {"law-forms"},
     given_as.TensorsInHalf: {"law-forms"},
-    ema.AverageNotSaved: {"law-saved-average"},
+    ema.AverageNotSaved: {"law-saved-average", "law-saved-settings"},
     ema.FinalizeIsForgotten: {"law-finalized"},
     ema.FinalizeExchanges: {"law-finalized"},
     procedures.CountCastOnLoad: {"law-late-load", "law-large-count"},
     # Its product in float32, which is not declared, is out of the bound after some steps, too.
-    procedures.PowersLostOnLoad: {"law-save-load", "law-late-parameter", "law-saved-groups", "long-run"},
-    procedures.ProductBeginsAnew: EVERY_LOAD | {"law-switched-on"},
+    procedures.PowersLostOnLoad: {
+        "law-save-load",
+        "law-late-parameter",
+        "law-saved-groups",
+        "law-large-count",
+        "long-run",
+    },
+    procedures.ProductBeginsAnew: EVERY_LOAD - {"law-saved-settings"} | {"law-switched-on"},
     procedures.CountSavedInSixteenBits: {"law-large-count"},
     procedures.CountSeenInSixteenBits: {"law-large-count"},
     procedures.MomentaCastOnLoad: {"law-saved-momenta", "law-load-into-other"},
@@ -153,12 +165,17 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
     procedures.LoadedInReverse: EVERY_LOAD - {"law-late-load"}
     | {"law-switched-on", "law-begin", "law-master", "law-multipliers", "law-lr-scheduler"},
     procedures.NewLearningRateKept: {"law-save-load", "law-load-into-other", "law-late-parameter", "law-saved-groups"},
-    procedures.SavedEpsilonKept: {"law-load-into-other"},
+    procedures.SavedEpsilonKept: {"law-load-into-other", "law-saved-settings"},
     procedures.ConfigurationDropsEpsilon: {"law-configuration"},
     procedures.ConfigurationIsInitial: {"law-configuration"},
-    procedures.ChangedRateIgnored: {"law-configuration", "law-change", "law-change-after-load"},
-    procedures.DecayKeepsFirstRate: {"law-configuration", "law-change"},
+    procedures.ChangedRateIgnored: {"law-configuration", "law-change", "law-change-after-load", "law-changed-settings"},
+    procedures.DecayKeepsFirstRate: {"law-configuration", "law-change", "law-changed-settings"},
     procedures.DecayStaysOff: {"law-switched-on"},
+    switching.RateComesBackBesideSchedule: {"law-saved-settings"},
+    switching.WarmUpLostOnLoad: {"law-saved-settings", "law-switched-warm-up"},
+    switching.WarmUpStaysOff: {"law-switched-warm-up"},
+    switching.DecayStaysOn: {"law-switched-on"},
+    switching.FirstScheduleStays: {"law-changed-settings", "law-configuration"},
     state.FirstDtypeForAll: {"law-mixed-dtypes"},
     procedures.RoundedInPlace: {"law-caller-hyperparameters"},
     procedures.GroupRateIgnored: {"law-groups"},
@@ -231,10 +248,32 @@ class SavesLargeMomentsInHalf(KerasV2Twin):
             slot.m[...] = slot.m.astype(np.float16) if slot.m.size >= 1000 else slot.m
 
 
+class MastersWithoutSchedule(Mxnet2Twin):
+    """A scheduler reaches the parameters that have no master copy."""
+
+    def update(self, slot: Slot, gradient: Gradient, h: Hyperparameters) -> None:
+        super().update(slot, gradient, h if slot.weight is None else replace(h, lr_scheduler=None))
+
+
+class MastersWithoutMultipliers(Mxnet2Twin):
+    """A multiplier of decay reaches the parameters that have no master copy."""
+
+    def of_parameter(self, h: Hyperparameters, i: int) -> Hyperparameters:
+        return replace(super().of_parameter(h, i), l2=h.l2) if self.masters else super().of_parameter(h, i)
+
+    masters = False
+
+    def start(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> TwinRun:
+        self.masters = any(theta.dtype == np.float16 for theta in parameters)
+        return super().start(parameters, hyperparameters)
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
         ("law-determinism", SharesBeta),
+        ("law-master", MastersWithoutSchedule),
+        ("law-master", MastersWithoutMultipliers),
         ("law-configuration", RoundsItsConfiguration),
         ("law-large-count", SavesLargeMomentsInHalf),
     ],

@@ -1,0 +1,93 @@
+"""What a look at golden files says: complaints, the schema's and the hash's among them. The schema needs jsonschema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from golden import layout
+from golden.case import GoldenError
+
+SCHEMA = Path(__file__).resolve().parent / "schema.json"
+RECORDED_SCHEMA = SCHEMA.with_name("recorded.schema.json")
+
+
+class Kind(IntEnum):
+    """What is wrong: the exit code."""
+
+    WRONG = 1
+    """Readable, and not what the reference gives, or not what was written."""
+    UNUSABLE = 2
+    """Cannot be read, or breaks the format."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complaint:
+    """One thing that is wrong."""
+
+    kind: Kind
+    message: str
+    file: str = ""
+    id: str = ""
+    step: int | None = None
+    quantity: str = ""
+    parameter: int | None = None
+    element: tuple[int, ...] | None = None
+
+
+@dataclass
+class Report:
+    """What was looked at, and what is wrong."""
+
+    files: int = 0
+    cases: int = 0
+    recorded: int = 0
+    """Files of recordings."""
+    recordings: int = 0
+    """What implementations returned, each on a case in a dtype."""
+    compared: int = 0
+    """Elements recomputed, and recorded ones."""
+    worst_fraction: float = 0.0
+    """Largest difference of a stored value as a fraction of its bound."""
+    worst_recorded: float = 0.0
+    """The same, of a recorded one that no deviation excuses."""
+    ambiguous: int = 0
+    """Recorded elements that the range of their format decides: every result is accepted."""
+    complaints: list[Complaint] = field(default_factory=list)
+
+
+def check_hash(data: Mapping[str, Any], path: Path) -> Iterator[Complaint]:
+    """A complaint where the hash is not that of the content."""
+    hashed = layout.content_hash(data)
+    if data[layout.HASH] != hashed:
+        text = f"{path}: {layout.HASH} is {data[layout.HASH]}; accepted: {hashed}, that of the content (a hand edit?)"
+        yield Complaint(kind=Kind.WRONG, file=str(path), message=text)
+
+
+def needs_jsonschema() -> None:
+    """Raise `GoldenError` where it is missing: nothing can be said of any file then."""
+    _validator(SCHEMA)
+
+
+def check_schema(data: Any, path: Path, schema: Path = SCHEMA) -> None:
+    """Raise `GoldenError` at the first breach of a schema."""
+    error = next(_validator(schema).iter_errors(data), None)
+    if error is not None:
+        message = error.message if len(error.message) <= 200 else f"{error.message[:197]}..."
+        raise GoldenError(f"{path} breaks the schema at {error.json_path[:120]}: {message}")
+
+
+@cache
+def _validator(path: Path) -> Any:
+    try:
+        import jsonschema
+    except ImportError as error:
+        raise GoldenError(f"this needs jsonschema ({error}); accepted: pip install --group golden") from error
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
