@@ -55,6 +55,7 @@ def _models(d: reference.Dialect) -> Iterator[tuple[str, Counts]]:
     yield "the step count stays 1", lambda trail, k: [1 for _ in own(trail, k)]
     yield "the step count stays 0", lambda trail, k: [0 for _ in own(trail, k)]
     yield "the step count advances by 2", lambda trail, k: [2 * t for t in own(trail, k)]
+    yield "the step count advances by 2, from 1 on", lambda trail, k: [max(2 * t - 1, 0) for t in own(trail, k)]
     for most, kind in (
         (2, ""),
         (10, ""),

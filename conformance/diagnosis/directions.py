@@ -13,6 +13,7 @@ from conformance.diagnosis.forms import (
     Added,
     Correct,
     bias_1,
+    bias_2,
     direction,
     form_of,
     m_alone,
@@ -110,6 +111,13 @@ def _corrections(d: reference.Dialect) -> Iterator[Variant]:
     yield with_direction("bias correction of m multiplies instead of dividing", d, bias=lambda b_1, b_2: (1 / b_1, b_2))
     yield with_direction("bias correction of v multiplies instead of dividing", d, bias=lambda b_1, b_2: (b_1, 1 / b_2))
 
+    if form_of(d).shares is m_alone:
+        for of_m, words in ((True, "m"), (False, "v")):
+            for more, sign in ((1, "+ 1"), (-1, "- 1")):
+                since = "" if more > 0 else ", from t = 2 on"
+                text = f"bias correction of {words} by t {sign} where t belongs{since}"
+                yield with_direction(text, d, later=(more, 0) if of_m else (0, more))
+
     def single(b_1: Any, b_2: Any) -> tuple[Any, Any]:
         return float(np.float32(b_1)), float(np.float32(b_2))
 
@@ -169,6 +177,9 @@ def _late(d: reference.Dialect) -> Iterator[Variant]:
         rest = dict.fromkeys(moments)
         made = swapped(d, {**rest, of(d): (of(d), *moments)})
         yield Variant(words=f"the step uses {words} of the step before", **made)
+        if words == "v":
+            text = "the step uses v of the step before, corrected by its own t - 1"
+            yield Variant(words=text, **made, direction={"later": (0, -1)})
 
 
 def _denominators(d: reference.Dialect) -> Iterator[Variant]:
@@ -214,6 +225,11 @@ def _roots(d: reference.Dialect) -> Iterator[Variant]:
     def root(p: Working, h: Hyperparameters) -> Any:
         return h.epsilon_root
 
+    def before_correction(p: Working, h: Hyperparameters) -> Any:
+        return (p.v if p.v_max is None else p.v_max * bias_2(p, h)) + h.epsilon_root
+
+    text = "epsilon_root is added before the bias correction: sqrt((v + epsilon_root) / (1 - beta_2^t))"
+    yield with_direction(text, d, rooted=False, second=before_correction)
     text = "epsilon_root is added outside the root, beside epsilon"
     yield with_direction(text, d, rooted=False, outside=root)
     yield with_direction("epsilon_root is not used at all", d, rooted=False)

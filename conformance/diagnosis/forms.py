@@ -41,8 +41,13 @@ Shares = Callable[[Working, Hyperparameters, Correct], tuple[Any, Any]]
 
 
 def bias_1(p: Working, h: Hyperparameters, later: int = 0) -> Any:
-    """1 - beta_1^t, or of a later t."""
-    return one_minus_power(h.power_beta_1, p.t + later, FLOAT64)
+    """1 - beta_1^t, or of a later t; of an earlier one, which is 1 at least."""
+    return one_minus_power(h.power_beta_1, max(p.t + later, 1), FLOAT64)
+
+
+def bias_2(p: Working, h: Hyperparameters, later: int = 0) -> Any:
+    """1 - beta_2^t likewise."""
+    return one_minus_power(h.power_beta_2, max(p.t + later, 1), FLOAT64)
 
 
 def m_alone(p: Working, h: Hyperparameters, correct: Correct) -> tuple[Any, Any]:
@@ -184,22 +189,24 @@ def direction(
     bias: Bias = _as_it_is,
     power: float = 0.5,
     size: Of = _one,
+    later: tuple[int, int] = (0, 0),
 ) -> tuple[Stage, Rule]:
     """A stage of a form with something changed; and its rounding rule.
 
     added, inside: what stands beside the root, and below it. outside: what is added beside it besides. rooted: whether
     epsilon_root stays below the root. numerator: instead of m, or of both terms. power: 1/2 for the root. size:
-    factor of the rate.
+    factor of the rate. later: by how much the t of each bias correction is off, where m alone is used.
     """
     two = shares or (m_alone if numerator is not None else form.shares)
     own_maximum = form.corrected and second is second_of
 
     def corrections(p: Working, h: Hyperparameters) -> tuple[Any, Any]:
-        return bias(bias_1(p, h), one_minus_power(h.power_beta_2, p.t, FLOAT64))
+        return bias(bias_1(p, h, later[0]), bias_2(p, h, later[1]))
 
     def terms(p: Working, h: Hyperparameters) -> tuple[Any, Any]:
-        b_2 = one_minus_power(h.power_beta_2, p.t, FLOAT64)
-        return two(p, h, lambda b_1: bias(b_1, b_2)[0])
+        if two is m_alone:
+            return 1 / corrections(p, h)[0], 0.0
+        return two(p, h, lambda b_1: bias(b_1, bias_2(p, h))[0])
 
     def below(p: Working, h: Hyperparameters) -> Any:
         v = second(p, h)
@@ -239,7 +246,7 @@ def direction(
         e.v_max = held
         # What stands beside or below the root here may depend on 1 - beta^t, and may cancel it, where the usual one
         # does not.
-        relative = sum(correction_errors(before.t, h, a)) + 8 * a.u
+        relative = sum(correction_errors(max(before.t + min(*later, 0), 1), h, a)) + 8 * a.u
         sizes = sum(map(abs, parts(after, h)))
         e.direction = e.direction + abs(after.direction) * relative * sizes / seen.denominator
         if two is not m_alone:  # its own shares may be larger than the usual ones, and cancel

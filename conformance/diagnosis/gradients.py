@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import reference
-from conformance.diagnosis.candidate import Variant, swapped
+from conformance.diagnosis.candidate import Gradients, Variant, swapped
 from conformance.diagnosis.counts import own as own_counts
+from conformance.diagnosis.forms import bias_1
 from conformance.diagnosis.trail import Trail
 from reference import stages as s
 from reference.bound_rules import Errors
@@ -73,6 +75,12 @@ def _with(words: str, d: reference.Dialect, changes: dict[Stage, Any], rules: di
     return Variant(words=words, **made)
 
 
+_RESCALED: tuple[tuple[str, Formula], ...] = (
+    ("l2 is rescaled with the gradient", lambda p, h: p.g + h.rescale_grad * p.l2 * p.theta),
+)
+"""Where anything is."""
+
+
 def _coupled(d: reference.Dialect) -> Iterator[Variant]:
     for words, formula in (
         ("l2 does nothing", lambda p, h: p.g),
@@ -86,7 +94,7 @@ def _coupled(d: reference.Dialect) -> Iterator[Variant]:
         ("l2 is squared", lambda p, h: p.g + p.l2**2 * p.theta),
         ("l2 is doubled", lambda p, h: p.g + 2 * p.l2 * p.theta),
         ("l2 is halved", lambda p, h: p.g + p.l2 / 2 * p.theta),
-        ("l2 is rescaled with the gradient", lambda p, h: p.g + h.rescale_grad * p.l2 * p.theta),
+        *_RESCALED[: s.rescale in d.stages],
     ):
         stage = g_is(formula)
         yield _with(words, d, {s.l2: stage}, {stage: _gradient_rule})
@@ -155,6 +163,8 @@ def _decoupled(d: reference.Dialect) -> Iterator[Variant]:
     ):
         changes = of(formula)
         yield _with(words, d, changes, rules)
+    warmed = of(lambda p, h: p.theta - p.learning_rate / bias_1(p, h) * h.weight_decay * p.theta)
+    yield _with("weight_decay is multiplied by learning_rate / (1 - beta_1^t), the step size", d, warmed, rules)
     bare = theta_is(lambda p, h: p.theta - h.weight_decay * p.theta if h.weight_decay else p.theta)
     text = "weight_decay is not multiplied by the learning rate, and decays the updated parameter"
     yield _with(text, d, {own: None, s.subtract: (s.subtract, bare)}, {bare: _theta_rule})
@@ -241,7 +251,45 @@ def _changed(d: reference.Dialect) -> Iterator[Variant]:
         ("only the sign of g is used, in m and v too", np.sign),
         ("abs(g) in the place of g", np.abs),
     ):
-        yield Variant(words=words, dialect=d, gradients=_each(formula))
+        yield _formed(words, d, _each(formula))
+    yield _formed("the norm of all gradients together is clipped to 1", d, _clipped_together)
+    for words, first, now in (
+        ("the gradient is averaged with that of the step before, which is 0 in the first", 0.0, 0.5),
+        ("the gradient is averaged with that of the step before, but in the first", 1.0, 0.5),
+        ("the gradient of the step before is used, but in the first", 1.0, 0.0),
+    ):
+        yield _formed(words, d, partial(_with_the_last, first=first, now=now))
+
+
+def _formed(words: str, d: reference.Dialect, gradients: Gradients) -> Variant:
+    """The dialect with gradients that somebody has computed, which rounds."""
+    same = g_is(lambda p, h: p.g)
+    first = next(stage for stage in d.stages if stage in (s.rescale, s.clip, s.l2, s.first_moment))
+    made = swapped(d, {first: (same, first)})
+    made["rules"][same] = _formed_rule
+    return Variant(words=words, **made, gradients=gradients)
+
+
+def _formed_rule(before: Working, after: Working, e: Errors, h: Hyperparameters, a: Rounding) -> None:
+    e.g = e.g + C * a.u * abs(after.g) + C * a.tiny
+
+
+def _clipped_together(trail: Trail, k: int) -> list[Any]:
+    parts = [g[1] if isinstance(g, tuple) else g for g in trail.gradients[k] if g is not None]
+    most = max(1.0, float(np.sqrt(sum(_norm(np.asarray(part)) ** 2 for part in parts))))
+    return _each(lambda g: g / most)(trail, k)
+
+
+def _with_the_last(trail: Trail, k: int, *, first: float, now: float) -> list[Any]:
+    """now g + (1 - now) times the last one before; times `first` where there is none before."""
+
+    def of(i: int, g: Any) -> Any:
+        if g is None or isinstance(g, tuple):
+            return g
+        last = next((trail.gradients[j][i] for j in range(k - 1, -1, -1) if trail.present[j, i]), first * g)
+        return now * np.asarray(g, np.float64) + (1 - now) * np.asarray(last, np.float64)
+
+    return [of(i, g) for i, g in enumerate(trail.gradients[k])]
 
 
 def _norm(g: Any) -> float:

@@ -77,6 +77,11 @@ def _known(trails: Sequence[Trail]) -> Iterator[Place]:
     yield _by_parameter("parameters of one axis", lambda t, i: t.problem.parameters[i].ndim == 1)
     yield _by_parameter("parameters of less than two axes", lambda t, i: t.problem.parameters[i].ndim < 2)
     yield _by_parameter("parameters of more than one axis", lambda t, i: t.problem.parameters[i].ndim > 1)
+    yield Place("a parameter's first step", lambda t, k, i: np.full(t.problem.parameters[i].shape, t.counts[k][i] == 1))
+    even = "the steps with an even t"
+    yield Place(even, lambda t, k, i: np.full(t.problem.parameters[i].shape, t.counts[k][i] % 2 == 0))
+    later = "a parameter's steps from the second one on"
+    yield Place(later, lambda t, k, i: np.full(t.problem.parameters[i].shape, t.counts[k][i] > 1))
     yield Place("the first step", lambda t, k, i: np.full(t.problem.parameters[i].shape, k == 0))
     yield Place("the steps from the second one on", lambda t, k, i: np.full(t.problem.parameters[i].shape, k > 0))
 

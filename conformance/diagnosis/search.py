@@ -10,7 +10,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 import reference
-from conformance.diagnosis import ahead, company, counts, directions, gradients, kept, moments, pairs, planted, scalars
+from conformance.diagnosis import (
+    ahead,
+    company,
+    counts,
+    directions,
+    gradients,
+    kept,
+    moments,
+    narrow,
+    pairs,
+    planted,
+    scalars,
+)
 from conformance.diagnosis.candidate import Candidate, Prediction, Variant
 from conformance.diagnosis.places import Place, holding
 from conformance.diagnosis.trail import Trail, fraction, values
@@ -70,6 +82,7 @@ def known(d: reference.Dialect) -> Iterator[Candidate]:
     yield from ahead.candidates(d)
     yield from kept.candidates()
     yield from company.candidates()
+    yield from narrow.candidates(d)
     for other in reference.DIALECTS.values():
         # Lookahead that is off is what it is around.
         if not other.computes_as(d) and (d.looks_ahead or not other.looks_ahead):

@@ -99,7 +99,7 @@ def values(state: reference.State | reference.Bound) -> Iterator[tuple[Key, Arra
 def fraction(obtained: Any, expected: Any, bound: Any) -> Array:
     """Error as a fraction of its bound; 0 where either result is accepted."""
     with np.errstate(all="ignore"):
-        error = np.abs(obtained - expected)
+        error = np.where(obtained == expected, 0.0, np.abs(obtained - expected))  # infinities too
         found = np.where(error > 0, error / bound, 0.0)
         found = np.where(np.isnan(error) & ~(np.isnan(obtained) & np.isnan(expected)), np.inf, found)
     return np.asarray(np.where(np.isinf(bound), 0.0, found))

@@ -200,6 +200,88 @@ class ThreeThings(Plain):
         p.addcdiv_(m, v.sqrt() + eps, value=-lr * bias_2**0.5 / bias_1)
 
 
+class PowerOneBehind(Plain):
+    """beta_1^(t-1), but for the first step, and beta_2^t."""
+
+    def bias(self, t: int, b1: float, b2: float) -> tuple[float, float]:
+        return 1 - b1 ** max(t - 1, 1), 1 - b2**t
+
+
+class Remembering(Plain):
+    """Keeps each parameter's last gradient."""
+
+    def last(self, p: Any, g: Any) -> Any:
+        kept = self.__dict__.setdefault("kept", {})
+        old, kept[p] = kept.get(p, g), g.clone()
+        return old
+
+
+class GradientsAveraged(Remembering):
+    """Each gradient is averaged with the one before."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, (g + self.last(p, g)) / 2, h)
+
+
+class MomentInHalf(Plain):
+    """m is rounded to float16."""
+
+    def first_moment(self, m: Any, g: Any, b1: float) -> None:
+        super().first_moment(m, g, b1)
+        m.copy_(m.half())
+
+
+class MomentInBrain(Plain):
+    """v is rounded to bfloat16."""
+
+    def second_moment(self, v: Any, g: Any, b2: float) -> None:
+        super().second_moment(v, g, b2)
+        v.copy_(v.bfloat16())
+
+
+class FirstStepSkipped(Plain):
+    """The first step forms the moments and goes nowhere."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        before = p.clone()
+        super().update(p, g, h)
+        if self.state[p]["step"] == 1:
+            p.copy_(before)
+
+
+class NormClipped(Plain):
+    """The norm of each gradient is clipped to 1."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        super().update(p, g / max(1.0, float(g.norm())), h)
+
+
+class OldDenominator(Plain):
+    """v of the step before below the root, but in the first step, each corrected by its own count."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        name = "max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"
+        self.old = self.state[p][name].clone() if self.state[p] else None
+        super().update(p, g, h)
+
+    def bias(self, t: int, b1: float, b2: float) -> tuple[float, float]:
+        return 1 - b1**t, 1 - b2 ** max(t - 1, 1)
+
+    def move(self, p: Any, m: Any, v: Any, bias_1: float, bias_2: float, lr: float, eps: float) -> None:
+        super().move(p, m, v if self.old is None else self.old, bias_1, bias_2, lr, eps)
+
+
+class DecayByStepSize(Plain):
+    """The decay is scaled by the bias-corrected step size."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        self.bias_1 = 1 - h["betas"][0] ** (self.state[p].get("step", 0) + 1)
+        super().update(p, g, h)
+
+    def shrink(self, p: Any, lr: float, decay: float) -> None:
+        super().shrink(p, lr / self.bias_1, decay)
+
+
 TWO = "two things at once: "
 SAID: dict[type, str | None] = {
     CorrectionsSwapped: "bias correction of m and v exchanged",
@@ -221,6 +303,17 @@ SAID: dict[type, str | None] = {
     ),
     BetaAndNoEpsilon: f"{TWO}beta_2 is 0.99 in the moments, whatever was asked; and epsilon is not used at all",
     BothMoments: f"{TWO}beta_2 in the place of beta_1 in m; and v does not decay: v = v + g^2 (as AdaGrad's)",
+    PowerOneBehind: "bias correction of m by t - 1 where t belongs, from t = 2 on",
+    GradientsAveraged: "the gradient is averaged with that of the step before, but in the first",
+    MomentInHalf: "m is held in float16",
+    MomentInBrain: "v is held in bfloat16",
+    FirstStepSkipped: "the parameters are not written, in a parameter's first step only",
+    NormClipped: "the gradient's norm is clipped to 1, parameter by parameter",
+    OldDenominator: (
+        "the step uses v of the step before, corrected by its own t - 1, in a parameter's steps from the second one on"
+        " only"
+    ),
+    DecayByStepSize: "weight_decay is multiplied by learning_rate / (1 - beta_1^t), the step size",
     PerElement: None,
     SlowWeights: None,
     ThreeThings: None,

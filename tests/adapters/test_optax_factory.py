@@ -61,6 +61,12 @@ def test_a_wrong_one_does_not_conform(name: str) -> None:
     assert result.verdict is Verdict.DOES_NOT_CONFORM
 
 
+def test_an_epsilon_root_in_the_wrong_place_is_named() -> None:
+    told = judged("wrong_optax:root_before_correction", only=("one-step",)).diagnosis
+    assert told is not None
+    assert told["says"].startswith("epsilon_root is added before the bias correction: sqrt((v + epsilon_root) / (1 -")
+
+
 def test_what_was_compiled_is_the_given_ones_update() -> None:
     identity = OptaxFactory("wrong_optax:plain").identity()
     assert identity.required <= identity.observed

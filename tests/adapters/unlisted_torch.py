@@ -133,6 +133,7 @@ NAMED: dict[type, str] = {
     Belief: "(g - m)^2",
     LastLeftOut: "no step is taken, while the moments go on, in the last of several parameters only",
     SparesVectors: "spares parameters of less than two axes",
+    HalfPrecision: "m is held in bfloat16",
     TwoThings: "two things at once: beta_1 is 0.8 in the moments, whatever was asked; and epsilon hat instead of paper",
 }
 NAMELESS = (
@@ -142,7 +143,6 @@ NAMELESS = (
     Trusting,
     SmallStepsDropped,
     Cautious,
-    HalfPrecision,
     UpdateClipped,
 )
 WRONG = (*NAMED, *NAMELESS)

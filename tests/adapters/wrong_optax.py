@@ -67,6 +67,17 @@ def scaled(
     return _transformation(learning_rate, b1, b2, eps, 0.0, direction)
 
 
+def root_before_correction(
+    learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0
+) -> optax.GradientTransformation:
+    """eps_root is added to v and corrected for bias with it."""
+
+    def direction(m: Any, v: Any, g: Any, t: Any, b1: Any, b2: Any, eps: Any) -> Any:
+        return m / (1 - b1**t) / (jnp.sqrt((v + eps_root) / (1 - b2**t)) + eps)
+
+    return _transformation(learning_rate, b1, b2, eps, 0.0, direction)
+
+
 def lists_alone(
     learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:
