@@ -136,7 +136,7 @@ class TorchClass(TorchAdapter):
 
         observed: set[str] = set()
         theta = np.ones(3, np.float32)
-        self._torch.set_grad_enabled(True)  # a step before may have left them as the next one does
+        self._as_new()  # a step before may have left it as the next one does
         self._torch.rand(1)
         before = self._process()
         hook = register_optimizer_step_post_hook(lambda o, *_: observed.add(_step_of(type(o))))
@@ -147,7 +147,7 @@ class TorchClass(TorchAdapter):
             observed |= {f"{_CHANGE} {name}" for name, value in self._process().items() if value != before[name]}
         finally:
             hook.remove()
-            self._torch.set_grad_enabled(True)
+            self._as_new()
         framework, version = package_of(self._class.__module__, "torch")
         return Identity(
             framework=framework,
@@ -160,7 +160,13 @@ class TorchClass(TorchAdapter):
     def _process(self) -> dict[str, Any]:
         """What belongs to the whole process, and no step may leave otherwise."""
         generator = self._torch.get_rng_state().numpy().tobytes()
-        return {"grad mode": self._torch.is_grad_enabled(), "random generator": generator}
+        dtype = self._torch.get_default_dtype()
+        return {"grad mode": self._torch.is_grad_enabled(), "default dtype": dtype, "random generator": generator}
+
+    def _as_new(self) -> None:
+        """What every other part of the suite counts on."""
+        self._torch.set_grad_enabled(True)
+        self._torch.set_default_dtype(self._torch.float32)
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """What torch code in Python is: scalars in double, rounded where they meet the elements.

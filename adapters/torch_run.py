@@ -30,7 +30,8 @@ class TorchRun:
         """``Adam.step``, with ``grad`` set to the caller's own memory where torch can, or to None.
 
         What writes into ``grad``, or keeps it and writes later, writes into the caller's array. `ContractError` for
-        rows, and for an optimizer that takes ``grad`` away: who accumulates gradients or logs them needs it.
+        rows, and for an optimizer that takes ``grad`` away, which who accumulates gradients or logs them needs, or
+        ``requires_grad``, without which there is no next one.
         """
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
@@ -42,6 +43,8 @@ class TorchRun:
             if parameter.grad is not gradient:
                 now = "None" if parameter.grad is None else "another tensor"
                 raise ContractError(f"parameters[{i}].grad after step()", now, "the tensor that it was before")
+            if not parameter.requires_grad:
+                raise ContractError(f"parameters[{i}].requires_grad after step()", False, "True, as before")
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
             m=self._moments("exp_avg"),

@@ -32,7 +32,8 @@ def groups_are_independent(implementation: Implementation, problem: Problem) -> 
     A step reads of hyper-parameters those of the parameter's group, and t counts steps, or those with a gradient.
     Beside each other are: two groups with different hyper-parameters; one without parameters; one with learning rate
     0 (where that is claimed), whose parameters stay and whose moments move as ever; one of each kind of decay that
-    the first has not, none among them, and with AMSGrad if the first is without; and, where a gradient may be None,
+    the first has not, none among them, and with AMSGrad if the first is without; one for each of beta_1, beta_2 and
+    epsilon in which nothing else is different, so that no other value stands for it; and, where a gradient may be None,
     one that never has one, whose parameters and moments stay. So in this order and in the reverse, because the first
     group's flags may be read for all, or the last one's.
     """
@@ -43,6 +44,8 @@ def groups_are_independent(implementation: Implementation, problem: Problem) -> 
     second, frozen = other(h, reached), replace(h, learning_rate=_least(implementation.claim, h))
     parts = [_part(problem, 0, j, h), _part(problem, j, n, second), _part(problem, 0, 1, frozen)]
     parts += [_part(problem, n - 1, n, flags) for flags in unlike(implementation.claim, h, reached)]
+    alone_other = [frozenset({name}) for name in ("beta_1", "beta_2", "epsilon") if name in reached]
+    parts += [_part(problem, n - 1, n, other(h, name)) for name in alone_other]
     still = problem.parameters[-1:] if "none" in implementation.claim.gradients else ()
     never = replace(problem, parameters=still, gradients=((None,) * len(still),) * len(problem.gradients))
     alone = [related(implementation, part) for part in parts]

@@ -147,6 +147,21 @@ class GradientClearedAfterLoad(Plain):
             p.grad.zero_()
 
 
+class EpsilonOfTheSameRate(Plain):
+    """Groups of one learning rate have one epsilon, the first one's of them."""
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        same = next(group for group in self.param_groups if group["lr"] == h["lr"])
+        super().update(p, g, h | {"eps": same["eps"]})
+
+
+class RequiresNoGradient(Plain):
+    """`.requires_grad` is False afterwards."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        p.requires_grad_(False)
+
+
 class GradientTaken(Plain):
     """`.grad` is None afterwards."""
 

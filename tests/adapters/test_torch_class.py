@@ -169,6 +169,7 @@ def test_the_foreach_radam_divides_by_zero() -> None:
         ("LargeGradientsClamped", "law-magnitudes"),
         ("MaximumOfTheFirstGroup", "law-groups"),
         ("KindOfDecayOfTheFirstGroup", "law-groups"),
+        ("EpsilonOfTheSameRate", "law-groups"),
         ("StridedIsNotShrunk", "law-strided"),
         ("SmallRatesRounded", "one-step"),
         ("SmallEpsilonsRounded", "one-step"),
@@ -201,6 +202,12 @@ def test_an_optimizer_that_takes_the_gradient_away_is_told_so() -> None:
     assert "parameters[0].grad after step() is 'None'; accepted: the tensor that it was before" in result.reason
 
 
+def test_an_optimizer_that_takes_away_what_makes_gradients_is_told_so() -> None:
+    result = judged("subtle_torch:RequiresNoGradient", problems=1, only=["one-step"])
+    assert result.verdict is Verdict.CRASHED
+    assert "parameters[0].requires_grad after step() is False; accepted: True, as before" in result.reason
+
+
 def test_a_name_is_a_promise_that_can_be_broken() -> None:
     assert judged("wrong_torch:CoupledDespiteItsNameW").verdict is Verdict.DOES_NOT_CONFORM
     assert judged("wrong_torch:CoupledDespiteItsNameW", decay="l2").verdict is Verdict.CONFORMS
@@ -215,7 +222,14 @@ def test_another_class_behind_the_name_is_seen() -> None:
     assert "step of torch.optim.adam:Adam" in finding["message"]
 
 
-@pytest.mark.parametrize(("name", "what"), [("LeavesGradModeOff", "grad mode"), ("SeedsEveryStep", "random generator")])
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("LeavesGradModeOff", "grad mode"),
+        ("SeedsEveryStep", "random generator"),
+        ("LeavesDoubleForDefault", "default dtype"),
+    ],
+)
 def test_a_step_leaves_the_process_as_it_was(name: str, what: str) -> None:
     adapter = TorchClass(f"wrong_torch:{name}")
     (finding,) = checks.identity(adapter.identity()).findings

@@ -104,6 +104,13 @@ class LeavesGradModeOff(Plain):
         torch.set_grad_enabled(False)
 
 
+class LeavesDoubleForDefault(Plain):
+    """Whatever the program makes after a step is float64."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        torch.set_default_dtype(torch.float64)
+
+
 class SeedsEveryStep(Plain):
     """Whatever the program draws after a step it draws again after the next."""
 
