@@ -70,6 +70,7 @@ def _run(options: argparse.Namespace) -> int:
         deviations=options.deviations,
         given=given,
     )
+    run.declared(plan)
     console = table.console(stderr=options.json)
     with progress(console) as reporter:
         refused = probe.refused(plan, reporter)

@@ -68,16 +68,22 @@ class Run:
         return exit_code(result.verdict for result in self.results)
 
 
-def run(plan: Plan, reporter: Reporter) -> Run:
-    """Run a plan to its end. Raises `deviations.DeviationsError` before anything has run."""
+def declared(plan: Plan) -> Sequence[deviations.Deviation]:
+    """The plan's deviations. Raises `deviations.DeviationsError`."""
     entries = deviations.read(plan.deviations)
     deviations.check_implementations(plan.deviations, entries, (*ADAPTERS, *plan.adapters), provenance.version_of)
+    return entries
+
+
+def run(plan: Plan, reporter: Reporter) -> Run:
+    """Run a plan to its end. Raises `deviations.DeviationsError` before anything has run."""
+    entries = declared(plan)
     header = _header(plan)
     complaints: list[str] = []
 
     def one(adapter: str) -> Result:
-        declared = {check for entry in entries if entry.implementation == adapter for check in entry.checks}
-        result = judge(adapter, child(plan, adapter, reporter, declared))
+        expected = {check for entry in entries if entry.implementation == adapter for check in entry.checks}
+        result = judge(adapter, child(plan, adapter, reporter, expected))
         all_of = {"all_problems": plan.only is None, "all_checks": not plan.checks}
         complaints.extend(deviations.apply(result, entries, provenance.version_of, **all_of))
         if not stopped():
