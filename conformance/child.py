@@ -212,7 +212,8 @@ class Child:
                 findings = [
                     replace(finding, problem=number, again=again)
                     for finding in outcome.findings
-                    if not (isinstance(finding, checks.Breach) and check.name not in _FOR_BREACHES)
+                    if not isinstance(finding, checks.Breach)
+                    or check.name == ("caller-arrays" if finding.kind == "caller-arrays" else "contract")
                     or finding.kind not in self.breaches
                 ]
                 if check.name in _FOR_BREACHES:
