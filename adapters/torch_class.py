@@ -311,7 +311,7 @@ class TorchClass(TorchAdapter):
         tensors = leaves(self._torch, [theta])
         arguments = {k: v for k, v in self._arguments(hyperparameters).items() if k not in self._kwargs}
         try:
-            run = self.run(self._torch, self._class(tensors, **arguments), tensors, hyperparameters, self)
+            run = self.run(self._torch, self._class(tensors, **arguments), tensors, [hyperparameters.amsgrad], self)
         except Exception:
             return False
         try:
