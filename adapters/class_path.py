@@ -102,7 +102,7 @@ def arguments_of(cls: type) -> dict[str, Any]:
     for base in cls.__mro__:
         if "__init__" not in vars(base) or base is object:
             continue
-        parameters = [*inspect.signature(base.__init__).parameters.values()][1:]
+        parameters = [*inspect.signature(vars(base)["__init__"]).parameters.values()][1:]
         named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         found = {p.name: p.default for p in named} | found
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):

@@ -148,8 +148,9 @@ class Adam(KerasAdapter):
             ),
         )
         cls = f"keras.src.optimizers.{self.cls.lower()}.{self.cls}"
-        label = self.start((), Hyperparameters()).label
-        return replace(seen, required=seen.required | {cls}, observed=seen.observed | {label})
+        run = self.start((), Hyperparameters())
+        assert isinstance(run, Keras3Run)
+        return replace(seen, required=seen.required | {cls}, observed=seen.observed | {run.label})
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """Operation by operation, in eager mode; every number is cast where tf_keras casts it, but for ema_momentum.

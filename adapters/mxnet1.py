@@ -99,4 +99,4 @@ def _shapes(mxnet: Any, arrays: Sequence[Any]) -> AbstractContextManager[Any]:
     () and 0 mean "unknown" in MXNet 1.9 otherwise, and no array can be made.
     """
     unknown = any(0 in array.shape or not array.shape for array in arrays)
-    return mxnet.util.np_shape(True) if unknown else nullcontext()  # type: ignore[no-any-return]
+    return mxnet.util.np_shape(True) if unknown else nullcontext()

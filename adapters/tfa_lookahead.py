@@ -93,7 +93,8 @@ class _Lookahead(KerasAdapter):
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """The inner optimizer's. tf.cast makes float32 of slow_step_size before it makes the variable's dtype of it."""
-        return replace(self.inner.arithmetic(dtype), slow_step_size="float32")
+        inner: Arithmetic = self.inner.arithmetic(dtype)
+        return replace(inner, slow_step_size="float32")
 
     def arguments(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Of the wrapper's constructor, the inner optimizer being one of them."""
