@@ -340,6 +340,8 @@ def clips(h: Hyperparameters) -> dict[str, float | None]:
     return {name: None if value is None else float(value) for name, value in given.items()}
 
 
+RATE_CHANGED_KIND = "a load of what was saved after {} was changed between a number and a schedule"
+"""In `Claim.not_claimed`: the number that was there first is still saved, or none is as there was none."""
 AFTER_LOAD = "hyper-parameters changed between a load and the next step"
 CHECKPOINT = "tf.train.Checkpoint of optimizer and variables"
 

@@ -16,6 +16,7 @@ from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
     CLIPS,
     FORMS,
+    RATE_CHANGED_KIND,
     REPLICAS,
     TRANSFORMERS,
     UNAGGREGATED,
@@ -55,6 +56,7 @@ class Rectified(KerasAdapter):
             "lr",
             CONSTRAINED_ROWS,
             NON_NEG_FLOAT64,
+            RATE_CHANGED_KIND.format("learning_rate or weight_decay"),
             "constraints of the caller's own, or with other arguments",
             "get_weights and set_weights",
             "float16 and bfloat16 variables",
