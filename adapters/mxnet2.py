@@ -59,6 +59,8 @@ def _claim(dialect: str) -> Claim:
             "get_states without dump_optimizer=True (it holds neither t nor hyper-parameters)",
             "kvstore",
             "float16 weights without multi_precision",
+            "PolyScheduler and CosineScheduler assigned where max_update is behind (they keep base_lr)",
+            "a state put beside an lr_scheduler, which goes on from what it has been asked so far",
         ),
         procedures={
             "save": Procedure(how=_SAVE, hyperparameters=_HYPERPARAMETERS),

@@ -20,6 +20,8 @@ _SCHEDULED = " ".join(
         "num_update_begins_at_begin_num_update",
         "a_saved_scheduler_goes_on",
         "a_learning_rate_overwrites_base_lr_which_some_schedulers_do_not_read",
+        "why_an_assignment_behind_the_last_update_is_not_claimed",
+        "why_a_state_beside_a_scheduler_is_not_claimed",
     )
 )
 _INDICES = "adapters/test_mxnet_indices.py"
@@ -117,6 +119,7 @@ _r.add(
     tests=f"{_SCHEDULER} {_SCHEDULED} "
     "documents/test_schedule_signatures.py::test_a_schedule_takes_what_the_contract_s_takes_with_its_defaults",
     mutants="AskedForOwnCount AskedOnceForAll EndsBeforeItBegins SchedulerLostOnLoad",
+    differs="Poly and Cosine that are first asked behind max_update keep base_lr",
     findings="mxnet-learning-rate-does-not-overwrite-every-scheduler",
 )
 _r.add(

@@ -231,6 +231,46 @@ def test_who_begins_behind_the_last_update_keeps_the_first_rate(scheduler: str) 
     assert [used(n) for n in (7, 8, 100)][1:] == [used(7) if scheduler == "poly" else BASE] * 2
 
 
+@pytest.mark.parametrize("given", ["mxnet_poly", "mxnet_cosine"])
+@pytest.mark.parametrize("name", PATHS)
+def test_why_an_assignment_behind_the_last_update_is_not_claimed(name: str, given: str) -> None:
+    """It is asked first by the next step, and gives base_lr then; before the last update it is as from the start."""
+    one, h = [np.ones(2, np.float32)], Hyperparameters(learning_rate=BASE)
+    new = replace(h, lr_scheduler=Schedule(given, max_update=5, final_lr=0.01))
+    for before, rate in ((4, 0.01), (5, BASE)):
+        run = PATHS[name]().start(one, h)
+        for _ in range(before):
+            run.step(one)
+        run.change(new)
+        run.step(one)
+        assert run._optimizer.lr_scheduler.base_lr == pytest.approx(rate)
+    assert any(text.startswith("PolyScheduler and CosineScheduler assigned") for text in PATHS[name].claim.not_claimed)
+
+
+@pytest.mark.parametrize(
+    ("given", "counts", "kept"),
+    [
+        (Schedule("mxnet_factor", step=2, factor=0.5), (10, 1), BASE / 32),
+        (Schedule("mxnet_multi_factor", steps=(2,), factor=0.5), (10, 1), BASE / 2),
+        (Schedule("mxnet_poly", max_update=5, pwr=1.0), (10,), BASE * 4 / 5),
+        (Schedule("mxnet_cosine", max_update=5), (10,), BASE * (1 + math.cos(math.pi / 5)) / 2),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", PATHS)
+def test_why_a_state_beside_a_scheduler_is_not_claimed(
+    name: str, given: Schedule, counts: tuple[int, ...], kept: float
+) -> None:
+    """What has been multiplied stays so when the count is put back; who was not asked at max_update stops before."""
+    one = [np.ones(2, np.float32)]
+    run = PATHS[name]().start(one, Hyperparameters(learning_rate=BASE, lr_scheduler=given))
+    for count in counts:
+        run.put(replace(run.step(one), t=(count,)))
+    run.step(one)
+    assert run._optimizer.lr_scheduler.base_lr == pytest.approx(kept)
+    assert any(text.startswith("a state put beside an lr_scheduler") for text in PATHS[name].claim.not_claimed)
+
+
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.parametrize("name", PATHS)
 def test_a_saved_scheduler_goes_on(name: str, scheduler: str) -> None:
