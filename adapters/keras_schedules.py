@@ -26,11 +26,11 @@ def scheduled(keras: Any, tensorflow: Any, first: float, schedule: Schedule | No
         values = [first, *numbers["values"]]
         return getattr(schedules, CLASSES[schedule.name])([*numbers["boundaries"]], [float(value) for value in values])
     if schedule.name == "inverse_root":
-        return _own(keras, tensorflow)(first, numbers["decay_steps"])
+        return callers_own(keras, tensorflow)(first, numbers["decay_steps"])
     return getattr(schedules, CLASSES[schedule.name])(first, **numbers)
 
 
-def _own(keras: Any, tensorflow: Any) -> Any:
+def callers_own(keras: Any, tensorflow: Any) -> Any:
     """A caller's own schedule, as the base class's documentation shows how to write one."""
 
     class InverseRoot(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]

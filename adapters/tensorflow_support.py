@@ -32,7 +32,7 @@ from adapters.contract import (
     State,
     check_count,
 )
-from adapters.keras_schedules import scheduled
+from adapters.keras_schedules import callers_own, scheduled
 from adapters.procedures import Functions
 from adapters.replicas import DEVICES, ReplicatedRun, offer_devices, strategy
 
@@ -238,8 +238,11 @@ class KerasAdapter:
         return run
 
     def configured(self, parameters: Sequence[Array], configuration: bytes) -> OptimizerRun:
-        """``from_config``, over new variables."""
-        return self.fresh(self.optimizer.from_config(json.loads(configuration)), parameters)
+        """``from_config``, over new variables, where a caller's own schedule is known by its class, as Keras asks."""
+        own = callers_own(self.keras, self.tensorflow)
+        with self.keras.utils.custom_object_scope({own.__name__: own}):
+            optimizer = self.optimizer.from_config(json.loads(configuration))
+        return self.fresh(optimizer, parameters)
 
     def fresh(self, optimizer: Any, parameters: Sequence[Array], h: Hyperparameters = _DEFAULTS) -> OptimizerRun:
         """A run of a new optimizer over new variables; h: what is said of variables and not to the constructor."""

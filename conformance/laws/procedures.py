@@ -23,6 +23,7 @@ OFF["lr_scheduler"] = None
 OFF["total_steps"] = 0
 """Hyper-parameters that one value switches off."""
 _DECAYING = Schedule("polynomial", decay_steps=5, end_learning_rate=float(np.float32(0.1234567)), power=2.0)
+_CALLERS_OWN = Schedule("inverse_root", decay_steps=2)
 _FROM_THE_START: dict[str, Any] = {"ema_momentum": None, "ema_overwrite_frequency": None, "constraint": None}
 _FROM_THE_START |= {"exclude_from_weight_decay": ()}
 """What is not there from the start comes by no change."""
@@ -49,8 +50,8 @@ OTHERS: dict[str, tuple[Any, Any]] = {
     "clipvalue": (float(np.float32(0.1234567)), 1e-2),
     "clipnorm": (float(np.float32(0.1234567)), 1e-2),
     "global_clipnorm": (float(np.float32(0.1234567)), 1e-2),
-    "schedule": (_DECAYING, Schedule("inverse_time", decay_steps=2, decay_rate=0.5)),
-    "weight_decay_schedule": (_DECAYING, Schedule("inverse_time", decay_steps=2, decay_rate=0.5)),
+    "schedule": (_DECAYING, _CALLERS_OWN),
+    "weight_decay_schedule": (_DECAYING, _CALLERS_OWN),
     "lr_scheduler": (Schedule("mxnet_factor", step=1, factor=0.7), Schedule("mxnet_factor", step=2, factor=0.3)),
     "total_steps": (8, 4),
     "warmup_proportion": (float(np.float32(0.1234567)), 0.5),
