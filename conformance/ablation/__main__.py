@@ -20,7 +20,9 @@ _PAGE = """# Ablation
 
 Every feature of the oracle that changes a number is taken out of it, one at a time, and what is left is compared with
 what the real frameworks did: golden cases, then drawn problems, each step from the state observed before it. A feature
-that nobody shows would be one that the suite does not test on a real framework; there is none.
+is a stage of a dialect, a hyper-parameter or the step count; the kinds of a schedule, scheduler or constraint are not
+taken out one by one. A feature that nobody shows would be one that the suite does not test on a real framework; there
+is none.
 
 A stage is left out; where later ones cannot compute without it, something stands in its place. A hyper-parameter has
 its default, whatever the caller asked for. The step count is the other one. *Off by* is the error as a multiple of the

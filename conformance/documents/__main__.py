@@ -19,8 +19,9 @@ examples that they print, and what holds it here. What a document says stands in
 package does otherwise, that is what is tested, and the last column says so.
 
 - *reference*: the stages of the oracle that compute with it. no stage of its own: checks of the suite hold it, and no
-  stage is for it. not numeric: it is nothing that an oracle computes with. **not yet**: it is, and the oracle does not
-  take it; what the tests hold is all that is held.
+  stage is for it. not numeric: it is no operation of a step; what it reads or puts, as `set_weights` puts the count and
+  the moments, is held by the tests that stand beside it. **not yet**: it is one, and the oracle does not take it; what
+  the tests hold is all that is held.
 - *held by*: checks of the suite, which run on problems, golden cases (a name that ends in / is all cases that begin
   so), tests under `tests/`, and mutants that are rejected.
 - Every default, and the name, order and kind of every argument, is compared with the installed class by
@@ -29,8 +30,9 @@ package does otherwise, that is what is tested, and the last column says so.
   stand with these in `adapters/signatures.py`.
 
 This page is what `python -m conformance.documents --markdown` prints; a test compares them, and fails where an
-argument or a public method of an installed class has no row, and where a row names a stage, check, case, test,
-mutant or page that is not there.
+argument of the constructor or a public member of an installed class has no row, and where a row names a stage, check,
+case, test, mutant or page that is not there. The rows of errors, behaviours and examples are those that were found in
+reading a document: no test can ask for them.
 """
 
 

@@ -88,7 +88,7 @@ _r.add(
     tests=f"{_WARM_UP} {_CONFIGURATION} {_REFUSED}",
     mutants="WarmUpCountsFromZero GoesOnBelowMinLr DecayAfterWarmUp WarmUpStaysOff",
     findings="tfa-rectified-adam-warm-up-cannot-be-switched",
-    differs="given later it does not act, and 0 given later stops training",
+    differs="given later it does not act, and 0 given later trains on with min_lr, which is not at all by default",
     **_UP | {"checks": f"{_UP['checks']} law-switched-warm-up"},
 )
 _ANY_FORM = _UP | {"checks": f"{_UP['checks']} law-forms"}
