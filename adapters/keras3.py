@@ -102,7 +102,7 @@ class Adam(KerasAdapter):
             "exclude_from_weight_decay by name",
             "stateless_apply (refused by this backend)",
             "the jax and torch backends",
-            "constraints of the caller's own, or with other arguments",
+            "MinMaxNorm, and constraints of the caller's own or with other arguments",
             "overwrite_with_gradient",
             "float16 and bfloat16 variables",
             "tf.train.Checkpoint of an optimizer of Keras 3",
