@@ -7,6 +7,7 @@ Arguments: ``lr``, ``betas``, ``eps``; where it has them ``weight_decay``, ``dec
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -35,6 +36,7 @@ from adapters.contract import (
 )
 from adapters.memory import laid_out
 from adapters.torch_optim import LAYOUTS, procedures, reproduction
+from adapters.torch_process import Process
 from adapters.torch_run import TorchAdapter, TorchRun, leaves, observe
 from adapters.torch_script import script
 
@@ -54,7 +56,7 @@ _SPOKEN: Mapping[str, frozenset[str]] = {
 """Dialects, and what of the spelling they have besides learning rate, betas and epsilon."""
 _ONE_COUNT = ("keras-v2-adam", "tf-keras-adam")
 """Their t advances for parameters without gradient too; a torch optimizer's state of such a parameter says nothing."""
-_CHANGE = "a change of torch's"
+_CHANGE = "a change of the program's"
 _NOT_CLAIMED = (
     "the same bits at any place in a tensor",
     "closure",
@@ -63,6 +65,10 @@ _NOT_CLAIMED = (
     "complex, float16 and bfloat16 parameters",
     "other devices than the CPU",
 )
+
+
+_PUT = frozenset({"step", "t", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"})
+"""What `TorchRun.put` puts into a parameter's state."""
 
 
 class _Run(TorchRun):
@@ -114,6 +120,7 @@ class TorchClass(TorchAdapter):
 
         self.name = path
         self._torch = torch
+        self._process = Process(torch)
         self._class: Any = class_at(OPTION, path, (torch.optim.Optimizer,))
         if issubclass(self._class, torch.optim.SparseAdam):
             accepted = "a class that takes dense gradients; torch's SparseAdam is --adapter torch-sparse-adam"
@@ -125,6 +132,7 @@ class TorchClass(TorchAdapter):
         self.arithmetic("float32")
         self._keys = self._group_keys()
         self.claim = self._claimed(self._dialect, decay)
+        self.claim = self._above_zero(self.claim)
         self._probe()
         self.claim = self._without_state(self._with_layouts(self.claim))
 
@@ -136,18 +144,17 @@ class TorchClass(TorchAdapter):
 
         observed: set[str] = set()
         theta = np.ones(3, np.float32)
-        self._as_new()  # a step before may have left it as the next one does
-        self._torch.rand(1)
-        before = self._process()
+        self._process.as_new()  # a step before may have left it as the next one does
+        before = self._process.now()
         hook = register_optimizer_step_post_hook(lambda o, *_: observed.add(_step_of(type(o))))
         try:
             for hyperparameters in self._probes():
                 run = self.start([theta], hyperparameters)
                 observe(partial(run.step, [theta]), observed)
-            observed |= {f"{_CHANGE} {name}" for name, value in self._process().items() if value != before[name]}
+            observed |= {f"{_CHANGE} {name}" for name, value in self._process.now().items() if value != before[name]}
         finally:
             hook.remove()
-            self._as_new()
+            self._process.as_new()
         framework, version = package_of(self._class.__module__, "torch")
         return Identity(
             framework=framework,
@@ -156,17 +163,6 @@ class TorchClass(TorchAdapter):
             excluded=frozenset(f"{_CHANGE} {name}" for name in before),
             observed=frozenset(observed),
         )
-
-    def _process(self) -> dict[str, Any]:
-        """What belongs to the whole process, and no step may leave otherwise."""
-        generator = self._torch.get_rng_state().numpy().tobytes()
-        dtype = self._torch.get_default_dtype()
-        return {"grad mode": self._torch.is_grad_enabled(), "default dtype": dtype, "random generator": generator}
-
-    def _as_new(self) -> None:
-        """What every other part of the suite counts on."""
-        self._torch.set_grad_enabled(True)
-        self._torch.set_default_dtype(self._torch.float32)
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         """What torch code in Python is: scalars in double, rounded where they meet the elements.
@@ -332,18 +328,44 @@ class TorchClass(TorchAdapter):
         not_claimed = (*claim.not_claimed, *refused.values())
         return replace(claim, layouts=LAYOUTS.difference(refused), not_claimed=not_claimed)
 
+    def _above_zero(self, claim: Claim) -> Claim:
+        """The claim, without 0 of what the constructor takes above 0 alone."""
+        parameters, refused = leaves(self._torch, [np.ones(3, np.float32)]), {}
+        zeros = {"learning_rate": Hyperparameters(learning_rate=0.0), "epsilon": Hyperparameters(epsilon=0.0)}
+        for name, zero in zeros.items():
+            try:
+                self.construct(parameters, Hyperparameters())
+                self.construct(parameters, zero)
+            except Exception as error:
+                refused[name] = f"{name} 0 ({type(error).__name__}: {error})"
+        not_claimed = (*claim.not_claimed, *refused.values())
+        return replace(claim, nonzero=claim.nonzero | {*refused}, not_claimed=not_claimed)
+
     def _without_state(self, claim: Claim) -> Claim:
-        """The claim without "state" where a parameter's state holds more than moments and a count to be put."""
-        theta = np.ones(3, np.float32)
+        """The claim without "state" where a parameter's state holds more that steps change than can be put.
+
+        That is moments and a count; what no step changes stays as it is.
+        """
+        theta, states = np.ones(3, np.float32), []
         try:
             run = self.start([theta], Hyperparameters())
-            run.step([theta])
-            own = {*run.optimizer.state_dict()["state"].get(0, ())}
+            for k in (1, 2, 3):
+                run.step([theta / k])
+                states.append(copy.deepcopy(run.optimizer.state_dict()["state"].get(0, {})))
         except Exception:  # a finding, which the checks make
-            own = set()
-        if "step" in own <= {"step", "t", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"}:
+            states = [{}]
+        last = states[-1]
+        more = {name for name in last if name not in _PUT and any(self._other(s.get(name), last[name]) for s in states)}
+        if "step" in last and not more:
             return claim
-        return replace(claim, procedures={name: p for name, p in claim.procedures.items() if name != "state"})
+        why = f"the state has {', '.join(sorted(more))}" if more else 'the state has no "step"'
+        kept = {name: procedure for name, procedure in claim.procedures.items() if name != "state"}
+        return replace(claim, procedures=kept, not_claimed=(*claim.not_claimed, f"a count far in a run ({why})"))
+
+    def _other(self, a: Any, b: Any) -> bool:
+        if isinstance(a, self._torch.Tensor) and isinstance(b, self._torch.Tensor):
+            return not self._torch.equal(a, b)
+        return repr(a) != repr(b)
 
     def _check_state(self, run: TorchRun, *, amsgrad: bool) -> None:
         (parameter,) = run.parameters

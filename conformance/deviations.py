@@ -48,7 +48,7 @@ def read(path: Path = DEFAULT_FILE) -> tuple[Deviation, ...]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DeviationsError(f"{path} cannot be read: {error.strerror}") from error
+        raise DeviationsError(f"{path} cannot be read: {error.strerror}; accepted: a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DeviationsError(f"{path} is not TOML: {error}") from error
     unknown = set(content) - {"deviation"}

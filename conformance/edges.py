@@ -183,7 +183,7 @@ def clips(claim: Claim, number: int) -> list[Draft]:
 
 
 MAGNITUDES: tuple[tuple[dict[str, float], float], ...] = (
-    ({"learning_rate": 1024.0, "weight_decay": 2.0**-11}, 1.0),
+    ({"learning_rate": 2.0**20, "weight_decay": 2.0**-21}, 1.0),
     ({"weight_decay": 12.0}, 1.0),
     ({"l2": 48.0}, 1.0),
     ({"epsilon": 1024.0}, 2.0**60),

@@ -36,8 +36,10 @@ _NOT_TERMINAL_WIDTH = 170
 
 def console(*, stderr: bool = False) -> Console:
     """A console that does not cut tables where nobody sees a terminal."""
-    found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=_NOT_TERMINAL_WIDTH)
+    found = Console(stderr=stderr, highlight=False, emoji=False)  # of a path, ":x:" is no picture
+    if found.is_terminal:
+        return found
+    return Console(stderr=stderr, highlight=False, emoji=False, width=_NOT_TERMINAL_WIDTH)
 
 
 def cells(result: Result) -> tuple[str, ...]:

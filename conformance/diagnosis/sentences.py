@@ -56,19 +56,20 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
         "law-late-group": "a group that is added late does not begin as the dialect says",
         "law-absent": "a parameter without gradient changes in that step, or changes others",
-        "law-late-parameter": "saved before one parameter had a gradient and loaded, it goes on otherwise: the state"
-        " that is read is somebody else's",
+        "law-late-parameter": "saved before one parameter had a gradient and loaded, it goes on otherwise: what is"
+        " read is not what was saved, or is somebody else's",
         "law-change-after-load": "a hyper-parameter that is changed between a load and the next step is not used in it",
         "law-saved-groups": "saved and loaded, several parameter groups go on otherwise: one has another's"
         " hyper-parameters or count",
         "law-saved-momenta": "saved, loaded and continued it goes on otherwise: the product of momenta is another",
-        "law-large-count": "after many steps, 100 000 or fewer, it goes on otherwise: the count, or its powers, do"
-        " not reach so far",
+        "law-large-count": "after many steps, 100 000 or fewer, it goes on otherwise: the count or its powers do"
+        " not reach so far, or a state that is loaded is not taken",
         "law-late-load": "loaded after many steps it goes on otherwise: the count was stored in a narrow format",
         "law-reversed": "a reversed view does not give what a plain array gives: negative strides are not followed",
-        "law-misaligned": "an array at an odd address does not give what a plain one gives",
+        "law-misaligned": "an array at an odd address does not give what a plain one gives, or is copied elsewhere",
         "law-transposed": "a transposed array does not give what a plain one gives: it is taken for row-major",
-        "law-strided": "an array with gaps does not give what a plain one gives: strides are not followed",
+        "law-strided": "an array with gaps does not give what a plain one gives, or is laid out otherwise then: strides"
+        " are not followed",
         "law-channels-last": "a channels-last array does not give what a plain one gives",
         "law-expanded": "an expanded gradient does not give what a plain one gives: strides of 0 are not followed",
         "law-mixed-dtypes": "parameters of two dtypes in one list do not move as those of each by themselves",

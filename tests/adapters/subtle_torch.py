@@ -96,6 +96,29 @@ class WrongForAWhile(Plain):
         return bias_1 / (1.01 if 3000 < t <= 90_000 else 1), bias_2
 
 
+class WrongForAWhileWithAName(WrongForAWhile):
+    """... with something in its state that no step changes."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        self.state[p]["name"] = "a parameter"
+
+
+class LargeParametersClamped(Plain):
+    """No parameter is beyond 1e5."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        p.clamp_(-1e5, 1e5)
+
+
+class AboveZero(Plain):
+    """Right, and refuses what many refuse."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, eps: float = 1e-8, **others: Any) -> None:
+        if lr <= 0 or eps <= 0:
+            raise ValueError(f"{lr}, {eps}")
+        super().__init__(params, lr=lr, eps=eps, **others)
+
+
 class WrongBetweenTwoSizes(Plain):
     """The learning rate is x 1.01 for tensors of 40 000 to 130 000 elements."""
 

@@ -164,7 +164,9 @@ def test_the_foreach_radam_divides_by_zero() -> None:
         ("DecayOfTheFirstRate", "law-change"),
         ("InfinityBecomesTheLargest", "law-nonfinite"),
         ("WrongForAWhile", "law-large-count"),
+        ("WrongForAWhileWithAName", "law-large-count"),
         ("WrongBetweenTwoSizes", "law-sizes"),
+        ("LargeParametersClamped", "law-magnitudes"),
         ("DecayAtMostOne", "law-magnitudes"),
         ("LargeGradientsClamped", "law-magnitudes"),
         ("MaximumOfTheFirstGroup", "law-groups"),
@@ -208,6 +210,20 @@ def test_an_optimizer_that_takes_away_what_makes_gradients_is_told_so() -> None:
     assert "parameters[0].requires_grad after step() is False; accepted: True, as before" in result.reason
 
 
+def test_what_the_constructor_takes_above_0_alone_is_not_claimed_at_0() -> None:
+    result = judged("subtle_torch:AboveZero", problems=40, only=["one-step", "law-groups"])
+    assert (result.verdict, result.reason) == (Verdict.CONFORMS, "")
+    not_claimed = TorchClass("subtle_torch:AboveZero").claim.not_claimed
+    assert {"epsilon 0 (ValueError: 0.001, 0.0)", "learning_rate 0 (ValueError: 0.0, 1e-07)"} < {*not_claimed}
+
+
+def test_a_state_that_cannot_be_put_is_not_claimed_and_said() -> None:
+    claim = TorchClass("torch.optim:NAdam").claim
+    assert "state" not in claim.procedures
+    assert "a count far in a run (the state has mu_product)" in claim.not_claimed
+    assert "state" in TorchClass("subtle_torch:WrongForAWhileWithAName").claim.procedures
+
+
 def test_a_name_is_a_promise_that_can_be_broken() -> None:
     assert judged("wrong_torch:CoupledDespiteItsNameW").verdict is Verdict.DOES_NOT_CONFORM
     assert judged("wrong_torch:CoupledDespiteItsNameW", decay="l2").verdict is Verdict.CONFORMS
@@ -228,12 +244,16 @@ def test_another_class_behind_the_name_is_seen() -> None:
         ("LeavesGradModeOff", "grad mode"),
         ("SeedsEveryStep", "random generator"),
         ("LeavesDoubleForDefault", "default dtype"),
+        ("FlushesSubnormals", "subnormal numbers"),
+        ("TakesAThread", "number of threads"),
+        ("SeedsNumPy", "NumPy generator"),
+        ("SeedsPython", "Python generator"),
     ],
 )
 def test_a_step_leaves_the_process_as_it_was(name: str, what: str) -> None:
     adapter = TorchClass(f"wrong_torch:{name}")
     (finding,) = checks.identity(adapter.identity()).findings
-    assert finding.message.startswith(f'operation "a change of torch\'s {what}" ran')
+    assert finding.message.startswith(f'operation "a change of the program\'s {what}" ran')
     assert torch.is_grad_enabled()
     assert not checks.identity(TorchClass("wrong_torch:Plain").identity()).findings
 

@@ -5,8 +5,10 @@ What another author would bring to ``--torch-optimizer wrong_torch:Class``.
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -109,6 +111,34 @@ class LeavesDoubleForDefault(Plain):
 
     def end(self, p: Any, h: dict[str, Any]) -> None:
         torch.set_default_dtype(torch.float64)
+
+
+class FlushesSubnormals(Plain):
+    """From the first step on the program has no subnormal numbers."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        torch.set_flush_denormal(True)
+
+
+class TakesAThread(Plain):
+    """Every step takes one more thread for the program."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        torch.set_num_threads(torch.get_num_threads() + 1)
+
+
+class SeedsNumPy(Plain):
+    """As `SeedsEveryStep`, of NumPy."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        np.random.seed(0)  # noqa: NPY002, what training scripts do
+
+
+class SeedsPython(Plain):
+    """As `SeedsEveryStep`, of Python."""
+
+    def end(self, p: Any, h: dict[str, Any]) -> None:
+        random.seed(0)
 
 
 class SeedsEveryStep(Plain):
@@ -266,13 +296,13 @@ class OtherState(torch.optim.Adam):
 
 
 class MoreState(torch.optim.Adam):
-    """Keeps something besides moments and a count."""
+    """Keeps something besides moments and a count that steps change."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:
         super().step()
         for state in self.state.values():
-            state["mine"] = 0.5
+            state["mine"] = state.get("mine", 0.0) + 0.5
 
 
 class AnotherOne(torch.optim.Adam):
