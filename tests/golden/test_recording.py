@@ -69,8 +69,9 @@ def test_values_that_are_stored_are_changed_only_when_that_is_asked_for(
     capsys.readouterr()
     assert record.main([*COMMAND, str(tmp_path)]) == 1
     said = capsys.readouterr().out
-    assert "changes of stored values, the first: torch-adam/first-steps/" in said
-    assert "step 2: 1 elements of m; accepted with --allow-change" in said
+    first, state = data["recordings"][0], data["recordings"][0]["states"][1]
+    assert f"1 changes of stored values, the first: {first['id']} in float32, step {state['step']}: 1 ele" in said
+    assert "1 elements of m; accepted with --allow-change" in said
     assert json.loads((tmp_path / FILE).read_bytes()) == data, "it was left as it is"
     assert record.main([*COMMAND, str(tmp_path), "--allow-change"]) == 1
     assert (tmp_path / FILE).read_bytes() == before
