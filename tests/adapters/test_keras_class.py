@@ -70,7 +70,11 @@ def test_the_report_says_what_was_tested_and_what_was_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("NoBiasCorrection", "no bias correction"), ("HalfRate", "matches nothing known")]
+    ("name", "says"),
+    [
+        ("NoBiasCorrection", "no bias correction"),
+        ("HalfRate", "learning rate x 0.5, in the step and not in the decay, in the steps with an even t only"),
+    ],
 )
 def test_a_wrong_one_does_not_conform_and_is_named_where_it_is_known(name: str, says: str) -> None:
     result = judged(f"wrong_keras:{name}", only=("one-step", "free-running"))

@@ -25,7 +25,7 @@ class HalfRate(tf.keras.optimizers.Adam):
     def update_step(self, gradient: Any, variable: Any) -> None:
         before = tf.identity(variable)
         super().update_step(gradient, variable)
-        if int(self.iterations) % 2:
+        if int(self.iterations) % 2:  # of the steps before, so t is even
             variable.assign((before + variable) / 2)
 
 
