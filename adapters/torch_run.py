@@ -37,13 +37,13 @@ class TorchRun:
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
             tensor = None if gradient is None else self.gradient(i, gradient)
             parameter.grad = None if tensor is None else tensor.to(parameter.device, parameter.dtype)
-        given = [parameter.grad for parameter in self.parameters]
+        given = [(parameter.grad, parameter.requires_grad) for parameter in self.parameters]
         self.optimizer.step()
-        for i, (parameter, gradient) in enumerate(zip(self.parameters, given, strict=True)):
+        for i, (parameter, (gradient, required)) in enumerate(zip(self.parameters, given, strict=True)):
             if parameter.grad is not gradient:
                 now = "None" if parameter.grad is None else "another tensor"
                 raise ContractError(f"parameters[{i}].grad after step()", now, "the tensor that it was before")
-            if not parameter.requires_grad:
+            if required and not parameter.requires_grad:
                 raise ContractError(f"parameters[{i}].requires_grad after step()", False, "True, as before")
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
