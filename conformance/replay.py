@@ -98,11 +98,11 @@ def in_dtype(implementation: Implementation, case: Case, dtype: Precision) -> Re
     return LeftOut(case=case, dtype=dtype, why=why)
 
 
-def run(implementation: Implementation, replay: Replay) -> tuple[State, ...]:
-    """The states after every step, with what the case has done between them."""
-    if replay.case.between:
+def run(implementation: Implementation, replay: Replay) -> tuple[tuple[State, ...], list[Array]]:
+    """The states after every step, with what the case has done between them; what is listed, if the case orders it."""
+    if replay.case.between or replay.case.state_order:
         return between.run(implementation, replay.problem, replay.case)
-    return observe(implementation, replay.problem).states
+    return observe(implementation, replay.problem).states, []
 
 
 def compare(implementation: Implementation, replay: Replay, states: Sequence[State]) -> Iterator[oracle.Expected]:

@@ -118,6 +118,8 @@ class Case:
     """Where the gradients come from, if they are not stored."""
     between: tuple[Between, ...] = ()
     """What is done between steps."""
+    state_order: tuple[str, ...] = ()
+    """What the framework lists of its state after the last step, in its order: `golden.state_order`."""
     expected: tuple[Expected, ...] = ()
     """At the stated steps, in their order."""
 

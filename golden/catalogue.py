@@ -22,6 +22,7 @@ from golden.catalogue_long import late_parameters, narrow_counts, ten_decades, t
 from golden.catalogue_rates import schedules, warm_up
 from golden.catalogue_reach import fifty_steps, many_elements, rows_in_any_order, settings
 from golden.catalogue_schedulers import lr_schedulers
+from golden.catalogue_state_order import state_orders
 from golden.layout import File
 from golden.making import BETAS, STEPS, Made, case_of, rows_of, wave
 from reference import Dialect
@@ -227,6 +228,12 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "state that is not saved, or not loaded: t, m, v, v_max, slow weights, an average;"
             " hyper-parameters that a load should bring back and does not",
             "effect": "the first step behind the load is that of a new optimizer, or of another one",
+        },
+        "state-order": {
+            "bug": "averages",
+            "catches": "state in another order than the framework lists it: moments interleaved by parameter or not,"
+            " the maximum before or behind, the count not first",
+            "effect": "weights that were saved there and are loaded here go into the wrong places",
         },
         "configuration": {
             "bug": "formula",
@@ -471,5 +478,6 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "save-and-load": saved,
         "configuration": rebuilt,
         "finalize": finalized,
+        "state-order": state_orders,
     }
 )
