@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ import reference
 from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Implementation, Problem, State
 from conformance.laws.procedures import ask, ask_bytes, brought_back, copies, other, started
 from conformance.laws.related import each as of_each
+from conformance.laws.saved import AFTER_LOAD
 from conformance.observe import stepped
 from golden import Case, state_order
 from golden.between import Doing, hyperparameters_by_step
+from reference.hyperparameters import MULTIPLIERS
 
 _PROCEDURES: dict[Doing, str] = {
     "set": "change",
@@ -24,10 +27,19 @@ _PROCEDURES: dict[Doing, str] = {
 }
 
 
+_BY_INDEX: dict[str, Any] = {**dict.fromkeys(MULTIPLIERS, ()), "begin_num_update": 0}
+"""What `other` leaves as it is, and what an object has that was built without."""
+
+
 def outside(case: Case, claim: Claim, arithmetic: Arithmetic) -> str:
     """Why what is done is not inside a claim; empty where it is."""
     if case.state_order and "weights" not in claim.procedures:
         return "procedure not claimed: weights"
+    pairs = pairwise(case.between)
+    if AFTER_LOAD in claim.not_claimed and any(
+        (a.do, b.do) == ("save-and-load", "set") and a.after == b.after for a, b in pairs
+    ):
+        return f"not claimed: {AFTER_LOAD}"
     for event in case.between:
         name = _PROCEDURES[event.do]
         if name not in claim.procedures:
@@ -73,7 +85,9 @@ def run(implementation: Implementation, problem: Problem, case: Case) -> tuple[t
             h = replace(h, **event.hyperparameters)
             ask(going, "change", replace(h))
         elif event.do == "save-and-load":
-            new = other(h, brought_back(implementation, h, h))
+            back = brought_back(implementation, h, h)
+            new = other(h, back)
+            new = replace(new, **{name: absent for name, absent in _BY_INDEX.items() if name in back})
             going = ask(
                 implementation, "resume", of_each(problem.parameters, np.ones_like), new, ask_bytes(going, "save")
             )

@@ -75,13 +75,11 @@ def asked(implementation: Implementation, dtypes: Sequence[Precision] = PRECISIO
         if dtype not in dtypes:
             continue
         for case in _cases(claim.dialect):
-            if dtype in DTYPES or _is_for(case, dtype):
+            own = case.id.rpartition("/")[2] if NARROW in case.flags else None
+            if dtype == own or (dtype in DTYPES and not own):
                 yield in_dtype(implementation, case, dtype)
-
-
-def _is_for(case: Case, dtype: Precision) -> bool:
-    """Whether it is one of the cases for this narrow format, after which it is called."""
-    return NARROW in case.flags and case.id.rpartition("/")[2] == dtype
+            elif dtype in DTYPES:
+                yield LeftOut(case=case, dtype=dtype, why=f"for parameters of {own} alone")
 
 
 def in_dtype(implementation: Implementation, case: Case, dtype: Precision) -> Replay | LeftOut:

@@ -19,7 +19,7 @@ MAX_STEPS = 20_000
 MAX_ELEMENTS = 4_096
 """Parameter elements of a case: with `MAX_STEPS`, what a case can cost whoever reads it."""
 NARROW = "narrow-count"
-"""The flag of cases for formats of 16 bits, which hold all of their numbers."""
+"""The flag of cases for a format of 16 bits, after which they are called and which holds all of their numbers."""
 MAX_NUMBERS = 1_000_000
 """Gradient elements of the cases of a file, over all steps, as `numbers` counts them."""
 

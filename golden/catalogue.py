@@ -18,7 +18,7 @@ from golden.case import Generator
 from golden.catalogue_beside import averages, constraints, exclusions
 from golden.catalogue_between import changed, finalized, rebuilt, saved
 from golden.catalogue_indices import begin, multipliers
-from golden.catalogue_long import late_parameters, narrow_counts, ten_decades, ten_thousand_steps
+from golden.catalogue_long import late_parameters, masters, narrow_counts, narrow_saved, ten_decades, ten_thousand_steps
 from golden.catalogue_rates import schedules, warm_up
 from golden.catalogue_reach import fifty_steps, many_elements, rows_in_any_order, settings
 from golden.catalogue_schedulers import lr_schedulers
@@ -211,6 +211,12 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "a step count, or a power of beta, in the format of the parameters:"
             " bfloat16 counts to 2^8, float16 to 2^11",
             "effect": "t stays where it is, and with it the bias correction",
+        },
+        "master": {
+            "bug": "dtype",
+            "catches": "no float32 copy of parameters of 16 bits, or one that is made again from them after a load;"
+            " gradients scaled, or moments kept, in 16 bits",
+            "effect": "updates below the last digit are lost, and parameters stay where they are",
         },
         "decades": {
             "bug": "formula",
@@ -472,6 +478,8 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "fifty-steps": fifty_steps,
         "ten-thousand-steps": ten_thousand_steps,
         "narrow-counts": narrow_counts,
+        "narrow-counts-saved": narrow_saved,
+        "masters": masters,
         "late-parameters": late_parameters,
         "ten-decades": ten_decades,
         "changed-mid-run": changed,

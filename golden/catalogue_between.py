@@ -65,6 +65,8 @@ def _changes(d: Dialect) -> Iterator[tuple[Any, ...]]:
     for name in sorted({"l2", "weight_decay"} & d.hyperparameters):
         text = "a decay that is there from the first step on, is larger from step 4 on and gone from step 7 on"
         yield name.replace("_", "-"), text, {name: 0.125}, *_twice(name, 0.5, 0.0)
+    if "weight_decay" in d.hyperparameters:
+        yield "rate-beside-decay", "a learning rate that is another one, beside decay", {"weight_decay": 0.5}, *rates
     if "clip_gradient" in d.hyperparameters:
         text = "gradients that are scaled and clipped otherwise from step 4 on"
         yield (
@@ -88,6 +90,14 @@ def saved(d: Dialect, topic: str) -> Made:
     yield _saved(d, topic, "absent", "no gradient in steps 1 and 4, or in step 2", theta, absent)
     late = [(a if k > 4 else None, b) for k, (a, b) in enumerate(dense)]
     yield _saved(d, topic, "late", "saved before the first parameter has a gradient, in step 6", theta, late)
+    text = "saved after step 4, loaded into a new object, and another learning rate set before its first step"
+    between = [
+        Between(after=4, do="save-and-load", hyperparameters={}),
+        Between(after=4, do="set", hyperparameters={"learning_rate": 2.0**-4}),
+    ]
+    at = (4, 5, 6, STEPS)
+    if "decay" not in d.hyperparameters:  # an OptimizerV2's, a declared deviation with a check of its own
+        yield case_of(d, topic, "set-afterwards", text, ("saved", "changed"), theta, dense, at=at, between=between)
     for h, text in _state_beside(d):
         (name,) = list(h)[:1]
         yield _saved(d, topic, name.replace("_", "-"), text, theta, dense, h)
@@ -139,6 +149,9 @@ def rebuilt(d: Dialect, topic: str) -> Made:
         h.pop("l2", None)  # torch has one argument for the two
     text = "made from the configuration of another, no hyper-parameter being a usual one"
     yield case_of(d, topic, "everything", text, ("configuration",), theta, dense, h, between=between)
+    text = "made from the configuration of another, of which the learning rate has been set before"
+    between.insert(0, Between(after=0, do="set", hyperparameters={"learning_rate": 2.0**-3}))
+    yield case_of(d, topic, "after-change", text, ("configuration", "changed"), theta, dense, between=between)
 
 
 def finalized(d: Dialect, topic: str) -> Made:
