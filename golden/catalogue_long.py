@@ -97,7 +97,7 @@ def ten_decades(d: Dialect, topic: str) -> Made:
         "gradients from 2^-17 to 2^17 in one parameter, another element's in every step",
         ("decades", "epsilon"),
     )
-    yield case_of(d, topic, "dense", text, flags, theta, steps)
+    yield case_of(d, topic, "dense", text, flags, theta, steps, at=(1, STEPS))
     alike = [(wave((35,), 1.0) * [2.0 ** (j - 17) for j in range(35)],)] * STEPS
     text = "gradients from 2^-17 to 2^17 in one parameter, the same in every step; epsilon 2^-3 lies among them"
-    yield case_of(d, topic, "constant", text, flags, theta, alike, {"epsilon": 2.0**-3})
+    yield case_of(d, topic, "constant", text, flags, theta, alike, {"epsilon": 2.0**-3}, at=(1, STEPS))
