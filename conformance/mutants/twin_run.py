@@ -66,6 +66,11 @@ class TwinRun:
     def save(self) -> bytes:
         return pickle.dumps({"slots": [self.twin.saved(slot) for slot in self.slots], "own": self.own})
 
+    def load(self, saved: bytes) -> None:
+        content = pickle.loads(saved)
+        self.twin.load(self.slots, content["slots"])
+        self.own = self.twin.loaded_groups(self.own, content["own"])
+
     def put(self, state: State) -> None:
         for i, slot in enumerate(self.slots):
             held = slot.m.dtype
