@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from golden.between import Between
 from golden.case import Case, Generator
 from reference import Dialect, Hyperparameters
 
@@ -32,6 +33,7 @@ def case_of(
     *,
     at: Sequence[int] = AT,
     generator: Generator | None = None,
+    between: Sequence[Between] = (),
 ) -> tuple[Case, Sequence[int]]:
     """A case, and the steps to state."""
     rectified = d.rectifies
@@ -50,6 +52,7 @@ def case_of(
         parameters=tuple(parameters),
         gradients=tuple(tuple(step) for step in gradients),
         generator=generator,
+        between=tuple(between),
     )
     return case, at
 
