@@ -380,9 +380,9 @@ def check_gradients(parameters: Sequence[Array], gradients: Sequence[Gradient], 
             f"len({name})", len(gradients), f"{len(parameters)}, one per parameter (None for no gradient)"
         )
     for i, (theta, g) in enumerate(zip(parameters, gradients, strict=True)):
+        if g is None or (isinstance(g, np.ndarray) and g.dtype == theta.dtype and g.shape == theta.shape):
+            continue  # without a word, as a run asks this of every gradient
         at = f"{name}[{i}]"
-        if g is None:
-            continue
         if not isinstance(g, Rows):
             _array(at, g, theta.dtype.name, theta.shape)
             continue
