@@ -14,7 +14,7 @@ import numpy as np
 import reference
 from benchmarks.arm import Arm, Running
 from benchmarks.task import BETA_1, BETA_2, EPSILON, Array, Task, of_shapes
-from conformance.checks import INFORMATIVE_BELOW, INFORMATIVE_SHARE
+from conformance.checks import INFORMATIVE
 from conformance.oracle import rounding
 
 SMALL = ((1,), (3,), (), (17, 5), (0,), (4099,), (2, 65_537))
@@ -85,8 +85,8 @@ class Checker:
         for group, old, new in zip(self._groups, before, after, strict=True):
             counts = self._judge(group, old, new)
             informative, moving = informative + counts[0], moving + counts[1]
-        if informative < INFORMATIVE_SHARE * moving or not moving:
-            raise Wrong(f"{informative} of {moving} elements inform; accepted: at least {INFORMATIVE_SHARE} of some")
+        if informative < INFORMATIVE.share * moving or not moving:
+            raise Wrong(f"{informative} of {moving} elements inform; accepted: at least {INFORMATIVE.share} of some")
         self.t += 1
         return None
 
@@ -129,7 +129,7 @@ class Checker:
         ):
             self._compare(group, name, obtained, should, np.broadcast_to(limit, should.shape))
         moves = update != 0
-        informs = moves & (error.update[0] < INFORMATIVE_BELOW * np.abs(update))
+        informs = moves & (error.update[0] < INFORMATIVE.below * np.abs(update))
         return int(np.count_nonzero(informs)), int(np.count_nonzero(moves))
 
     def _compare(self, group: Group, name: str, obtained: Any, expected: Any, bound: Any) -> None:

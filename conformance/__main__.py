@@ -13,7 +13,7 @@ from rich.markup import escape
 
 import reference
 from adapters.registry import ADAPTERS, of_environment
-from conformance import checks, declare, deviations, explain, matrix, probe, provenance, run, table
+from conformance import checks, declare, deviations, explain, headroom, matrix, probe, provenance, run, table
 from conformance.deviations import DeviationsError
 from conformance.ending import EndedBySignal, ended_by_signals
 from conformance.findings import to_json
@@ -79,8 +79,10 @@ def _run(options: argparse.Namespace) -> int:
     _explain(console, done.results, done.complaints)
     if refused:
         console.print(f"nothing has run: {len(refused)} of {len(plan.adapters)} cannot be tested")
-    elif plan.problems < checks.INFORMATIVE_FROM or plan.only is not None:
-        console.print(f"not judged: the informative share, of fewer than {checks.INFORMATIVE_FROM} problems")
+    elif plan.problems < checks.INFORMATIVE.problems or plan.only is not None:
+        console.print(f"not judged: the informative share, of fewer than {checks.INFORMATIVE.problems} problems")
+    for note in headroom.notes(done.header, done.results):
+        console.print(escape(note))
     for entry in done.elsewhere:
         console.print(escape(f"not in this run: {entry.implementation}, of which {options.deviations} has {entry.id}"))
     for result in done.missing:

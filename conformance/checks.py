@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from adapters.contract import Arithmetic, Identity, Implementation, Problem
+from conformance import between, oracle, replay
 from conformance import direct as two
-from conformance import oracle, replay
 from conformance.check import Breach as Breach
 from conformance.check import Check as Check
 from conformance.check import Overwritten
@@ -24,14 +24,11 @@ from conformance.laws import LAWS
 from conformance.observe import ContractBreach, ImplementationFailed, Observation, answered, observe
 from conformance.problems import takes_epsilon_zero
 from conformance.replay import Replay
+from golden import tolerances
 
 WORST_SHOWN = 3
-INFORMATIVE_BELOW = 0.01
-"""A comparison informs when its bound is below this share of the movement."""
-INFORMATIVE_SHARE = 0.5
-"""Share of moving elements that must inform: its mean over the problems."""
-INFORMATIVE_FROM = 40
-"""Problems from which on a set is large enough to have a share."""
+INFORMATIVE = tolerances.read().informative
+"""When a comparison informs, what share must, and of how many problems: golden/tolerances.json."""
 
 
 def contract(implementation: Implementation, problem: Problem) -> Outcome:
@@ -98,14 +95,20 @@ def long_run(implementation: Implementation, problem: Problem) -> Outcome:
 
 
 def golden(implementation: Implementation, case: Replay) -> Outcome:
-    """A stored case gives the stored t, and parameters and state within the bound of a free-running trajectory."""
-    states = replay.run(implementation, case)
+    """A stored case gives the stored t, and parameters and state within the bound of a free-running trajectory.
+
+    And, where the case says so, the framework lists its state in that order.
+    """
+    states, listed = replay.run(implementation, case)
     outcome = judged(list(replay.compare(implementation, case, states)), case)
     for expected in case.case.expected:
         t = states[expected.step - 1].t
         if t != expected.t and not outcome.findings:
             message = f"golden, step {expected.step}: t is {t}, accepted: {expected.t}"
             outcome.findings.append(Finding(message=message, quantity="t", step=expected.step, description=str(case)))
+    if case.case.state_order:
+        odd = between.misplaced(case.case, case.problem.hyperparameters, states[-1], listed)
+        outcome.findings += [Finding(message=message, description=str(case)) for message in odd]
     return outcome
 
 
@@ -149,10 +152,10 @@ def identity(seen: Identity) -> Outcome:
 
 def informative(merged: Outcome) -> Outcome:
     """Over all problems together, enough of what was compared could have failed."""
-    if merged.informative_share >= INFORMATIVE_SHARE:
+    if merged.informative_share >= INFORMATIVE.share:
         return Outcome()
     message = (
-        f"informative share is {merged.informative_share:.3f}, accepted: at least {INFORMATIVE_SHARE}"
+        f"informative share is {merged.informative_share:.3f}, accepted: at least {INFORMATIVE.share}"
         " (the declared arithmetic is too coarse for the problems to tell anything)"
     )
     return Outcome(findings=[Finding(message=message)])
@@ -224,7 +227,7 @@ def judged(expected: Sequence[oracle.Expected], subject: Problem | Replay) -> Ou
     updates = [e for e in expected if e.quantity == "update"]
     moves, bound = np.abs(_joined(updates, "value")), _joined(updates, "bound")
     outcome.moving = int(np.count_nonzero(moves))
-    outcome.informative = int(np.count_nonzero((moves != 0) & (bound < INFORMATIVE_BELOW * moves)))
+    outcome.informative = int(np.count_nonzero((moves != 0) & (bound < INFORMATIVE.below * moves)))
     if outcome.worst_fraction > 1:
         outcome.findings.append(_first_finding(expected, subject))
     outcome.weigh()

@@ -242,7 +242,7 @@ class Child:
         self._result(DIRECT, total, counterparts=each)
 
     def _enough(self, judged: int) -> bool:
-        return self.order["only"] is None and judged >= checks.INFORMATIVE_FROM
+        return self.order["only"] is None and judged >= checks.INFORMATIVE.problems
 
     def _again(self, options: str) -> str:
         order = self.order

@@ -77,8 +77,8 @@ def _problem(report: Report, environment: object, tree: str, environments: Seque
     present = {result.adapter for result in report.results}
     if expected - present:
         return f"{report.path} lacks {', '.join(sorted(expected - present))}"
-    if report.header["problems"] < checks.INFORMATIVE_FROM:
-        few = f"{report.header['problems']} problems; accepted: at least {checks.INFORMATIVE_FROM}"
+    if report.header["problems"] < checks.INFORMATIVE.problems:
+        few = f"{report.header['problems']} problems; accepted: at least {checks.INFORMATIVE.problems}"
         return f"{report.path} is of {few}, so that the informative share was judged"
     if report.header.get("checks"):
         return f"{report.path} holds only the checks {', '.join(report.header['checks'])}; accepted: all"

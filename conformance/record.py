@@ -74,7 +74,7 @@ def recorded(name: str, implementation: Implementation, kept: Recorded | None = 
 
 
 def _recording(name: str, implementation: Implementation, replay: Replay) -> Recording:
-    states = run(implementation, replay)
+    states, _ = run(implementation, replay)
     kept = tuple(_kept(states[expected.step - 1], expected.step) for expected in replay.case.expected)
     made = Recording(id=replay.case.id, dtype=replay.problem.dtype, states=kept)
     findings = checks.golden(implementation, replay).findings

@@ -124,7 +124,7 @@ def against(implementation: Implementation, folder: Path = RECORDED) -> Answer:
 
 
 def _judged(implementation: Implementation, other: Recorded, found: Replay, recording: Recording) -> Outcome:
-    states = replay.run(implementation, found)
+    states, _ = replay.run(implementation, found)
     for state in recording.states:
         t = states[state.step - 1].t
         if t != state.t:

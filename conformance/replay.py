@@ -75,13 +75,11 @@ def asked(implementation: Implementation, dtypes: Sequence[Precision] = PRECISIO
         if dtype not in dtypes:
             continue
         for case in _cases(claim.dialect):
-            if dtype in DTYPES or _is_for(case, dtype):
+            own = case.id.rpartition("/")[2] if NARROW in case.flags else None
+            if dtype == own or (dtype in DTYPES and not own):
                 yield in_dtype(implementation, case, dtype)
-
-
-def _is_for(case: Case, dtype: Precision) -> bool:
-    """Whether it is one of the cases for this narrow format, after which it is called."""
-    return NARROW in case.flags and case.id.rpartition("/")[2] == dtype
+            elif dtype in DTYPES:
+                yield LeftOut(case=case, dtype=dtype, why=f"for parameters of {own} alone")
 
 
 def in_dtype(implementation: Implementation, case: Case, dtype: Precision) -> Replay | LeftOut:
@@ -98,11 +96,11 @@ def in_dtype(implementation: Implementation, case: Case, dtype: Precision) -> Re
     return LeftOut(case=case, dtype=dtype, why=why)
 
 
-def run(implementation: Implementation, replay: Replay) -> tuple[State, ...]:
-    """The states after every step, with what the case has done between them."""
-    if replay.case.between:
+def run(implementation: Implementation, replay: Replay) -> tuple[tuple[State, ...], list[Array]]:
+    """The states after every step, with what the case has done between them; what is listed, if the case orders it."""
+    if replay.case.between or replay.case.state_order:
         return between.run(implementation, replay.problem, replay.case)
-    return observe(implementation, replay.problem).states
+    return observe(implementation, replay.problem).states, []
 
 
 def compare(implementation: Implementation, replay: Replay, states: Sequence[State]) -> Iterator[oracle.Expected]:

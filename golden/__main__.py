@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from golden import diff, export, files, layout, show
+from golden import diff, export, files, layout, show, tolerances
 from golden.case import Case, GoldenError
 from golden.layout import File
 from golden.lint import lint
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     report = verify(options.folder, partial=options.partial, recorded=_recorded(options))
+    report.complaints += tolerances.linted() if options.folder == files.CASES else ()
     worst = (
         f"worst difference {report.worst_fraction:.3f} of its bound, of a recorded value {report.worst_recorded:.3f}"
     )
@@ -62,6 +63,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _lint(options: argparse.Namespace) -> int:
     report = lint(options.folder, partial=options.partial, recorded=_recorded(options))
+    report.complaints += tolerances.linted() if options.folder == files.CASES else ()
     of_verify = ("compared", "worst_fraction", "worst_recorded", "ambiguous")
     looked_at = {key: value for key, value in asdict(report).items() if key not in of_verify}
     return _judge(report, "", looked_at, options)

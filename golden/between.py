@@ -39,12 +39,15 @@ class Between:
     """Of "set"; of the others none."""
 
 
+_POWERS_OF_THE_CURRENT_BETAS: dict[str, Any] = {"power_beta_1": None, "power_beta_2": None}
+
+
 def hyperparameters_by_step(h: Hyperparameters, between: tuple[Between, ...], steps: int) -> Iterator[Hyperparameters]:
     """Those of every step, the first step first."""
     for k in range(steps):
         for event in between:
             if event.after == k and event.do == "set":
-                h = replace(h, **event.hyperparameters)
+                h = replace(h, **event.hyperparameters, **_POWERS_OF_THE_CURRENT_BETAS)
         yield h
 
 

@@ -19,7 +19,7 @@ MAX_STEPS = 20_000
 MAX_ELEMENTS = 4_096
 """Parameter elements of a case: with `MAX_STEPS`, what a case can cost whoever reads it."""
 NARROW = "narrow-count"
-"""The flag of cases for formats of 16 bits, which hold all of their numbers."""
+"""The flag of cases for a format of 16 bits, after which they are called and which holds all of their numbers."""
 MAX_NUMBERS = 1_000_000
 """Gradient elements of the cases of a file, over all steps, as `numbers` counts them."""
 
@@ -118,6 +118,8 @@ class Case:
     """Where the gradients come from, if they are not stored."""
     between: tuple[Between, ...] = ()
     """What is done between steps."""
+    state_order: tuple[str, ...] = ()
+    """What the framework lists of its state after the last step, in its order: `golden.state_order`."""
     expected: tuple[Expected, ...] = ()
     """At the stated steps, in their order."""
 

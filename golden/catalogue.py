@@ -18,10 +18,11 @@ from golden.case import Generator
 from golden.catalogue_beside import averages, constraints, exclusions
 from golden.catalogue_between import changed, finalized, rebuilt, saved
 from golden.catalogue_indices import begin, multipliers
-from golden.catalogue_long import late_parameters, narrow_counts, ten_decades, ten_thousand_steps
+from golden.catalogue_long import late_parameters, masters, narrow_counts, narrow_saved, ten_decades, ten_thousand_steps
 from golden.catalogue_rates import schedules, warm_up
 from golden.catalogue_reach import fifty_steps, many_elements, rows_in_any_order, settings
 from golden.catalogue_schedulers import lr_schedulers
+from golden.catalogue_state_order import state_orders
 from golden.layout import File
 from golden.making import BETAS, STEPS, Made, case_of, rows_of, wave
 from reference import Dialect
@@ -211,6 +212,12 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             " bfloat16 counts to 2^8, float16 to 2^11",
             "effect": "t stays where it is, and with it the bias correction",
         },
+        "master": {
+            "bug": "dtype",
+            "catches": "no float32 copy of parameters of 16 bits, or one that is made again from them after a load;"
+            " gradients scaled, or moments kept, in 16 bits",
+            "effect": "updates below the last digit are lost, and parameters stay where they are",
+        },
         "decades": {
             "bug": "formula",
             "catches": "an epsilon, a clip or a scale of the parameter as a whole; squares that underflow",
@@ -227,6 +234,12 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catches": "state that is not saved, or not loaded: t, m, v, v_max, slow weights, an average;"
             " hyper-parameters that a load should bring back and does not",
             "effect": "the first step behind the load is that of a new optimizer, or of another one",
+        },
+        "state-order": {
+            "bug": "averages",
+            "catches": "state in another order than the framework lists it: moments interleaved by parameter or not,"
+            " the maximum before or behind, the count not first",
+            "effect": "weights that were saved there and are loaded here go into the wrong places",
         },
         "configuration": {
             "bug": "formula",
@@ -465,11 +478,14 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "fifty-steps": fifty_steps,
         "ten-thousand-steps": ten_thousand_steps,
         "narrow-counts": narrow_counts,
+        "narrow-counts-saved": narrow_saved,
+        "masters": masters,
         "late-parameters": late_parameters,
         "ten-decades": ten_decades,
         "changed-mid-run": changed,
         "save-and-load": saved,
         "configuration": rebuilt,
         "finalize": finalized,
+        "state-order": state_orders,
     }
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from golden.between import Between
@@ -10,6 +11,33 @@ from golden.catalogue_schedulers import KINDS
 from golden.making import STEPS, Made, case_of, rows_of, wave
 from golden.schedules import named_schedule
 from reference import Dialect
+
+_UNUSUAL: Mapping[str, Any] = MappingProxyType(
+    {
+        "learning_rate": 2.0**-4,
+        "beta_1": 0.75,
+        "beta_2": 0.9375,
+        "epsilon": 2.0**-5,
+        "amsgrad": True,
+        "weight_decay": 0.125,
+        "l2": 0.125,
+        "decay": 0.5,
+        "clipnorm": 0.5,
+        "rescale_grad": 0.5,
+        "clip_gradient": 0.5,
+        "epsilon_root": 2.0**-4,
+        "sma_threshold": 6.0,
+        "total_steps": 6,
+        "warmup_proportion": 0.5,
+        "min_lr": 2.0**-10,
+        "momentum_decay": 1.0,
+        "ema_momentum": 0.75,
+        "ema_overwrite_frequency": 2,
+        "sync_period": 2,
+        "slow_step_size": 0.75,
+    }
+)
+"""None of them is a default."""
 
 
 def changed(d: Dialect, topic: str) -> Made:
@@ -37,6 +65,8 @@ def _changes(d: Dialect) -> Iterator[tuple[Any, ...]]:
     for name in sorted({"l2", "weight_decay"} & d.hyperparameters):
         text = "a decay that is there from the first step on, is larger from step 4 on and gone from step 7 on"
         yield name.replace("_", "-"), text, {name: 0.125}, *_twice(name, 0.5, 0.0)
+    if "weight_decay" in d.hyperparameters:
+        yield "rate-beside-decay", "a learning rate that is another one, beside decay", {"weight_decay": 0.5}, *rates
     if "clip_gradient" in d.hyperparameters:
         text = "gradients that are scaled and clipped otherwise from step 4 on"
         yield (
@@ -60,6 +90,14 @@ def saved(d: Dialect, topic: str) -> Made:
     yield _saved(d, topic, "absent", "no gradient in steps 1 and 4, or in step 2", theta, absent)
     late = [(a if k > 4 else None, b) for k, (a, b) in enumerate(dense)]
     yield _saved(d, topic, "late", "saved before the first parameter has a gradient, in step 6", theta, late)
+    text = "saved after step 4, loaded into a new object, and another learning rate set before its first step"
+    between = [
+        Between(after=4, do="save-and-load", hyperparameters={}),
+        Between(after=4, do="set", hyperparameters={"learning_rate": 2.0**-4}),
+    ]
+    at = (4, 5, 6, STEPS)
+    if "decay" not in d.hyperparameters:  # an OptimizerV2's, a declared deviation with a check of its own
+        yield case_of(d, topic, "set-afterwards", text, ("saved", "changed"), theta, dense, at=at, between=between)
     for h, text in _state_beside(d):
         (name,) = list(h)[:1]
         yield _saved(d, topic, name.replace("_", "-"), text, theta, dense, h)
@@ -100,38 +138,20 @@ def _saved(d: Dialect, topic: str, name: str, text: str, theta: Any, gradients: 
 
 
 def rebuilt(d: Dialect, topic: str) -> Made:
-    """An optimizer made from another's configuration has every one of its hyper-parameters."""
+    """An optimizer made from another's configuration has every one of its hyper-parameters.
+
+    But adaptive_epsilon, which that of tf_keras 2.21 has not: a declared deviation, with a check of its own.
+    """
     theta, dense = _dense()
     between = [Between(after=0, do="rebuild", hyperparameters={})]
-    given: dict[str, Any] = {
-        "learning_rate": 2.0**-4,
-        "beta_1": 0.75,
-        "beta_2": 0.9375,
-        "epsilon": 2.0**-5,
-        "amsgrad": True,
-    }
-    given |= {
-        "weight_decay": 0.125,
-        "decay": 0.5,
-        "adaptive_epsilon": True,
-        "l2": 0.125,
-        "rescale_grad": 0.5,
-        "clip_gradient": 0.5,
-    }
-    given |= {
-        "sma_threshold": 6.0,
-        "epsilon_root": 2.0**-4,
-        "momentum_decay": 1.0,
-        "sync_period": 2,
-        "slow_step_size": 0.75,
-    }
-    given |= {"clipnorm": 0.5, "ema_momentum": 0.75, "ema_overwrite_frequency": 2}
-    given |= {"total_steps": 6, "warmup_proportion": 0.5, "min_lr": 2.0**-10}
-    h = {name: value for name, value in given.items() if name in d.hyperparameters}
+    h = {name: value for name, value in _UNUSUAL.items() if name in d.hyperparameters}
     if "weight_decay" in h:
         h.pop("l2", None)  # torch has one argument for the two
     text = "made from the configuration of another, no hyper-parameter being a usual one"
     yield case_of(d, topic, "everything", text, ("configuration",), theta, dense, h, between=between)
+    text = "made from the configuration of another, of which the learning rate has been set before"
+    between.insert(0, Between(after=0, do="set", hyperparameters={"learning_rate": 2.0**-3}))
+    yield case_of(d, topic, "after-change", text, ("configuration", "changed"), theta, dense, between=between)
 
 
 def finalized(d: Dialect, topic: str) -> Made:

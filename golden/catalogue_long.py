@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from golden.between import Between
 from golden.case import NARROW, Generator
 from golden.making import BETAS, STEPS, Made, case_of, wave
 from reference import Dialect
@@ -29,17 +33,49 @@ def narrow_counts(d: Dialect, topic: str) -> Made:
 
     Whole numbers are exact up to 2^8 in bfloat16 and up to 2^11 in float16: what counts in them stays there.
     """
+    for name, steps, beta_2 in _counts(d):
+        text = f"{steps} steps, all but the last two with gradient 0: exact in {name}, which cannot count so far"
+        yield _counted(d, topic, name, text, ("step-count",), steps, beta_2, ())
+
+
+def narrow_saved(d: Dialect, topic: str) -> Made:
+    """As `narrow_counts`, saved and loaded before the two gradients."""
+    for name, steps, beta_2 in _counts(d):
+        between = [Between(after=steps - 2, do="save-and-load", hyperparameters={})]
+        text = f"saved after {steps - 2} steps with gradient 0 and loaded into a new object, in {name}"
+        yield _counted(d, topic, name, text, ("step-count", "saved"), steps, beta_2, between)
+
+
+def _counts(d: Dialect) -> Iterator[tuple[str, int, float]]:
     if d.name not in _NARROW:
         return
-    for name, steps, beta_2 in (("bfloat16", 600, 1 - 2.0**-10), ("float16", 2560, 1 - 2.0**-12)):
-        if name == "bfloat16" and d.name.startswith("mxnet"):
-            continue  # has none
-        zero, g = wave((2,), 0.0), wave((2,), 2.0)
-        gradients = [(zero,)] * (steps - 2) + [(g,), (0.5 * g,)]
-        text = f"{steps} steps, all but the last two with gradient 0: exact in {name}, which cannot count so far"
-        h = dict(BETAS) | {"beta_2": beta_2}
-        at = (steps - 2, steps - 1, steps)
-        yield case_of(d, topic, name, text, (NARROW, "step-count"), (wave((2,), 1.0),), gradients, h, at=at)
+    if not d.name.startswith("mxnet"):
+        yield "bfloat16", 600, 1 - 2.0**-10
+    if d.name not in ("torch-radam", "torch-nadam"):  # which count as Adam does there
+        yield "float16", 2560, 1 - 2.0**-12
+
+
+def _counted(
+    d: Dialect, topic: str, name: str, text: str, flags: tuple[str, ...], steps: int, beta_2: float, between: Any
+) -> Any:
+    g = wave((2,), 64.0)  # its square is far from the smallest number of float16
+    gradients = [(wave((2,), 0.0),)] * (steps - 2) + [(g,), (0.5 * g,)]
+    h, at = {**BETAS, "beta_2": beta_2}, (steps - 2, steps - 1, steps)
+    theta = (wave((2,), 1.0),)
+    return case_of(d, topic, name, text, (NARROW, *flags), theta, gradients, h, at=at, between=between)
+
+
+def masters(d: Dialect, topic: str) -> Made:
+    """Parameters of 16 bits of which the optimizer keeps a float32 copy, which is stated: MXNet's multi_precision."""
+    if d.name not in ("mxnet2-adam", "mxnet2-adam-lazy"):
+        return
+    theta = wave((3,), 1.0), wave((5,), 0.25)
+    dense = [(wave((3,), 2.0**-9, k), wave((5,), 2.0**-9, 2 * k)) for k in range(STEPS)]
+    text = "updates below the last digit of float16, squares that it does not hold; saved after step 4"
+    h = {"learning_rate": 2.0**-13, "epsilon": 2.0**-30, "rescale_grad": 0.8125 * 2.0**-4}
+    between = [Between(after=4, do="save-and-load", hyperparameters={})]
+    flags, at = (NARROW, "master", "saved"), (1, 2, 4, 5, STEPS)
+    yield case_of(d, topic, "float16", text, flags, theta, dense, h, at=at, between=between)
 
 
 def late_parameters(d: Dialect, topic: str) -> Made:

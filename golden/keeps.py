@@ -9,6 +9,15 @@ from types import MappingProxyType
 KEEPS: Mapping[str, str] = MappingProxyType(
     {
         "*/first-steps/plain": "documentation: what anybody makes right first; the example of docs/golden-format.md",
+        "*/changed-mid-run/betas": "the one case whose betas change",
+        "*/changed-mid-run/epsilon": "the one case whose epsilon changes",
+        "*/changed-mid-run/rescale-clip": "the one case in which what is done to gradients changes",
+        "*/changed-mid-run/slow-step-size": "the one case whose slow_step_size changes",
+        "*/state-order/plain": "documentation: the list that nearly every checkpoint has",
+        "*/ten-decades/constant": "documentation: where epsilon lies between the sizes of one parameter's gradients",
+        "*/narrow-counts/bfloat16": "a format that no twin has, and every framework",
+        "*/narrow-counts-saved/bfloat16": "a format that no twin has, and every framework",
+        "*/ten-thousand-steps/*": "documentation: the longest run; conformance.kills leaves it out",
         "*/first-steps/weight-decay": "documentation: decoupled decay by itself, where rows have it too",
         "*/first-steps/every-step": "documentation: slow weights without a step between two synchronisations",
         "*/first-steps/momentum-decay": "the one case whose momentum schedule changes within a few steps",

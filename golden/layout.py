@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import between, floats, settings, tolerance
+from golden import between, floats, settings, state_order, tolerance
 from golden.case import (
     MAX_ELEMENTS,
     MAX_NUMBERS,
@@ -120,6 +120,7 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str, room: i
     if "between" in data:
         at = f"{where}: between"
         events = between.parse(get(data, "between", list, where), dialect, h, len(gradients), at)
+    order = state_order.parse(data, len(shapes), h, where)
     expected = tuple(
         _expected(is_a(e, dict, f"{where}: expected[{k}]"), shapes, h, where=f"{where}: expected[{k}]")
         for k, e in enumerate(get(data, "expected", list, where))
@@ -139,6 +140,7 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str, room: i
         gradients=gradients,
         generator=generator,
         between=events,
+        state_order=order,
         expected=expected,
     )
 
@@ -274,6 +276,7 @@ def _case_to_json(case: Case) -> dict[str, Any]:
         "parameters": [{"shape": list(p.shape), "values": floats.hex_list(p)} for p in case.parameters],
         "gradients": gradients,
         **({"between": between.to_json(case.between)} if case.between else {}),
+        **({"state_order": list(case.state_order)} if case.state_order else {}),
         "expected": [_expected_to_json(e) for e in case.expected],
     }
 

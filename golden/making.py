@@ -34,6 +34,7 @@ def case_of(
     at: Sequence[int] = AT,
     generator: Generator | None = None,
     between: Sequence[Between] = (),
+    state_order: Sequence[str] = (),
 ) -> tuple[Case, Sequence[int]]:
     """A case, and the steps to state."""
     rectified = d.rectifies
@@ -53,6 +54,7 @@ def case_of(
         gradients=tuple(tuple(step) for step in gradients),
         generator=generator,
         between=tuple(between),
+        state_order=tuple(state_order),
     )
     return case, at
 

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import Literal
 
-_FORMATS = MappingProxyType(
-    {
-        # name: (significand bits, smallest normal exponent, largest exponent)
-        "bfloat16": (8, -126, 127),
-        "float16": (11, -14, 15),
-        "float32": (24, -126, 127),
-        "float64": (53, -1022, 1023),
-    }
-)
-_REFERENCE_UNIT = 2.0**-53
+from reference.model import FORMATS
+from reference.model import C as C
 
-C = 4
-"""Roundings granted to a quantity of a few operations."""
+_REFERENCE_UNIT = 2.0**-53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +41,8 @@ class Rounding:
         if self.storage is None:
             object.__setattr__(self, "storage", self.compute)
         for name in ("compute", "powers", "step_size", "storage", "schedule", "momentum_product"):
-            if getattr(self, name) not in _FORMATS:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(_FORMATS)}")
+            if getattr(self, name) not in FORMATS:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(FORMATS)}")
 
     @cached_property
     def u(self) -> float:
@@ -86,7 +76,7 @@ class Rounding:
     @cached_property
     def tiny(self) -> float:
         """Smallest normal number: the largest that flushing a subnormal to zero can lose."""
-        return max(float(2.0 ** _FORMATS[name][1]) for name in self._elements)
+        return max(float(2.0 ** FORMATS[name][1]) for name in self._elements)
 
     @cached_property
     def largest(self) -> float:
@@ -95,10 +85,10 @@ class Rounding:
 
 
 def _largest(name: str) -> float:
-    digits, _, exponent = _FORMATS[name]
+    digits, _, exponent = FORMATS[name]
     return float((2.0 - 2.0 ** (1 - digits)) * 2.0**exponent)
 
 
 def unit(name: str) -> float:
     """Unit roundoff of format `name` plus that of the float64 reference."""
-    return float(2.0 ** -_FORMATS[name][0] + _REFERENCE_UNIT)
+    return float(2.0 ** -FORMATS[name][0] + _REFERENCE_UNIT)

@@ -1,0 +1,145 @@
+"""How much of the bound implementations use, beside golden/tolerances.json: ``python -m conformance.headroom``.
+
+A share of the bound that grows is no error while it is below 1, but it is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance import ndjson
+from conformance.matrix import default_files
+from conformance.ndjson import Report, ReportError
+from conformance.verdict import Result
+from golden import tolerances
+from golden.case import GoldenError
+from golden.tolerances import Measured, Tolerances
+
+
+def measured(report: Report) -> Iterator[Measured]:
+    """Of every implementation of a gate's report."""
+    for result in report.results:
+        measures, identity = result.measures(), result.identity or {}
+        if measures["worst_fraction"] is None or measures["informative_share"] is None:
+            continue
+        yield Measured(
+            implementation=result.adapter,
+            environment=str(report.header["environment"]),
+            package=f"{identity.get('framework')} {identity.get('version')}",
+            worst_fraction=round(measures["worst_fraction"], 4),
+            informative_share=round(measures["informative_share"], 4),
+            reason=reason(result),
+        )
+
+
+def reason(result: Result) -> str:
+    """Where the largest error is, and what the bound of this arithmetic grants there."""
+    worst = max(
+        (check for name in ("one-step", "free-running") if (check := result.check(name)) is not None),
+        key=lambda check: float(check["outcome"]["worst_fraction"]),
+    )
+    arithmetic = (result.arithmetic or {}).get("float32", {})
+    forms = {
+        name: arithmetic.get(name) for name in ("powers", "power_form", "step_size", "first_moment", "second_moment")
+    }
+    words = (
+        f"largest in {worst['check']}, of {worst['outcome']['compared']} values; parameters of float32 have beta^t in"
+        f" {forms['powers']} ({forms['power_form']}), a step size of {forms['step_size']}, averages as"
+        f" {forms['first_moment']} and {forms['second_moment']}: each is granted its roundings, which seldom all add up"
+    )
+    if result.deviations:
+        words += f"; of problems beside the declared {', '.join(sorted(result.deviations))}"
+    return words
+
+
+def notes(header: Mapping[str, Any], results: Sequence[Result], stored: Tolerances | None = None) -> Iterator[str]:
+    """Of a run on the problems that golden/ has: what uses more of its bound, or informs less, than it did."""
+    stored = stored or tolerances.read()
+    if (header.get("problems"), header.get("seed")) != (stored.problems, stored.seed):
+        return
+    for result in results:
+        was, now = stored.of(result.adapter, str(header.get("environment"))), result.measures()
+        if was is None or now["worst_fraction"] is None or now["informative_share"] is None:
+            continue
+        for what, worse, a, b in (
+            (
+                "worst error / bound",
+                now["worst_fraction"] - was.worst_fraction,
+                now["worst_fraction"],
+                was.worst_fraction,
+            ),
+            (
+                "informative share",
+                was.informative_share - now["informative_share"],
+                now["informative_share"],
+                was.informative_share,
+            ),
+        ):
+            if worse > stored.drift:
+                yield f"head-room of {result.adapter}: {what} is {a:.3f}, and was {b:.3f} with {was.package}"
+
+
+# Asked for
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare, or write; exit codes as the help says."""
+    options = _options(arguments)
+    try:
+        stored = tolerances.read(options.file)
+        reports = [ndjson.read(path) for path in options.report or default_files()]
+        for report in reports:
+            asked = report.header["problems"], report.header["seed"]
+            if asked != (stored.problems, stored.seed) and not options.write:
+                text = f"{report.path} is of {asked[0]} problems, seed {asked[1]}"
+                raise ReportError(f"{text}; accepted: {stored.problems}, seed {stored.seed}, as {options.file}")
+        if len({(report.header["problems"], report.header["seed"]) for report in reports}) != 1:
+            raise ReportError("reports of several numbers of problems, or seeds; accepted: of one")
+    except (ReportError, GoldenError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    rows = [row for report in reports for row in measured(report)]
+    worse = [note for report in reports for note in notes(report.header, report.results, stored)]
+    unknown = [row for row in rows if stored.of(row.implementation, row.environment) is None]
+    if options.write:
+        header = reports[0].header
+        tolerances.replace_measured(rows, problems=header["problems"], seed=header["seed"], path=options.file)
+    code = 0 if options.write or not (worse or unknown) else 1
+    if options.json:
+        print(json.dumps({"measured": [vars(row) for row in rows], "worse": worse, "exit_code": code}))
+        return code
+    for row in rows:
+        was = stored.of(row.implementation, row.environment)
+        before = f"was {was.worst_fraction:.3f}, {was.informative_share:.3f}" if was else "not measured before"
+        print(
+            f"{row.implementation:32} {row.environment:8} worst {row.worst_fraction:.3f} of the bound,"
+            f" informative {row.informative_share:.3f}; {before}"
+        )
+    for note in worse:
+        print(note)
+    if options.write:
+        print(f"wrote {options.file}")
+    return code
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance.headroom",
+        description="How much of the bound implementations use, by the gate's reports, beside golden/tolerances.json.",
+        epilog="exit codes: 0 as stored, or written; 1 something uses more, informs less, or is not stored;"
+        " 2 a file cannot be used",
+    )
+    parser.add_argument("report", nargs="*", type=Path, help="reports (those of tox run -m gate)")
+    parser.add_argument("--write", action="store_true", help="into the file, in the place of what it has")
+    parser.add_argument("--file", type=Path, default=tolerances.FILE, help="instead of golden/tolerances.json")
+    parser.add_argument("--json", action="store_true", help="the result for programs on standard output")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""golden/tolerances.json: what the suite decides by is read there, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden_copies import ROOT
+
+from conformance import headroom
+from conformance.verdict import Result, Verdict
+from golden import GoldenError, tolerances
+from golden.layout import HASH, content_hash
+from golden.tolerances import Measured
+
+ONE = Measured(
+    implementation="mine",
+    environment="torch",
+    package="mine 1.0",
+    worst_fraction=0.25,
+    informative_share=0.75,
+    reason="because",
+)
+
+
+def changed(folder: Path, change: Callable[[Any], None], *, hashed: bool = True) -> Path:
+    """A copy of the file and its schema, changed."""
+    data = json.loads(tolerances.FILE.read_text(encoding="ascii"))
+    change(data)
+    if hashed:
+        data[HASH] = content_hash(data)
+    shutil.copy(tolerances.FILE.with_suffix(".schema.json"), folder)
+    path = folder / "tolerances.json"
+    path.write_text(json.dumps(data), encoding="ascii")
+    return path
+
+
+def number(hexadecimal: str, decimal: str) -> dict[str, str]:
+    return {"hex": hexadecimal, "decimal": decimal, "reason": "a test"}
+
+
+def test_the_file_is_as_its_schema_has_it() -> None:
+    assert list(tolerances.linted()) == []
+    found = tolerances.read()
+    assert found.measured
+    assert all(one.reason and 0 < one.worst_fraction < 1 for one in found.measured)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda data: data["model"]["roundings"].update(value=5), "accepted: sha256:"),
+        (lambda data: data["measured"]["implementations"].pop(), "accepted: sha256:"),
+    ],
+)
+def test_a_hand_edit_is_seen(tmp_path: Path, change: Callable[[Any], None], why: str) -> None:
+    path = changed(tmp_path, change, hashed=False)
+    assert why in " ".join(complaint.message for complaint in tolerances.linted(path))
+    with pytest.raises(GoldenError, match="content_hash is not that of the content"):
+        tolerances.read(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda data: data["informative"].pop("share"), "breaks the schema"),
+        (lambda data: data["informative"].update(share=number("0x1p+1", "2")), "accepted: from 0 to 1"),
+        (lambda data: data["informative"].update(share=number("0x1p-1", "0.4")), "the decimal that of hex"),
+        (lambda data: data["model"]["roundings"].pop("reason"), "breaks the schema"),
+        (lambda data: data.update(version=2), "accepted: 'adam-conformance tolerances', version 1"),
+    ],
+)
+def test_what_is_malformed_is_named(tmp_path: Path, change: Callable[[Any], None], why: str) -> None:
+    (complaint,) = tolerances.linted(changed(tmp_path, change))
+    assert why in complaint.message
+
+
+def test_the_model_and_the_suite_read_the_file_at_run_time(tmp_path: Path) -> None:
+    """A copy of the packages beside another file decides by that one."""
+    for name in ("reference", "golden", "conformance", "adapters"):
+        ignored = shutil.ignore_patterns("cases", "recorded", "__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+
+    def change(data: Any) -> None:
+        data["model"]["roundings"]["value"] = 7
+        data["informative"]["share"] = number("0x1p-2", "0.25")
+
+    changed(tmp_path / "golden", change)
+    code = "import reference.bound_rules as b, conformance.checks as c; print(b.C, c.INFORMATIVE.share)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["7", "0.25"], done.stderr
+
+
+def test_measurements_are_written_and_read_back(tmp_path: Path) -> None:
+    path = changed(tmp_path, lambda data: None)
+    tolerances.replace_measured([ONE], problems=40, seed=3, path=path)
+    found = tolerances.read(path)
+    assert (found.problems, found.seed, found.measured) == (40, 3, (ONE,))
+    assert list(tolerances.linted(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("worst", "share", "told"), [(0.3, 0.7, []), (0.4, 0.7, ["worst error / bound"]), (0.2, 0.5, ["informative share"])]
+)
+def test_a_run_tells_what_uses_more_of_its_bound(tmp_path: Path, worst: float, share: float, told: list[str]) -> None:
+    path = changed(tmp_path, lambda data: None)
+    tolerances.replace_measured([ONE], problems=40, seed=3, path=path)
+    outcome = {"worst_fraction": worst, "ambiguous": 0, "compared": 10}
+    check = {"check": "one-step", "problems": 40, "informative_share": share, "outcome": outcome, "failing": 0}
+    result = Result(adapter="mine", verdict=Verdict.CONFORMS, checks=[check])
+    header = {"problems": 40, "seed": 3, "environment": "torch"}
+    notes = list(headroom.notes(header, [result], tolerances.read(path)))
+    assert [note.partition(": ")[2].partition(" is ")[0] for note in notes] == told
+    assert list(headroom.notes(header | {"problems": 41}, [result], tolerances.read(path))) == []
+
+
+def test_a_report_that_is_not_there_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert headroom.main([str(tmp_path / "none.ndjson")]) == 2
+    assert "none.ndjson" in capsys.readouterr().err
