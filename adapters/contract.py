@@ -215,8 +215,8 @@ class Procedure:
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
     have of its own; of "tensors" and "callables", those that may be given so. None of "configuration", which holds all,
     nor of "rewind", "late groups", "saved groups", "state", "weights", "mixed dtypes", "finalize", "transformers" and
-    of replicas. amsgrad, which decides what state there is, of "groups" alone; sync_period from one number to another, as
-    whether it is None decides that too.
+    of replicas. amsgrad, which decides what state there is, of "groups" alone; sync_period from one number to another,
+    as whether it is None decides that too.
     """
 
     how: str

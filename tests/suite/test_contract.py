@@ -307,6 +307,7 @@ def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_
         "procedure transformers",
         "procedure tensors",
         "procedure callables",
+        "procedure weights",
         "l2 brought back by save",
         "l2 changed between steps",
     )
