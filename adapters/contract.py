@@ -50,6 +50,7 @@ backwards."""
 
 PROCEDURES: tuple[str, ...] = (
     "save",
+    "rewind",
     "configuration",
     "change",
     "groups",
@@ -72,6 +73,8 @@ NON_NEG_FLOAT64 = "the constraint non_neg of float64 parameters (refused)"
 """In `Claim.not_claimed` of whoever refuses them."""
 RATE_OF_ANOTHER_KIND = "a load where the saved learning rate is a number and the new one a schedule, or the reverse"
 """In `Claim.not_claimed` of whoever loads no state then."""
+STATE_STAYS = "a load of what was saved before there was state, into an object that has some (its state stays)"
+"""In `Claim.not_claimed` of whose load leaves what it does not find, and says so."""
 SCHEDULE_STAYS = "a number assigned in the place of a schedule (refused)"
 """In `Claim.not_claimed` of whoever refuses it."""
 
@@ -211,10 +214,9 @@ class Procedure:
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
     have of its own; of "tensors" and "callables", those that may be given so. None of "configuration", which holds all,
-    nor of "late groups",
-    "saved groups", "state", "weights", "mixed dtypes", "finalize", "transformers" and of replicas. amsgrad,
-    which decides what state there is, of "groups" alone; sync_period from one number to another, as whether it is None
-    decides that too.
+    nor of "rewind", "late groups", "saved groups", "state", "weights", "mixed dtypes", "finalize", "transformers" and
+    of replicas. amsgrad, which decides what state there is, of "groups" alone; sync_period from one number to another,
+    as whether it is None decides that too.
     """
 
     how: str
@@ -379,9 +381,9 @@ def check_gradients(parameters: Sequence[Array], gradients: Sequence[Gradient], 
             f"len({name})", len(gradients), f"{len(parameters)}, one per parameter (None for no gradient)"
         )
     for i, (theta, g) in enumerate(zip(parameters, gradients, strict=True)):
+        if g is None or (isinstance(g, np.ndarray) and g.dtype == theta.dtype and g.shape == theta.shape):
+            continue  # without a word, as a run asks this of every gradient
         at = f"{name}[{i}]"
-        if g is None:
-            continue
         if not isinstance(g, Rows):
             _array(at, g, theta.dtype.name, theta.shape)
             continue
@@ -424,6 +426,8 @@ def _procedures(procedures: Any, known: frozenset[str]) -> None:
         _subset(f"{at}.unless", procedure.unless.values(), tuple(sorted(known)))
     if "late groups" in procedures and "groups" not in procedures:
         raise ContractError("claim.procedures", sorted(procedures), '"groups" too where "late groups" is')
+    if "rewind" in procedures and "save" not in procedures:
+        raise ContractError("claim.procedures", sorted(procedures), '"save" too where "rewind" is')
     if "saved groups" in procedures and not {"save", "groups"} <= procedures.keys():
         raise ContractError("claim.procedures", sorted(procedures), '"save" and "groups" too where "saved groups" is')
 

@@ -162,6 +162,7 @@ def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
     procedures = {
         "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
         "save": Procedure(how="state_dict, pickle, load_state_dict; the parameters by pickle", hyperparameters=free),
+        "rewind": Procedure(how="load_state_dict of an optimizer that has stepped; the parameters in place"),
         "configuration": Procedure(how="Adam(..., dialect=o.dialect, **o.hyperparameters)"),
         "change": Procedure(how="Adam.set", hyperparameters=free),
         "state": Procedure(how="state_dict with other numbers in it, load_state_dict"),

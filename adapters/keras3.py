@@ -18,6 +18,7 @@ from typing import Any
 from adapters.contract import (
     RATE_OF_ANOTHER_KIND,
     SCHEDULE_STAYS,
+    STATE_STAYS,
     Arithmetic,
     Array,
     Claim,
@@ -107,6 +108,7 @@ class Adam(KerasAdapter):
             "float16 and bfloat16 variables",
             "tf.train.Checkpoint of an optimizer of Keras 3",
             RATE_OF_ANOTHER_KIND,
+            STATE_STAYS,
             SCHEDULE_STAYS,
         ),
         procedures=procedures(

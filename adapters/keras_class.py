@@ -29,6 +29,7 @@ from adapters.class_path import (
 )
 from adapters.contract import (
     CONTRACT_VERSION,
+    STATE_STAYS,
     Arithmetic,
     Array,
     Claim,
@@ -200,7 +201,7 @@ class KerasClass(KerasAdapter):
             hyperparameters=frozenset(claimed),
             gradients=frozenset(("dense", "none", *rows)),
             # The base's deferred restoration, which is no doing of the class.
-            not_claimed=(*missing, *no_rows, *left, *_NOT_CLAIMED, *((AFTER_LOAD,) if self.is_v2 else ())),
+            not_claimed=(*missing, *no_rows, *left, *_NOT_CLAIMED, STATE_STAYS, *((AFTER_LOAD,) if self.is_v2 else ())),
             procedures={name: p for name, p in known.items() if name != "state" or self._holds_moments_alone()},
         )
 

@@ -19,6 +19,7 @@ import numpy as np
 from adapters.contract import (
     CONSTRAINED_ROWS,
     NON_NEG_FLOAT64,
+    STATE_STAYS,
     Arithmetic,
     Array,
     Claim,
@@ -57,6 +58,7 @@ _CLAIM = Claim(
         CONSTRAINED_ROWS,
         NON_NEG_FLOAT64,
         RATE_CHANGED_KIND.format("learning_rate"),
+        STATE_STAYS,
         "MinMaxNorm, and constraints of the caller's own or with other arguments",
         "get_weights and set_weights (tests hold them where every variable has had a gradient from the first step on)",
         "float16 and bfloat16 variables",

@@ -64,6 +64,7 @@ def _claim(dialect: str) -> Claim:
         ),
         procedures={
             "save": Procedure(how=_SAVE, hyperparameters=_HYPERPARAMETERS),
+            "rewind": Procedure(how="Updater.set_states of an Updater that has stepped; the weights by value"),
             "change": Procedure(how="set_learning_rate, set_*_mult, attributes", hyperparameters=_CHANGEABLE),
             "state": Procedure(how="arrays in place, and the counts of every index"),
         },
@@ -309,7 +310,7 @@ class LazyRowSparse(Adam):
             "dense gradients on row_sparse weights",
             "get_states of row_sparse states (MXNet 2 refuses to serialise them in its default NumPy semantics)",
         ),
-        procedures={name: value for name, value in Lazy.claim.procedures.items() if name != "save"},
+        procedures={name: value for name, value in Lazy.claim.procedures.items() if name not in ("save", "rewind")},
     )
     arguments = Lazy.arguments
     weight_storage = "row_sparse"

@@ -136,6 +136,7 @@ def _claim(dialect: str, *more: str, nonzero: str = "", left: Sequence[str] = ()
         not_claimed=(*left, *NOT_CLAIMED),
         procedures={
             "save": Procedure(how=f"{SAVE}, with those of inject_hyperparams", hyperparameters=free),
+            "rewind": Procedure(how="another state given to the next update"),
             "change": Procedure(how="the state's hyperparams, of inject_hyperparams", hyperparameters=free),
             "state": Procedure(how=PUT),
         },

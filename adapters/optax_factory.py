@@ -144,7 +144,8 @@ class OptaxFactory:
         free = check_arguments(OPTION, self.name, takes, SPELLING, self._kwargs, "a factory that")
         fields = self._probe()
         always = frozenset({"amsgrad"} if "nu_max" in fields else ())
-        procedures = {"save": Procedure(how=SAVE)}
+        rewind = Procedure(how="another state given to the next update")
+        procedures = {"save": Procedure(how=SAVE), "rewind": rewind}
         if "count" in fields <= {"count", "mu", "nu", "nu_max"}:
             procedures["state"] = Procedure(how=PUT)
         if always - spoken:

@@ -33,6 +33,15 @@ class Resuming(Implementation, Protocol):
 
 
 @runtime_checkable
+class RewindingRun(SavingRun, Protocol):
+    """A run of an implementation that claims "rewind"."""
+
+    def load(self, saved: bytes) -> None:
+        """`saved`, by this run or another over such parameters, into this one, whatever it has stepped since."""
+        ...
+
+
+@runtime_checkable
 class ConfigurableRun(Run, Protocol):
     """A run of an implementation that claims "configuration"."""
 

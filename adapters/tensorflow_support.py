@@ -367,6 +367,7 @@ def procedures(changed: frozenset[str], saved: frozenset[str], *, save: str = CH
     unless = {name: schedule for name, schedule in _SCHEDULED.items() if name in saved and schedule in changed}
     return {
         "save": Procedure(how=save, hyperparameters=saved, unless=unless),
+        "rewind": Procedure(how=f"{save}, of an optimizer that has stepped"),
         "configuration": Procedure(how="get_config and from_config"),
         "change": Procedure(how="assignment to the optimizer's attributes, in eager mode", hyperparameters=changed),
         "state": Procedure(how="assignment to the optimizer's variables"),

@@ -14,6 +14,7 @@ from typing import Any
 from adapters.contract import (
     NON_NEG_FLOAT64,
     SCHEDULE_STAYS,
+    STATE_STAYS,
     Arithmetic,
     Claim,
     Hyperparameters,
@@ -69,6 +70,7 @@ class TfKeras(KerasAdapter):
             NON_NEG_FLOAT64,
             SCHEDULE_STAYS,
             RATE_CHANGED_KIND.format("learning_rate"),
+            STATE_STAYS,
             "MinMaxNorm, and constraints of the caller's own or with other arguments",
             "float16 and bfloat16 variables",
         ),

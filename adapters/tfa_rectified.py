@@ -10,7 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import CONSTRAINED_ROWS, NON_NEG_FLOAT64, Arithmetic, Claim, Hyperparameters, Identity, Precision
+from adapters.contract import (
+    CONSTRAINED_ROWS,
+    NON_NEG_FLOAT64,
+    STATE_STAYS,
+    Arithmetic,
+    Claim,
+    Hyperparameters,
+    Identity,
+    Precision,
+)
 from adapters.keras_schedules import scheduled
 from adapters.tensorflow_identity import installed, observe
 from adapters.tensorflow_support import (
@@ -57,6 +66,7 @@ class Rectified(KerasAdapter):
             CONSTRAINED_ROWS,
             NON_NEG_FLOAT64,
             RATE_CHANGED_KIND.format("learning_rate or weight_decay"),
+            STATE_STAYS,
             "MinMaxNorm, and constraints of the caller's own or with other arguments",
             "get_weights and set_weights",
             "float16 and bfloat16 variables",

@@ -42,6 +42,7 @@ def procedures(
     free = settings - {"amsgrad"}
     return {
         "save": Procedure(how=_SAVE, hyperparameters=free),
+        "rewind": Procedure(how="load_state_dict of an optimizer that has stepped; the parameters likewise"),
         "change": Procedure(how="assignment into param_groups", hyperparameters=free if changed is None else changed),
         "groups": Procedure(
             how="the constructor's list of dicts", hyperparameters=settings if of_groups is None else of_groups

@@ -64,12 +64,16 @@ def save(run):
 
 def resume(groups, saved):
     run = start(groups)
+    load(run, saved)
+    return run
+
+
+def load(run, saved):
     content = torch.load(io.BytesIO(saved))
     with torch.no_grad():
         for leaf, value in zip(run.leaves, content["parameters"]):
             leaf.copy_(value)
     run.optimizer.load_state_dict(content["optimizer"])
-    return run
 
 
 def change(run, settings):

@@ -59,7 +59,7 @@ def each(h: Hyperparameters, case: Case) -> Iterator[tuple[Hyperparameters, refe
     last = None
     for k, now in enumerate(stored):
         h = _set(h, case, k)
-        if now != last:
+        if now is not last:
             yield h, now
         last = now
 

@@ -192,8 +192,9 @@ def walk(
     start: the state before the first step, where training does not begin with it.
     both: the steps from the observed states will be asked for, and are made together with those of the free run.
     """
+    bare = replace(problem, gradients=())  # which are checked whenever a problem is made
     judges = {
-        h: _Judge(reference.dialect(dialect), received(replace(problem, hyperparameters=h), a), rounding(a))
+        h: _Judge(reference.dialect(dialect), received(replace(bare, hyperparameters=h), a), rounding(a))
         for h in (problem.hyperparameters, *(changed or ()))
     }
     judge = judges[problem.hyperparameters]

@@ -149,7 +149,7 @@ def outside(case: Case, claim: Claim, dtype: Precision) -> str:
 
 
 def _arrives_as_stored(replay: Replay, arithmetic: Arithmetic) -> bool:
-    problem = replay.problem
+    problem = replace(replay.problem, gradients=())
     try:
         return all(
             oracle.received(replace(problem, hyperparameters=given), arithmetic) == stored
@@ -159,11 +159,21 @@ def _arrives_as_stored(replay: Replay, arithmetic: Arithmetic) -> bool:
         return False
 
 
+_problems: dict[tuple[str, Precision, bool], tuple[Case, Problem]] = {}
+
+
 def problem_of(case: Case, dtype: Precision, *, all_rows: bool) -> Problem:
-    """The case as a problem.
+    """The case as a problem. It is remembered.
 
     all_rows: who takes no dense gradient is given one as all of its rows, which lazily is the same.
     """
+    key = (case.id, dtype, all_rows)
+    if key not in _problems or _problems[key][0] is not case:
+        _problems[key] = (case, _problem_of(case, dtype, all_rows))
+    return _problems[key][1]
+
+
+def _problem_of(case: Case, dtype: Precision, all_rows: bool) -> Problem:
     names = [f.name for f in fields(Hyperparameters)]
     return Problem(
         dtype=dtype,

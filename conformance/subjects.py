@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.contract import Implementation, Problem
+from functools import lru_cache
+
+from adapters.contract import Claim, Implementation, Problem
 from conformance import edges, edges_beside, edges_schedulers, edges_settings, problems
 from conformance.direct import Pair, pairs
 from conformance.load import CannotTest
@@ -36,8 +38,14 @@ def subjects(implementation: Implementation, set_name: str, number: int, seed: i
     if set_name in FIXED:
         drafts = FIXED[set_name](implementation.claim, number)
         return [problems.build(draft, seed, k) for k, draft in enumerate(drafts)]
+    return [*_drawn(implementation.claim, set_name, number, seed)]
+
+
+@lru_cache(maxsize=32)
+def _drawn(claim: Claim, set_name: str, number: int, seed: int) -> tuple[Problem, ...]:
+    """Remembered for the next implementation with the same claim: a test of all mutants would draw for each."""
     strategy, share = problems.SETS[set_name]
-    return list(problems.draw(strategy(implementation.claim), max(1, round(share * number)), seed))
+    return tuple(problems.draw(strategy(claim), max(1, round(share * number)), seed))
 
 
 def beside(implementation: Implementation, counterpart: Implementation, number: int, seed: int) -> list[Subject]:

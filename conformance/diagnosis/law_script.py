@@ -159,7 +159,7 @@ def _needed(calls: Sequence[Call], places: Sequence[Place]) -> list[Call]:
             steps[call.run] -= 1
         if call.what in ("save", "configuration"):
             wanted = call.saved in saves
-        if call.what in ("resume", "configured") and wanted:
+        if call.what in ("resume", "load", "configured") and wanted:
             saves.add(call.saved)
         if wanted:
             kept.append(call)
@@ -207,6 +207,8 @@ class _Writer:
             return [f"kept_{call.saved} = {call.what}({run})"]
         if call.what == "resume":
             return [f"{run} = resume([{', '.join(groups)}], kept_{call.saved})"]
+        if call.what == "load":
+            return [f"load({run}, kept_{call.saved})"]
         if call.what == "configured":
             return [f"{run} = configured({_parameters(call.groups[0][0])}, kept_{call.saved})"]
         if call.what == "change":

@@ -26,7 +26,7 @@ class Call:
     """One call; `run` is the number of the run that it makes, or asks."""
 
     what: str
-    """start, step, save, resume, configuration, configured, change, add_group or put."""
+    """start, step, save, resume, load, configuration, configured, change, add_group or put."""
     run: int
     groups: Groups = ()
     gradients: Sequence[Gradient] = ()
@@ -112,6 +112,12 @@ class RecordedRun:
     def save(self) -> bytes:
         """As the run's."""
         return self._bytes("save")
+
+    def load(self, saved: bytes) -> None:
+        """As the run's."""
+        number = self.recorder.kept.index(saved)
+        self.recorder.calls.append(Call(what="load", run=self.number, saved=number))
+        self.inner.load(saved)
 
     def configuration(self) -> bytes:
         """As the run's."""
@@ -240,6 +246,9 @@ class _NumberedRun:
     def save(self) -> bytes:
         """Nothing that is read."""
         return b"saved"
+
+    def load(self, saved: bytes) -> None:
+        """Nothing."""
 
     def configuration(self) -> bytes:
         """What the state holds beside the moments."""

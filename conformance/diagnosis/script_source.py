@@ -109,6 +109,10 @@ def resume(groups, saved):
     return Run(implementation.resume(*groups[0], saved, **more) if one else implementation.resume_groups(groups, saved))
 
 
+def load(run, saved):
+    run.run.load(saved)
+
+
 def configuration(run):
     return run.run.configuration()
 

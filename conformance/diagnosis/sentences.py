@@ -43,6 +43,9 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-sparse-dense": "a row-sparse gradient does not give what the dense one gives",
         "law-save-load": "saved, loaded and continued it is not what it would have been: something is not saved, or not"
         " loaded",
+        "law-rewind": "a load into an object that has stepped on does not bring it back to where it was saved:"
+        " something of what it has become is left",
+        "law-rewind-to-start": "a load of what was saved before there was state leaves the state that there is",
         "law-load-into-other": "a load into another object brings back other hyper-parameters than the claim says",
         "law-configuration": "built from its own configuration it is another optimizer",
         "law-change": "a hyper-parameter that is changed between steps is not used from the next step on",

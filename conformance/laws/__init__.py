@@ -203,6 +203,8 @@ LAWS: tuple[Check, ...] = (
         rule=saved.momenta_continue,
         applies=lambda claim: "save" in claim.procedures and "momentum_decay" in claim.hyperparameters,
     ),
+    Check(name="law-rewind", problems=FEW, rule=saved.rewound, applies=claims("rewind")),
+    Check(name="law-rewind-to-start", problems=FEW, rule=saved.rewound_to_start, applies=saved.can_rewind_to_start),
     Check(name="law-large-count", problems="large-count", rule=far.large_count, applies=claims("state")),
     Check(name="law-late-load", problems=LONG, rule=saved.late_load_continues, applies=claims("save")),
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adapters.contract import Claim, Hyperparameters, Implementation, Problem
+from adapters.contract import STATE_STAYS, Claim, Hyperparameters, Implementation, Problem, State
 from conformance.findings import Outcome
 from conformance.laws.procedures import (
     Steps,
@@ -115,6 +115,52 @@ def late_parameter_continues(implementation: Implementation, problem: Problem) -
     return load_continues(implementation, replace(problem, gradients=waiting + problem.gradients[k:]))
 
 
+def rewound(implementation: Implementation, problem: Problem) -> Outcome:
+    """Loaded into the object itself, which has stepped on and been changed since, steps are those of the first time.
+
+    A load replaces parameters, state and the hyper-parameters that it brings back, so that the same gradients give the
+    same bits again. They are larger behind the save, so that a maximum that stays shows. Every parameter that ever has
+    a gradient has one in the first step.
+    """
+    problem, k = _louder(problem)
+    h = replace(problem.hyperparameters, amsgrad="amsgrad" in implementation.claim.hyperparameters)
+    first = tuple(next((g for g in of_one if g is not None), None) for of_one in zip(*problem.gradients, strict=True))
+    gradients = (first, *problem.gradients[1:])
+    return _rewound(implementation, replace(problem, hyperparameters=h, gradients=gradients), (k,))
+
+
+def rewound_to_start(implementation: Implementation, problem: Problem) -> Outcome:
+    """As `rewound`, of an object whose first parameter had not stepped when it was saved, and of one of which none had.
+
+    There is no state then, or none of that parameter's, and t = 0. What came later is nothing that was saved, and so
+    it is gone after the load: m = v = 0 and t = 0 again.
+    """
+    problem, k = _louder(problem)
+    if "none" in implementation.claim.gradients:
+        problem = replace(problem, gradients=first_waits(problem.gradients[:k]) + problem.gradients[k:])
+    return _rewound(implementation, problem, (k, 0))
+
+
+def _rewound(implementation: Implementation, problem: Problem, places: tuple[int, ...]) -> Outcome:
+    """Saved after each of so many steps, and loaded from each in turn."""
+    problem = after_default(implementation, exact(implementation, problem))
+    found = Steps(implementation, problem)
+    h = problem.hyperparameters
+    run = started(implementation, problem)
+    saved: dict[int, bytes] = {}
+    once: list[State] = []
+    for k, gradients in enumerate(problem.gradients):
+        if k in places:
+            saved[k] = ask_bytes(run, "save")
+        once += found.take(run, k, [gradients])
+    for k in places:
+        if "change" in implementation.claim.procedures:
+            ask(run, "change", other(h, brought_back(implementation, h, h) & changeable(implementation, problem)))
+        ask(run, "load", saved[k])
+        found.same_runs(found.take(run, k, problem.gradients[k:]), once[k:], first=k)
+    return found.outcome
+
+
 def changed_after_load(implementation: Implementation, problem: Problem) -> Outcome:
     """Hyper-parameters that are changed between a load and the next step hold from that step on.
 
@@ -139,8 +185,19 @@ def can_change_after_load(claim: Claim) -> bool:
     return {"save", "change"} <= claim.procedures.keys() and AFTER_LOAD not in claim.not_claimed
 
 
+def can_rewind_to_start(claim: Claim) -> bool:
+    """Whether it can, and nothing is said against a load of no state."""
+    return "rewind" in claim.procedures and STATE_STAYS not in claim.not_claimed
+
+
 def _halved(problem: Problem) -> tuple[Problem, int]:
     """The problem with at least four steps, and after how many it is saved; gradients are quieter from there on."""
     problem = of_length(problem, 4)
     k = len(problem.gradients) // 2
     return quieter_from(problem, k), k
+
+
+def _louder(problem: Problem) -> tuple[Problem, int]:
+    """As `_halved`, with gradients that are larger from there on."""
+    problem, k = _halved(problem)
+    return replace(problem, gradients=problem.gradients[::-1]), len(problem.gradients) - k

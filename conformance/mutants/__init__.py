@@ -31,6 +31,7 @@ from conformance.mutants import (
     masters,
     memory,
     procedures,
+    rewinding,
     rows,
     schedulers,
     schedules,
@@ -81,6 +82,7 @@ MUTANTS: tuple[type[Twin], ...] = tuple(
         memory,
         low_precision,
         procedures,
+        rewinding,
         switching,
     )
     for mutant in _defined_in(module)

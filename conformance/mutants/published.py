@@ -254,8 +254,11 @@ def rejected_by(implementation: Implementation) -> str | None:
     return "informative" if checks.informative(measured).findings else None
 
 
-def rows(chosen: Sequence[Published] = CHECKS) -> list[Row]:
-    """Every published check, asked about its mutants. Raises ValueError for one that rejects what is right."""
+def rows(chosen: Sequence[Published] = CHECKS, by: Callable[[Implementation], str | None] = rejected_by) -> list[Row]:
+    """Every published check, asked about its mutants; by: what of the suite rejects one.
+
+    Raises ValueError for a check that rejects what is right.
+    """
     found = []
     known: dict[type[Twin], str | None] = {}
     for check in chosen:
@@ -265,7 +268,7 @@ def rows(chosen: Sequence[Published] = CHECKS) -> list[Row]:
         passing = [mutant for mutant in asked(check) if accepted(check, mutant)]
         for mutant in passing:
             if mutant not in known:
-                known[mutant] = rejected_by(mutant())
+                known[mutant] = by(mutant())
         rejects = tuple(mutant for mutant in asked(check) if mutant not in passing)
         found.append(Row(check=check, rejects=rejects, lets_pass={mutant: known[mutant] for mutant in passing}))
     return found

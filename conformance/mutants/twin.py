@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import copy
 import json
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -139,9 +138,7 @@ class Twin:
 
     def resume_groups(self, groups: Sequence[Group], saved: bytes) -> TwinRun:
         run = self.start_groups(groups)
-        content = pickle.loads(saved)
-        self.load(run.slots, content["slots"])
-        run.own = self.loaded_groups(run.own, content["own"])
+        run.load(saved)
         return run
 
     def start_replicas(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, count: int) -> Replicas:
@@ -452,6 +449,7 @@ def twin_claim(
         "save": Procedure(
             how="pickle of the slots", hyperparameters=free if saved is None else saved, unless=unless or {}
         ),
+        "rewind": Procedure(how="TwinRun.load"),
         "configuration": Procedure(how="JSON"),
         "change": Procedure(how="TwinRun.change", hyperparameters=changing),
         "groups": Procedure(how="Twin.start_groups", hyperparameters=of_groups),

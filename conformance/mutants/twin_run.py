@@ -52,7 +52,8 @@ class TwinRun:
 
     def _state(self) -> State:
         """With a maximum where any group has one."""
-        return self.twin.state(self.slots, replace(self.own[0], amsgrad=any(h.amsgrad for h in self.own)))
+        first, amsgrad = self.own[0], any(h.amsgrad for h in self.own)
+        return self.twin.state(self.slots, first if first.amsgrad == amsgrad else replace(first, amsgrad=amsgrad))
 
     def _clipped(self, gradients: Sequence[Gradient], held: Sequence[Hyperparameters]) -> list[Gradient]:
         """Group by group, each with the hyper-parameters that hold for it."""
@@ -65,6 +66,11 @@ class TwinRun:
 
     def save(self) -> bytes:
         return pickle.dumps({"slots": [self.twin.saved(slot) for slot in self.slots], "own": self.own})
+
+    def load(self, saved: bytes) -> None:
+        content = pickle.loads(saved)
+        self.twin.load(self.slots, content["slots"])
+        self.own = self.twin.loaded_groups(self.own, content["own"])
 
     def put(self, state: State) -> None:
         for i, slot in enumerate(self.slots):

@@ -183,6 +183,25 @@ def test_what_shows_seldom_is_shown(name: str, check: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "checks"),
+    [
+        ("LoadMerges", {"law-rewind-to-start"}),
+        ("LargerCountStays", {"law-rewind", "law-rewind-to-start"}),
+        ("LoadKeepsChangedRate", {"law-rewind", "law-rewind-to-start"}),
+    ],
+)
+def test_a_load_into_an_object_that_has_stepped_is_shown(name: str, checks: set[str]) -> None:
+    among = ("law-save-load", "law-load-into-other", "law-late-parameter", "law-rewind", "law-rewind-to-start")
+    result = judged(f"live_torch:{name}", only=among, diagnose=False)
+    assert {c["check"] for c in result.checks if c["failing"]} == checks
+
+
+def test_a_gradient_of_zeros_counts() -> None:
+    result = judged("live_torch:ZeroFreezesCount", only=["step-count"], diagnose=False)
+    assert result.verdict is Verdict.DOES_NOT_CONFORM
+
+
+@pytest.mark.parametrize(
     ("name", "check"),
     [
         ("StridedGradientHalved", "law-strided"),

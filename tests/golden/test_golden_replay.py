@@ -25,6 +25,7 @@ from conformance.mutants import (
     masters,
     memory,
     procedures,
+    rewinding,
     state,
     switching,
     unlawful,
@@ -59,6 +60,8 @@ NOT_BY_GOLDEN = {
         "within the bound on finite problems; laws are for that",
     ),
     memory.BufferShorterThanTail: "no case has 16384 elements",
+    rewinding.StateMergedOnLoad: "steps rightly; law-rewind-to-start is for that",
+    rewinding.MaximumMergedOnLoad: "steps rightly; law-rewind is for that",
     **dict.fromkeys(
         (mutant for mutant in mutants.MUTANTS if mutant.__module__ == aggregation.__name__),
         "steps rightly by itself; laws of replicas and transformers are for that",

@@ -231,7 +231,7 @@ ADAM = {"dialect": "torch-adam", "hyperparameters": frozenset({"learning_rate", 
 @pytest.mark.parametrize(
     ("argument", "accepted", "procedures"),
     [
-        ("claim.procedures", ", ".join(PROCEDURES), {"rewind": Procedure(how="backwards")}),
+        ("claim.procedures", ", ".join(PROCEDURES), {"rewrite": Procedure(how="backwards")}),
         ("claim.procedures", "a mapping from names to Procedure", ("save",)),
         ("claim.procedures['save']", "a Procedure", {"save": "state_dict"}),
         ("claim.procedures['save'].how", "the framework's procedure in words", {"save": Procedure(how="")}),
@@ -294,6 +294,7 @@ def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_
     rate = Procedure(how="somehow", hyperparameters=frozenset({"learning_rate"}))
     more: Any = Claim(**ADAM, procedures={"save": rate, "change": rate})  # type: ignore[arg-type]
     assert more.without() == (
+        "procedure rewind",
         "procedure configuration",
         "procedure groups",
         "procedure late groups",
@@ -306,6 +307,7 @@ def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_
         "procedure transformers",
         "procedure tensors",
         "procedure callables",
+        "procedure weights",
         "l2 brought back by save",
         "l2 changed between steps",
     )

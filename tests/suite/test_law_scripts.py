@@ -15,7 +15,7 @@ from test_diagnosis import judged
 
 from adapters.contract import Hyperparameters
 from conformance.diagnosis.recording import FIRST, Numbered, Place
-from conformance.mutants import formula, low_precision, memory, procedures, state, unlawful
+from conformance.mutants import formula, low_precision, memory, procedures, rewinding, state, unlawful
 from conformance.mutants.twin import Twin
 
 SHOWN: dict[str, type[Twin]] = {
@@ -38,6 +38,8 @@ SHOWN: dict[str, type[Twin]] = {
     "law-saved-groups": procedures.GroupsLoadedInReverse,
     "law-change-after-load": procedures.LoadedRateComesBack,
     "law-late-parameter": procedures.StatesWithoutGaps,
+    "law-rewind": rewinding.MaximumMergedOnLoad,
+    "law-rewind-to-start": rewinding.StateMergedOnLoad,
     "law-large-count": procedures.CountSavedInSixteenBits,
     "law-mixed-dtypes": state.FirstDtypeForAll,
     "step-count": state.CountNotReported,

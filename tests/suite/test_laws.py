@@ -30,6 +30,7 @@ from conformance.mutants import (
     masters,
     memory,
     procedures,
+    rewinding,
     rows,
     schedulers,
     schedules,
@@ -94,6 +95,8 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-load-into-other": procedures.SavedEpsilonKept,
     "law-late-load": procedures.CountCastOnLoad,
     "law-late-parameter": procedures.StatesWithoutGaps,
+    "law-rewind": rewinding.MaximumMergedOnLoad,
+    "law-rewind-to-start": rewinding.StateMergedOnLoad,
     "law-change-after-load": procedures.LoadedRateComesBack,
     "law-saved-groups": procedures.GroupsLoadedInReverse,
     "law-saved-momenta": procedures.MomentaCastOnLoad,
@@ -108,7 +111,8 @@ SEEN_TO_FAIL: dict[str, type[Twin]] = {
     "law-groups": procedures.GroupRateIgnored,
     "law-late-group": procedures.LateGroupSharesCount,
 }
-EVERY_LOAD = {
+REWINDS = {"law-rewind", "law-rewind-to-start"}
+EVERY_LOAD = REWINDS | {
     "law-save-load",
     "law-load-into-other",
     "law-late-load",
@@ -153,18 +157,27 @@ BY_LAWS_ALONE: dict[type[Twin], set[str]] = {
         "law-saved-groups",
         "law-large-count",
         "long-run",
+        *REWINDS,
     },
     procedures.ProductBeginsAnew: EVERY_LOAD - {"law-saved-settings"} | {"law-switched-on"},
     procedures.CountSavedInSixteenBits: {"law-large-count"},
     procedures.CountSeenInSixteenBits: {"law-large-count"},
     procedures.MomentaCastOnLoad: {"law-saved-momenta", "law-load-into-other"},
-    procedures.StatesWithoutGaps: {"law-late-parameter"},
+    procedures.StatesWithoutGaps: {"law-late-parameter", "law-rewind-to-start"},
+    rewinding.StateMergedOnLoad: {"law-rewind-to-start"},
+    rewinding.MaximumMergedOnLoad: {"law-rewind"},
     procedures.LoadedRateComesBack: {"law-change-after-load"},
     procedures.GroupsLoadedInReverse: {"law-saved-groups"},
-    procedures.FirstCountLoaded: {"law-saved-groups", "law-late-parameter", "law-large-count"},
+    procedures.FirstCountLoaded: {
+        "law-saved-groups",
+        "law-late-parameter",
+        "law-large-count",
+        "law-rewind-to-start",
+    },
     procedures.LoadedInReverse: EVERY_LOAD - {"law-late-load"}
     | {"law-switched-on", "law-begin", "law-master", "law-multipliers", "law-lr-scheduler"},
-    procedures.NewLearningRateKept: {"law-save-load", "law-load-into-other", "law-late-parameter", "law-saved-groups"},
+    procedures.NewLearningRateKept: {"law-save-load", "law-load-into-other", "law-late-parameter", "law-saved-groups"}
+    | REWINDS,
     procedures.SavedEpsilonKept: {"law-load-into-other", "law-saved-settings"},
     procedures.ConfigurationDropsEpsilon: {"law-configuration"},
     procedures.ConfigurationIsInitial: {"law-configuration"},

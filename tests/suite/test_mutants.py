@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from suite_cli import named, run
-from suite_inside import failing, judged
+from suite_inside import failing, first_failing, judged, published_page
 from test_laws import BY_LAWS_ALONE
 
 from conformance import checks, edges, mutants
@@ -57,13 +57,15 @@ FOUND_ONLY_BY: dict[str, type[Twin]] = {
 
 @pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=name_of)
 def test_a_wrong_implementation_is_rejected(mutant: type[Twin]) -> None:
-    """Of some it is known by which check alone."""
+    """Of some it is known by which check alone, and of those that published checks let pass by which one first."""
     result = judged(named(mutant))
     assert result.verdict is Verdict.DOES_NOT_CONFORM
     assert result.reason
     found = failing(result)
     assert found
     assert found == BY_LAWS_ALONE.get(mutant, found)
+    first = first_failing(result)
+    assert first == published_page()[1].get(mutant.__name__, first)
     only = {check for check, found_only in FOUND_ONLY_BY.items() if found_only is mutant}
     aside = {law.name for law in LAWS} | ({"golden"} - only)
     assert not only or found - aside == only
