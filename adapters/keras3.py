@@ -102,7 +102,7 @@ class Adam(KerasAdapter):
             "exclude_from_weight_decay by name",
             "stateless_apply (refused by this backend)",
             "the jax and torch backends",
-            "MinMaxNorm, and constraints of the caller's own or with other arguments",
+            "constraints with other arguments",
             "overwrite_with_gradient",
             "float16 and bfloat16 variables",
             "tf.train.Checkpoint of an optimizer of Keras 3",
@@ -181,11 +181,6 @@ class Adam(KerasAdapter):
     def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
         """New ones of Keras' own class, which hold copies."""
         return new_variables(self.keras, self.tensorflow, parameters, constraint)
-
-    @property
-    def constraints(self) -> Any:
-        """The module of Keras' constraints."""
-        return self.keras.constraints
 
     def run(self, bench: Bench) -> Keras3Run:
         """A run of what is there."""

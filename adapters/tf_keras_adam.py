@@ -69,7 +69,7 @@ class TfKeras(KerasAdapter):
             NON_NEG_FLOAT64,
             SCHEDULE_STAYS,
             RATE_CHANGED_KIND.format("learning_rate"),
-            "MinMaxNorm, and constraints of the caller's own or with other arguments",
+            "constraints with other arguments",
             "float16 and bfloat16 variables",
         ),
         clips_together=True,
