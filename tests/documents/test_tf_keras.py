@@ -235,6 +235,36 @@ def test_the_name_is_that_of_the_slots() -> None:
     assert [v.name for v in optimizer.variables] == ["iteration:0", "Mine/m/x:0", "Mine/v/x:0", "Mine/vhat/x:0"]
 
 
+def test_a_step_may_have_a_name_and_its_loss_a_tape() -> None:
+    """The name says nothing of slots and numbers, nor, on one device, does it whether somebody has summed gradients.
+
+    A loss that is a tensor needs its tape.
+    """
+    found = []
+    for name in (None, "other"):
+        x, optimizer = variable(1.0, name="x"), Adam(0.5)
+        with tf.GradientTape() as tape:
+            loss = x * x
+        optimizer.minimize(loss, [x], tape=tape)
+        optimizer.apply_gradients([(tf.constant(3.0), x)], name=name, skip_gradients_aggregation=name is not None)
+        found.append((float(x), [v.name for v in optimizer.variables]))
+    assert found[0] == found[1]
+    with pytest.raises(ValueError, match="`tape` is required"):
+        Adam().minimize(tf.constant(1.0), [variable(1.0)])
+
+
+def test_the_parts_of_a_step_can_be_called() -> None:
+    """The moments of what `build` is given, then one variable and its gradient: the bits of a whole step."""
+    x, y = variable(1.0, 2.0), variable(1.0, 2.0)
+    stepped(Adam(0.5), x, [3.0, -1.0])
+    parts = Adam(0.5)
+    parts.build([y])
+    parts.update_step(tf.constant([3.0, -1.0]), y)
+    assert value(x).tolist() == value(y).tolist() != [1.0, 2.0]
+    with pytest.raises(KeyError):
+        parts.update_step(tf.constant(1.0), variable(1.0))
+
+
 def test_a_configuration_makes_the_same_optimizer() -> None:
     given = {
         "learning_rate": 0.25,
