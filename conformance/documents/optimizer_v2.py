@@ -19,7 +19,7 @@ _r.add("argument", "name", "of the weights that it makes", tests=f"{_ADDED} {_CO
 _r.add(
     "argument",
     "gradient_aggregator",
-    "takes and returns pairs; without it gradients are summed over devices",
+    "takes and returns pairs, in the place of the sum over devices",
     tests=f"test_transformers_act_after_the_aggregator {_REPLICAS}",
     checks="law-transformers law-replicas",
     mutants="TransformersBeforeAggregator AggregatesAlthoughOff",
