@@ -63,6 +63,7 @@ PROCEDURES: tuple[str, ...] = (
     "transformers",
     "tensors",
     "callables",
+    "weights",
 )
 """What an implementation may do beside steps, all of it optional: see `Procedure`."""
 
@@ -210,7 +211,8 @@ class Procedure:
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
     have of its own; of "tensors" and "callables", those that may be given so. None of "configuration", which holds all,
-    nor of "late groups", "saved groups", "state", "mixed dtypes", "finalize", "transformers" and of replicas. amsgrad,
+    nor of "late groups",
+    "saved groups", "state", "weights", "mixed dtypes", "finalize", "transformers" and of replicas. amsgrad,
     which decides what state there is, of "groups" alone; sync_period from one number to another, as whether it is None
     decides that too.
     """

@@ -69,6 +69,15 @@ class FinalizingRun(Run, Protocol):
 
 
 @runtime_checkable
+class ListingRun(Run, Protocol):
+    """A run of an implementation that claims "weights"."""
+
+    def weights(self) -> tuple[Array, ...]:
+        """Copies of all that the framework lists of the optimizer, in its order: state, t, perhaps a learning rate."""
+        ...
+
+
+@runtime_checkable
 class ReplicatedRun(Protocol):
     """What `Replicating` starts."""
 

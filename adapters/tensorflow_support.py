@@ -140,6 +140,13 @@ class OptimizerRun:
         self._bench.optimizer.finalize_variable_values([*self._bench.variables])
         return self.state()
 
+    def weights(self) -> tuple[Array, ...]:
+        """``get_weights``, or ``variables`` where there is no such method."""
+        optimizer = self._bench.optimizer
+        if hasattr(optimizer, "get_weights"):
+            return tuple(np.array(array) for array in optimizer.get_weights())
+        return tuple(copy_of(variable) for variable in optimizer.variables)
+
     def save(self) -> bytes:
         """The files that ``tf.train.Checkpoint.write`` makes of the optimizer and the variables."""
         with tempfile.TemporaryDirectory() as folder:
@@ -359,6 +366,7 @@ def procedures(changed: frozenset[str], saved: frozenset[str], *, save: str = CH
         "configuration": Procedure(how="get_config and from_config"),
         "change": Procedure(how="assignment to the optimizer's attributes, in eager mode", hyperparameters=changed),
         "state": Procedure(how="assignment to the optimizer's variables"),
+        "weights": Procedure(how="get_weights of an OptimizerV2, variables of the newer Keras"),
     }
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from adapters.contract import Arithmetic, Identity, Implementation, Problem
+from conformance import between, oracle, replay
 from conformance import direct as two
-from conformance import oracle, replay
 from conformance.check import Breach as Breach
 from conformance.check import Check as Check
 from conformance.check import Overwritten
@@ -98,14 +98,20 @@ def long_run(implementation: Implementation, problem: Problem) -> Outcome:
 
 
 def golden(implementation: Implementation, case: Replay) -> Outcome:
-    """A stored case gives the stored t, and parameters and state within the bound of a free-running trajectory."""
-    observation = observe(implementation, case.problem)
-    outcome = judged(list(replay.compare(implementation, case, observation.states)), case)
+    """A stored case gives the stored t, and parameters and state within the bound of a free-running trajectory.
+
+    And, where the case says so, the framework lists its state in that order.
+    """
+    states, listed = replay.run(implementation, case)
+    outcome = judged(list(replay.compare(implementation, case, states)), case)
     for expected in case.case.expected:
-        t = observation.states[expected.step - 1].t
+        t = states[expected.step - 1].t
         if t != expected.t and not outcome.findings:
             message = f"golden, step {expected.step}: t is {t}, accepted: {expected.t}"
             outcome.findings.append(Finding(message=message, quantity="t", step=expected.step, description=str(case)))
+    if case.case.state_order:
+        odd = between.misplaced(case.case, case.problem.hyperparameters, states[-1], listed)
+        outcome.findings += [Finding(message=message, description=str(case)) for message in odd]
     return outcome
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -242,9 +243,18 @@ def _writable(text: str) -> Path:
     """A file that can be written, so that a long run does not end with nothing."""
     path = Path(text)
     folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if (path.exists() and not path.is_file()) or not folder.is_dir() or not os.access(folder, os.W_OK):
+    if (path.exists() and not path.is_file()) or not folder.is_dir() or not _takes_files(folder):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be written; accepted: a file in a writable folder")
     return path
+
+
+def _takes_files(folder: Path) -> bool:
+    """By trying: root may write everywhere by the permissions, and not in /proc."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _picture(text: str) -> Path:

@@ -24,9 +24,9 @@ from adapters.contract import Identity, Implementation, State
 from adapters.registry import ADAPTERS, ENVIRONMENTS, of_environment
 from conformance import checks, deviations, direct, provenance
 from conformance.load import CannotTest, load
-from conformance.observe import ContractBreach, ImplementationFailed, answered, observe
+from conformance.observe import ContractBreach, ImplementationFailed, answered
 from conformance.options import writable_folder
-from conformance.replay import DTYPES, LeftOut, Replay, asked
+from conformance.replay import DTYPES, LeftOut, Replay, asked, run
 from golden import Case, Expected, GoldenError, cases_of, files
 from golden.recordings import FORMAT, RECORDED, NotAsked, Recorded, Recording, parse, to_json
 
@@ -48,7 +48,7 @@ def recorded(name: str, implementation: Implementation, kept: Recorded | None = 
     before = {(one.id, one.dtype): one for one in kept.recordings} if kept else {}
     recordings: list[Recording] = []
     not_asked: list[NotAsked] = []
-    for one in asked(implementation):
+    for one in asked(implementation, DTYPES):
         if isinstance(one, LeftOut):
             not_asked.append(NotAsked(id=one.case.id, dtype=one.dtype, why=one.why))
         else:
@@ -74,7 +74,7 @@ def recorded(name: str, implementation: Implementation, kept: Recorded | None = 
 
 
 def _recording(name: str, implementation: Implementation, replay: Replay) -> Recording:
-    states = observe(implementation, replay.problem).states
+    states, _ = run(implementation, replay)
     kept = tuple(_kept(states[expected.step - 1], expected.step) for expected in replay.case.expected)
     made = Recording(id=replay.case.id, dtype=replay.problem.dtype, states=kept)
     findings = checks.golden(implementation, replay).findings

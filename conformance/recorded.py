@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 
 import reference
-from adapters.contract import Identity, Implementation, Precision
+from adapters.contract import Identity, Implementation, Precision, State
 from conformance import direct, oracle, replay
 from conformance.checks import judged
 from conformance.findings import Finding, Outcome
 from conformance.load import CannotTest, load
-from conformance.observe import ContractBreach, ImplementationFailed, answered, guarded, observe
+from conformance.observe import ContractBreach, ImplementationFailed, answered, guarded
 from conformance.options import UsageError, classes, implementation_options
 from conformance.replay import Replay
 from golden import GoldenError, cases_of, files
@@ -124,20 +124,19 @@ def against(implementation: Implementation, folder: Path = RECORDED) -> Answer:
 
 
 def _judged(implementation: Implementation, other: Recorded, found: Replay, recording: Recording) -> Outcome:
-    states = observe(implementation, found.problem).states
+    states, _ = replay.run(implementation, found)
     for state in recording.states:
         t = states[state.step - 1].t
         if t != state.t:
             message = f"beside {other.implementation}, step {state.step}: t is {t}, recorded is {state.t}"
             return Outcome(findings=[Finding(message=message, quantity="t", step=state.step, description=str(found))])
-    return judged(list(_expected(implementation, found, other, recording)), found)
+    return judged(list(_expected(implementation, states, found, other, recording)), found)
 
 
 def _expected(
-    implementation: Implementation, found: Replay, other: Recorded, recording: Recording
+    implementation: Implementation, states: Sequence[State], found: Replay, other: Recorded, recording: Recording
 ) -> Iterator[oracle.Expected]:
     arithmetic = guarded(implementation.arithmetic, found.problem.dtype)
-    states = observe(implementation, found.problem).states
     both = zip(
         recording.states,
         replay.bounded(found.case, oracle.rounding(arithmetic)),

@@ -8,7 +8,7 @@ an implementation that rounds them further receives others, which the stored val
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 import reference
 from adapters.contract import (
+    PRECISIONS,
     Arithmetic,
     Array,
     Claim,
@@ -28,14 +29,15 @@ from adapters.contract import (
     Schedule,
     State,
 )
-from conformance import oracle
+from conformance import between, oracle
 from conformance.edges_beside import takes_constraint
-from conformance.observe import guarded
+from conformance.observe import guarded, observe
 from golden import Case, Expected, cases_of
+from golden.case import MAX_STEPS, NARROW
 from golden.trajectory import named, trajectory
 
 DTYPES: tuple[Precision, ...] = ("float32", "float64")
-"""That hold the numbers of every case exactly."""
+"""That hold the numbers of every case exactly; `golden.case.NARROW` flags those for the other formats."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +51,12 @@ class Replay:
         return f"golden case {self.case.id}, {self.problem.dtype}; python -m golden show {self.case.id}"
 
 
-def replays(implementation: Implementation) -> list[Replay]:
-    """Every case that the implementation's claim and arithmetic cover.
+def replays(implementation: Implementation, longest: int = MAX_STEPS) -> list[Replay]:
+    """Every case of at most so many steps that the implementation's claim and arithmetic cover.
 
     Raises `golden.GoldenError` where golden/ has no case of the dialect, or a file that cannot be used.
     """
-    return [one for one in asked(implementation) if isinstance(one, Replay)]
+    return [one for one in asked(implementation) if isinstance(one, Replay) and one.case.steps <= longest]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +68,20 @@ class LeftOut:
     why: str
 
 
-def asked(implementation: Implementation) -> Iterator[Replay | LeftOut]:
-    """Every case of the dialect in every claimed dtype out of `DTYPES`: what is replayed, or why it is not."""
+def asked(implementation: Implementation, dtypes: Sequence[Precision] = PRECISIONS) -> Iterator[Replay | LeftOut]:
+    """Every case of the dialect in every claimed dtype that holds its numbers: what is replayed, or why it is not."""
     claim = implementation.claim
     for dtype in claim.dtypes:
-        for case in _cases(claim.dialect) if dtype in DTYPES else ():
-            yield in_dtype(implementation, case, dtype)
+        if dtype not in dtypes:
+            continue
+        for case in _cases(claim.dialect):
+            if dtype in DTYPES or _is_for(case, dtype):
+                yield in_dtype(implementation, case, dtype)
+
+
+def _is_for(case: Case, dtype: Precision) -> bool:
+    """Whether it is one of the cases for this narrow format, after which it is called."""
+    return NARROW in case.flags and case.id.rpartition("/")[2] == dtype
 
 
 def in_dtype(implementation: Implementation, case: Case, dtype: Precision) -> Replay | LeftOut:
@@ -80,10 +90,19 @@ def in_dtype(implementation: Implementation, case: Case, dtype: Precision) -> Re
     why = outside(case, claim, dtype)
     if not why:
         replay = Replay(case=case, problem=problem_of(case, dtype, all_rows="dense" not in claim.gradients))
-        if _arrives_as_stored(replay, guarded(implementation.arithmetic, dtype)):
+        arithmetic = guarded(implementation.arithmetic, dtype)
+        why = between.outside(case, claim, arithmetic)
+        if not why and _arrives_as_stored(replay, arithmetic):
             return replay
-        why = "its hyper-parameters arrive rounded further than to float32"
+        why = why or "its hyper-parameters arrive rounded further than to float32"
     return LeftOut(case=case, dtype=dtype, why=why)
+
+
+def run(implementation: Implementation, replay: Replay) -> tuple[tuple[State, ...], list[Array]]:
+    """The states after every step, with what the case has done between them; what is listed, if the case orders it."""
+    if replay.case.between or replay.case.state_order:
+        return between.run(implementation, replay.problem, replay.case)
+    return observe(implementation, replay.problem).states, []
 
 
 def compare(implementation: Implementation, replay: Replay, states: Sequence[State]) -> Iterator[oracle.Expected]:
@@ -132,8 +151,12 @@ def outside(case: Case, claim: Claim, dtype: Precision) -> str:
 
 
 def _arrives_as_stored(replay: Replay, arithmetic: Arithmetic) -> bool:
+    problem = replay.problem
     try:
-        return oracle.received(replay.problem, arithmetic) == replay.case.hyperparameters
+        return all(
+            oracle.received(replace(problem, hyperparameters=given), arithmetic) == stored
+            for given, stored in between.each(problem.hyperparameters, replay.case)
+        )
     except ValueError:  # a beta that has been rounded to 1
         return False
 

@@ -8,8 +8,11 @@ from conformance.direct import Pair, pairs
 from conformance.load import CannotTest
 from conformance.replay import Replay, replays
 from golden import GoldenError
+from golden.case import MAX_STEPS
 
 GOLDEN = "golden"
+LONGEST = 1000
+"""Steps of a golden case, in every profile but the full one: 10 000 take a framework up to half a minute."""
 DIRECT = "direct"
 DIRECT_SHARE = 1 / 3
 """Problems per counterpart, as a share of the general set's number."""
@@ -27,7 +30,7 @@ def subjects(implementation: Implementation, set_name: str, number: int, seed: i
     """
     if set_name == GOLDEN:
         try:
-            return list(replays(implementation))
+            return list(replays(implementation, LONGEST if number < problems.PROFILES["full"].problems else MAX_STEPS))
         except GoldenError as error:
             raise CannotTest(str(error)) from error
     if set_name in FIXED:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reference import Hyperparameters
 
+if TYPE_CHECKING:
+    from golden.between import Between
+
 MAX_PARAMETERS = 64
 MAX_STEPS = 20_000
 MAX_ELEMENTS = 4_096
 """Parameter elements of a case: with `MAX_STEPS`, what a case can cost whoever reads it."""
+NARROW = "narrow-count"
+"""The flag of cases for formats of 16 bits, which hold all of their numbers."""
 MAX_NUMBERS = 1_000_000
 """Gradient elements of the cases of a file, over all steps, as `numbers` counts them."""
 
@@ -111,6 +116,10 @@ class Case:
     """``[step][parameter]``: an array of the parameter's shape, a pair (rows, values), or None."""
     generator: Generator | None = None
     """Where the gradients come from, if they are not stored."""
+    between: tuple[Between, ...] = ()
+    """What is done between steps."""
+    state_order: tuple[str, ...] = ()
+    """What the framework lists of its state after the last step, in its order: `golden.state_order`."""
     expected: tuple[Expected, ...] = ()
     """At the stated steps, in their order."""
 

@@ -16,10 +16,13 @@ import numpy as np
 
 from golden.case import Generator
 from golden.catalogue_beside import averages, constraints, exclusions
+from golden.catalogue_between import changed, finalized, rebuilt, saved
 from golden.catalogue_indices import begin, multipliers
+from golden.catalogue_long import late_parameters, narrow_counts, ten_decades, ten_thousand_steps
 from golden.catalogue_rates import schedules, warm_up
 from golden.catalogue_reach import fifty_steps, many_elements, rows_in_any_order, settings
 from golden.catalogue_schedulers import lr_schedulers
+from golden.catalogue_state_order import state_orders
 from golden.layout import File
 from golden.making import BETAS, STEPS, Made, case_of, rows_of, wave
 from reference import Dialect
@@ -202,6 +205,40 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "bug": "formula",
             "catches": "a learning rate 0 taken for none, or one above 1 cut; betas of a few digits; a fixed threshold",
             "effect": "another learning rate, beta or branch than the one that was asked for",
+        },
+        "narrow-count": {
+            "bug": "dtype",
+            "catches": "a step count, or a power of beta, in the format of the parameters:"
+            " bfloat16 counts to 2^8, float16 to 2^11",
+            "effect": "t stays where it is, and with it the bias correction",
+        },
+        "decades": {
+            "bug": "formula",
+            "catches": "an epsilon, a clip or a scale of the parameter as a whole; squares that underflow",
+            "effect": "the smallest gradients of the parameter do not move it, or the largest ones move it too far",
+        },
+        "changed": {
+            "bug": "averages",
+            "catches": "a hyper-parameter that is read once, kept beside the step, or taken over a step late;"
+            " powers of a beta that was another one; state that is lost with a change",
+            "effect": "the steps behind a change are those of the hyper-parameters before it",
+        },
+        "saved": {
+            "bug": "averages",
+            "catches": "state that is not saved, or not loaded: t, m, v, v_max, slow weights, an average;"
+            " hyper-parameters that a load should bring back and does not",
+            "effect": "the first step behind the load is that of a new optimizer, or of another one",
+        },
+        "state-order": {
+            "bug": "averages",
+            "catches": "state in another order than the framework lists it: moments interleaved by parameter or not,"
+            " the maximum before or behind, the count not first",
+            "effect": "weights that were saved there and are loaded here go into the wrong places",
+        },
+        "configuration": {
+            "bug": "formula",
+            "catches": "an argument that the configuration has not, or that is rounded or renamed in it",
+            "effect": "the rebuilt optimizer has the default in its place",
         },
         "long-run": {
             "bug": "dtype",
@@ -433,5 +470,14 @@ TOPICS: Mapping[str, Callable[[Dialect, str], Made]] = MappingProxyType(
         "rows-in-any-order": rows_in_any_order,
         "many-elements": many_elements,
         "fifty-steps": fifty_steps,
+        "ten-thousand-steps": ten_thousand_steps,
+        "narrow-counts": narrow_counts,
+        "late-parameters": late_parameters,
+        "ten-decades": ten_decades,
+        "changed-mid-run": changed,
+        "save-and-load": saved,
+        "configuration": rebuilt,
+        "finalize": finalized,
+        "state-order": state_orders,
     }
 )

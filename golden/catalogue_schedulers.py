@@ -19,7 +19,7 @@ def _of(kind: str, numbers: dict[str, Any], warm_up: dict[str, Any] = _NO_WARM_U
     return {"lr_scheduler": Schedule(f"mxnet_{kind}", (*numbers.items(), *warm_up.items()))}
 
 
-_KINDS: dict[str, dict[str, Any]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "factor": _of("factor", _FACTOR),
     "multi-factor": _of("multi_factor", {"steps": (1, 4), "factor": 0.5}),
     "poly": _of("poly", _POLY),
@@ -37,7 +37,7 @@ def lr_schedulers(d: Dialect, topic: str) -> Made:
         return
     theta, flags = (wave((3,), 1.0),), ("lr-scheduler",)
     dense = [(wave((3,), 0.5, k),) for k in range(STEPS)]
-    for name, h in _KINDS.items() if gather_rows not in d.stages else ():
+    for name, h in KINDS.items() if gather_rows not in d.stages else ():
         text = f"the learning rate by a scheduler: {name}"
         yield case_of(d, topic, name, text, flags, theta, dense, h, at=range(1, STEPS + 1))
     text = "one parameter is without gradient in steps 2 and 3, and lags behind from then on: it is asked for first"

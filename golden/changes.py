@@ -14,7 +14,7 @@ from golden import floats, layout
 from golden.case import Case, Expected
 from golden.words import differences
 
-_PROBLEM = ("hyperparameters", "parameters", "gradients")
+_PROBLEM = ("hyperparameters", "parameters", "gradients", "between", "state_order")
 
 
 @dataclass(frozen=True, kw_only=True)

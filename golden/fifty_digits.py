@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from golden.between import carried, hyperparameters_by_step
 from golden.case import Case, Expected
 from golden.tolerance import with_tolerance
 from reference import State, dialect, initial_state, step
@@ -27,8 +28,9 @@ def _states(case: Case, at_steps: Sequence[int]) -> list[tuple[int, State]]:
     fifty, d = FiftyDigits(), dialect(case.dialect)
     state = initial_state(case.parameters, case.hyperparameters, fifty)
     found = []
-    for k, gradients in enumerate(case.gradients, 1):
-        state = step(d, case.hyperparameters, state, gradients, x=fifty)
+    by_step = hyperparameters_by_step(case.hyperparameters, case.between, case.steps)
+    for k, (h, gradients) in enumerate(zip(by_step, case.gradients, strict=True), 1):
+        state = step(d, h, carried(state, case.between, k - 1), gradients, x=fifty)
         if k in at_steps:
             found.append((k, state))
     return found

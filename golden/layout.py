@@ -9,14 +9,14 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from golden import floats, tolerance
+from golden import between, floats, settings, state_order, tolerance
 from golden.case import (
     MAX_ELEMENTS,
     MAX_NUMBERS,
@@ -28,28 +28,12 @@ from golden.case import (
     GoldenError,
     numbers,
 )
-from reference import DIALECTS, Hyperparameters, Schedule
-from reference.hyperparameters import MULTIPLIERS
+from golden.kinds import exact_in_float32, get, is_a
+from reference import DIALECTS, Hyperparameters
 
 FORMAT = "adam-conformance golden"
 VERSION = 1
 HASH = "content_hash"
-_BOOLEANS = ("adaptive_epsilon", "amsgrad")
-_COUNTS = ("sync_period", "ema_overwrite_frequency", "begin_num_update", "total_steps")
-_WORDS = ("constraint",)
-_LISTS = ("exclude_from_weight_decay",)
-_SCHEDULES = ("schedule", "weight_decay_schedule", "lr_scheduler")
-_MAY_BE_NONE = frozenset(
-    {"clip_gradient", "clipvalue", "clipnorm", "global_clipnorm"}
-    | {"sync_period", "ema_momentum", "ema_overwrite_frequency", "constraint"}
-)
-_LATER = frozenset(
-    {"decay", "clipvalue", "clipnorm", "global_clipnorm"}
-    | {"ema_momentum", "ema_overwrite_frequency", "exclude_from_weight_decay", "constraint"}
-    | {"begin_num_update", *MULTIPLIERS}
-    | {"total_steps", "warmup_proportion", "min_lr", *_SCHEDULES}
-)
-"""Hyper-parameters that dialects were given after their first files: a case that does not use one does not name it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +104,7 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str, room: i
         elements += math.prod(shape)
         if elements > MAX_ELEMENTS:
             raise GoldenError(f"{at}: the parameters have over {MAX_ELEMENTS} elements; accepted: fewer")
-        parameters.append(_exact_in_float32(floats.from_hex_list(parameter.get("values"), shape, f"{at}.values"), at))
+        parameters.append(exact_in_float32(floats.from_hex_list(parameter.get("values"), shape, f"{at}.values"), at))
     shapes = tuple(theta.shape for theta in parameters)
     stored = get(data, "gradients", dict, where)
     generator = _generator(stored, shapes, f"{where}: gradients") if "generator" in stored else None
@@ -131,7 +115,12 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str, room: i
         text = f"there are {numbers(steps, shapes)} gradient elements; accepted: up to {MAX_NUMBERS} in a file"
         raise GoldenError(f"{where}: {text}, {MAX_NUMBERS - room} being in other cases")
     gradients = generator.gradients(shapes) if generator else _stored(stored, shapes, f"{where}: gradients")
-    h = _hyperparameters(get(data, "hyperparameters", dict, where), dialect, f"{where}: hyperparameters")
+    h = settings.parse(get(data, "hyperparameters", dict, where), dialect, f"{where}: hyperparameters")
+    events: tuple[between.Between, ...] = ()
+    if "between" in data:
+        at = f"{where}: between"
+        events = between.parse(get(data, "between", list, where), dialect, h, len(gradients), at)
+    order = state_order.parse(data, len(shapes), h, where)
     expected = tuple(
         _expected(is_a(e, dict, f"{where}: expected[{k}]"), shapes, h, where=f"{where}: expected[{k}]")
         for k, e in enumerate(get(data, "expected", list, where))
@@ -150,60 +139,10 @@ def _case(data: Mapping[str, Any], dialect: str, topic: str, where: str, room: i
         parameters=tuple(parameters),
         gradients=gradients,
         generator=generator,
+        between=events,
+        state_order=order,
         expected=expected,
     )
-
-
-def _hyperparameters(data: Mapping[str, Any], dialect: str, where: str) -> Hyperparameters:
-    accepted = DIALECTS[dialect].hyperparameters
-    if not accepted - _LATER <= set(data) <= accepted:
-        odd = ", ".join(floats.shortened(name) for name in sorted(set(data) ^ accepted)[:5] if name not in _LATER)
-        raise GoldenError(f"{where} differ from the dialect's in {odd}; accepted: {', '.join(sorted(accepted))}")
-    values: dict[str, Any] = {}
-    for name, value in data.items():
-        at = f"{where}.{name}"
-        if name in _BOOLEANS:
-            values[name] = is_a(value, bool, at)
-        elif name in _MAY_BE_NONE and value is None:
-            values[name] = None
-        elif name in _COUNTS:
-            values[name] = is_a(value, int, at)
-        elif name in _WORDS:
-            values[name] = is_a(value, str, at)
-        elif name in _LISTS:
-            values[name] = tuple(is_a(i, int, at) for i in is_a(value, list, at))
-        elif name in MULTIPLIERS:
-            values[name] = tuple(_number(each, f"{at}[{i}]") for i, each in enumerate(is_a(value, list, at)))
-        elif name in _SCHEDULES:
-            values[name] = _schedule(is_a(value, dict, at), at)
-        else:
-            values[name] = _number(value, at)
-    try:
-        return Hyperparameters(**values)
-    except ValueError as error:
-        raise GoldenError(f"{where}: {error}") from error
-
-
-def _number(value: object, at: str) -> float:
-    data = is_a(value, dict, at)
-    number = floats.from_hex(get(data, "hex", str, at), f"{at}.hex")
-    _exact_in_float32(np.array(number), at)
-    if data.get("decimal") != floats.decimal(number):
-        raise GoldenError(f"{at}.decimal is {floats.shortened(data.get('decimal'))}; accepted: that of hex")
-    return number
-
-
-def _schedule(data: Mapping[str, Any], at: str) -> Schedule:
-    def value(given: object, where: str) -> Any:
-        if isinstance(given, list):
-            return tuple(value(one, where) for one in given)
-        return given if given is None or isinstance(given, bool | int | str) else _number(given, where)
-
-    numbers = tuple((key, value(given, f"{at}.{key}")) for key, given in data.items() if key != "name")
-    try:
-        return Schedule(get(data, "name", str, at), numbers)
-    except (ValueError, TypeError) as error:
-        raise error if isinstance(error, GoldenError) else GoldenError(f"{at}: {error}") from error
 
 
 def _generator(data: Mapping[str, Any], shapes: tuple[tuple[int, ...], ...], where: str) -> Generator:
@@ -237,13 +176,13 @@ def _gradient(data: object, shape: tuple[int, ...], where: str) -> Any:
     if data is None:
         return None
     if not isinstance(data, dict):
-        return _exact_in_float32(floats.from_hex_list(data, shape, where), where)
+        return exact_in_float32(floats.from_hex_list(data, shape, where), where)
     rows = [is_a(row, int, f"{where}.rows") for row in get(data, "rows", list, where)]
     height = shape[0] if shape else 0
     if len(rows) > MAX_ELEMENTS or not all(0 <= row < height for row in rows):
         raise GoldenError(f"{where}.rows has a number out of range; accepted: 0 to {height - 1}")
     values = floats.from_hex_list(data.get("values"), (len(rows), *shape[1:]), f"{where}.values")
-    return np.array(rows, dtype=np.int64), _exact_in_float32(values, where)
+    return np.array(rows, dtype=np.int64), exact_in_float32(values, where)
 
 
 def _expected(
@@ -303,30 +242,6 @@ def _tolerance(data: Mapping[str, Any], expected: Expected, where: str) -> dict[
     return found
 
 
-def _exact_in_float32(array: Any, where: str) -> Any:
-    """As given, if an implementation in float32 can be given the very same."""
-    with np.errstate(over="ignore"):
-        if not np.array_equal(array.astype(np.float32).astype(np.float64), array):
-            raise GoldenError(f"{where} has a value that float32 does not hold; accepted: values that it holds exactly")
-    return array
-
-
-def get(data: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
-    """The value of a key, of a kind; `GoldenError` otherwise."""
-    if key not in data:
-        raise GoldenError(f"{where} has no {key}; accepted: a {kind.__name__}")
-    return is_a(data[key], kind, f"{where}: {key}")
-
-
-def is_a(value: Any, kind: type, where: str) -> Any:
-    """The value, of a kind, text being printable; `GoldenError` otherwise."""
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise GoldenError(f"{where} is {floats.shortened(value)}; accepted: a {kind.__name__}")
-    if isinstance(value, str) and not value.isprintable():
-        raise GoldenError(f"{where} is {floats.shortened(value)}; accepted: printable characters")
-    return value
-
-
 # To JSON
 
 
@@ -357,35 +272,13 @@ def _case_to_json(case: Case) -> dict[str, Any]:
         "description": case.description,
         "source": case.source,
         "flags": list(case.flags),
-        "hyperparameters": dict(_hyperparameters_to_json(case)),
+        "hyperparameters": dict(settings.to_json(case.hyperparameters, case.dialect)),
         "parameters": [{"shape": list(p.shape), "values": floats.hex_list(p)} for p in case.parameters],
         "gradients": gradients,
+        **({"between": between.to_json(case.between)} if case.between else {}),
+        **({"state_order": list(case.state_order)} if case.state_order else {}),
         "expected": [_expected_to_json(e) for e in case.expected],
     }
-
-
-def _hyperparameters_to_json(case: Case) -> Iterator[tuple[str, Any]]:
-    """All that the dialect had at first, so that a reader needs no defaults, and of the later ones those in use."""
-    written = DIALECTS[case.dialect].hyperparameters - (_LATER - case.hyperparameters.given())
-    for field in fields(Hyperparameters):
-        if field.name in written:
-            value = getattr(case.hyperparameters, field.name)
-            if field.name in _LISTS:
-                yield field.name, list(value)
-                continue
-            exact = value is None or isinstance(value, bool | str | Schedule | tuple) or field.name in _COUNTS
-            yield field.name, _plain(value if exact else float(value))
-
-
-def _plain(value: Any) -> Any:
-    """A hyper-parameter, or a number of a schedule; what may be a fraction is a float here."""
-    if isinstance(value, Schedule):
-        return {"name": value.name, **{key: _plain(number) for key, number in value.numbers}}
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float):
-        return {"hex": floats.to_hex(value), "decimal": floats.decimal(value)}
-    return value
 
 
 def _gradient_to_json(gradient: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from golden.between import Between
 from golden.case import Case, Generator
 from reference import Dialect, Hyperparameters
 
@@ -32,6 +33,8 @@ def case_of(
     *,
     at: Sequence[int] = AT,
     generator: Generator | None = None,
+    between: Sequence[Between] = (),
+    state_order: Sequence[str] = (),
 ) -> tuple[Case, Sequence[int]]:
     """A case, and the steps to state."""
     rectified = d.rectifies
@@ -50,6 +53,8 @@ def case_of(
         parameters=tuple(parameters),
         gradients=tuple(tuple(step) for step in gradients),
         generator=generator,
+        between=tuple(between),
+        state_order=tuple(state_order),
     )
     return case, at
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from golden import floats
 from golden.case import Case, Expected, GoldenError
-from golden.layout import HASH, VERSION, content_hash, get, is_a
+from golden.kinds import get, is_a
+from golden.layout import HASH, VERSION, content_hash
 from reference import DIALECTS, Rounding
 
 RECORDED = Path(__file__).resolve().parent / "recorded"

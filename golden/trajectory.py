@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from golden.between import carried, hyperparameters_by_step
 from golden.case import Case, Expected
 from reference import Bound, Rounding, State, bounded_step, dialect, initial_bound, initial_state
 
@@ -18,11 +19,13 @@ def trajectory(case: Case, rounding: Rounding) -> Iterator[tuple[Expected, State
     The bound's `branch` is whether a rectified branch was ambiguous in this step or an earlier one.
     """
     stated = {expected.step: expected for expected in case.expected}
-    d, h = dialect(case.dialect), case.hyperparameters
-    state = initial_state(case.parameters, h)
+    d = dialect(case.dialect)
+    state = initial_state(case.parameters, case.hyperparameters)
     bound = initial_bound(state)
     ambiguous = False
-    for k, gradients in enumerate(case.gradients, 1):
+    by_step = hyperparameters_by_step(case.hyperparameters, case.between, case.steps)
+    for k, (h, gradients) in enumerate(zip(by_step, case.gradients, strict=True), 1):
+        state, bound = carried(state, case.between, k - 1), carried(bound, case.between, k - 1)
         state, bound = bounded_step(d, h, rounding, state, bound, gradients)
         ambiguous = ambiguous or bound.branch
         if k in stated:

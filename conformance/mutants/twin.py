@@ -273,6 +273,10 @@ class Twin:
             average=tuple(np.array(slot.average) for slot in slots) if h.ema_momentum is not None else None,
         )
 
+    def listed(self, slots: Sequence[Slot], h: Hyperparameters) -> tuple[Array, ...]:
+        """The list of weights, of twins that claim to have one."""
+        raise NotImplementedError
+
     def rounded_master(self, slot: Slot) -> Array:
         """What a parameter is where theta is its master copy."""
         assert slot.weight is not None
@@ -457,6 +461,7 @@ def twin_claim(
         "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
     }
     if "decay" in hyperparameters or "ema_momentum" in hyperparameters:  # Keras
+        how["weights"] = Procedure(how="TensorFlowTwin.listed")
         how["replicas"] = how["unaggregated replicas"] = Procedure(how="Twin.start_replicas")
     if "decay" in hyperparameters:
         how["transformers"] = Procedure(how="Twin.start_transformed")

@@ -83,6 +83,9 @@ class TwinRun:
             self.twin.finalize(slot)
         return self._state()
 
+    def weights(self) -> tuple[Array, ...]:
+        return self.twin.listed(self.slots, self.own[0])
+
     def configuration(self) -> bytes:
         content = self.twin.configuration(self.own[0], self.first[0])
         return json.dumps(content, default=Schedule.as_json).encode()

@@ -37,6 +37,13 @@ class TensorFlowTwin(Twin):
     """What the TensorFlow dialects share: a step's scalars are formed in the variables' dtype."""
 
     required = Twin.required | {"sum_duplicates", "place_rows", "amsgrad_maximum"}
+    listing: tuple[tuple[str, ...], ...] = (("m",), ("v",), ("v_max",))
+    """What comes after what in the list of weights: of every parameter what stands together here, then the next."""
+
+    def listed(self, slots: Sequence[Slot], h: Hyperparameters) -> tuple[Array, ...]:
+        """The weights, the count first."""
+        arrays = (getattr(slot, name) for names in self.listing for slot in slots for name in names)
+        return np.array(slots[0].t), *(np.array(array) for array in arrays if array is not None)
 
     def scalar_type(self, dtype: np.dtype[Any]) -> Any:
         return dtype.type
@@ -103,6 +110,7 @@ class TfKerasTwin(Averaged, Rates, ClipsInOneWay, TensorFlowTwin):
     """tf-keras-adam (tf_keras/optimizers/adam.py)."""
 
     name = "twin-tf-keras"
+    listing = (("average",), ("m", "v"), ("v_max",))
     claim = twin_claim(
         "tf-keras-adam",
         _ADAM | CLIPS | NEWER | RATES | {"amsgrad", "weight_decay", "adaptive_epsilon"},
@@ -129,6 +137,11 @@ class Keras3Twin(AveragedFromFirstStep, TfKerasTwin):
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         return replace(TfKerasTwin.arithmetic(self, dtype), ema_momentum=dtype)
+
+    def listed(self, slots: Sequence[Slot], h: Hyperparameters) -> tuple[Array, ...]:
+        """The learning rate is a variable."""
+        count, *others = TfKerasTwin.listed(self, slots, h)
+        return count, np.array(h.learning_rate), *others
 
     def square(self, w: Work) -> Any:
         """The sum of the squares of a row's values; clipped by the global norm they are one."""

@@ -15,6 +15,8 @@ _OWN = frozenset({"sync_period", "slow_step_size"})
 class _Lookahead(TensorFlowTwin):
     """What Lookahead adds to the optimizer that it is around (tensorflow_addons/optimizers/lookahead.py)."""
 
+    listing = (("slow",), *TensorFlowTwin.listing)
+
     def arithmetic(self, dtype: Precision) -> Arithmetic:
         return replace(super().arithmetic(dtype), slow_step_size=dtype)
 

@@ -2,11 +2,8 @@
 import { readFileSync } from 'node:fs';
 
 const HELP = `usage: node replay.mjs FILE...
-Replays the cases of golden files (golden/cases/DIALECT/TOPIC.json) in float64 and compares every stated step
-within the tolerance of the file. A case that needs what this reader does not know is named as not replayed.
-exit codes: 0 every replayed case gives the stored values; 1 a value is out of its tolerance; 2 a file cannot be
-read or is not of the format, nothing was replayed, or the command line is wrong`;
-
+Replays golden files (golden/cases/DIALECT/TOPIC.json) in float64; a case that needs what it does not know is named.
+exit codes: 0 all is within its tolerance; 1 a value is not; 2 a file or the command line is wrong, or nothing was replayed`;
 const DIALECTS = {
   'keras-v2-adam': { oneCount: true, defaultEpsilon: 1e-7 },
   'tf-keras-adam': { oneCount: true, decays: 'before' },
@@ -24,7 +21,8 @@ const ABSENT = { // the hyper-parameters that this reader knows, and what stands
   l2: 0, weight_decay: 0, exclude_from_weight_decay: [], decay: 0, rescale_grad: 1, clip_gradient: null, lr_mult: [], wd_mult: [],
   begin_num_update: 0,
 };
-const KEYS = /^(id|description|source|flags|hyperparameters|parameters|gradients|expected)$/;
+const KEYS = /^(id|description|source|flags|hyperparameters|parameters|gradients|between|state_order|expected)$/;
+const DOINGS = /^(set|save-and-load|rebuild)$/; // of which set alone changes what a replay computes
 
 function move(d, h, p, { sums, squares }) { // one step of one parameter
   const bias1 = 1 - h.beta_1 ** p.t, bias2 = 1 - h.beta_2 ** p.t;
@@ -76,16 +74,19 @@ function gradient(data, p) { // sums, and sums of squares, of what each element 
   });
   return { sums, squares };
 }
-function unknown(dialect, { hyperparameters: h, gradients, ...rest }) { // what of a case this reader does not know
+function unknown(dialect, { hyperparameters: h, gradients, between = [], ...rest }) { // what of a case it does not know
   if (!Object.hasOwn(DIALECTS, dialect)) return dialect;
   if (!gradients.stored && gradients.generator !== 'xorshift32') return gradients.generator;
-  const given = Object.keys(h).filter((name) => h[name] !== null && !Object.hasOwn(ABSENT, name));
-  return [...given, ...Object.keys(rest).filter((key) => !KEYS.test(key))].join(', ');
+  const given = [h, ...between.map((event) => event.hyperparameters ?? {})].flatMap(Object.entries);
+  const names = given.filter(([name, x]) => x !== null && !Object.hasOwn(ABSENT, name)).map(([name]) => name);
+  const doings = between.map((event) => event.do).filter((does) => !DOINGS.test(does));
+  return [...names, ...doings, ...Object.keys(rest).filter((key) => !KEYS.test(key))].join(', ');
 }
+const settings = (data) => Object.fromEntries(value(Object.entries(data)));
 
 // Replaying: the first thing that is wrong, in words
 function replay(d, data, report) {
-  const h = { ...ABSENT, ...Object.fromEntries(value(Object.entries(data.hyperparameters))) };
+  const h = { ...ABSENT, ...settings(data.hyperparameters) };
   const all = data.parameters.map(({ shape, values }, index) => {
     const size = shape.reduce((a, b) => a * b, 1), height = shape[0] ?? 1, parameters = numbers(values, size, 'values');
     const [m, v, v_max] = [0, 0, 0].map((zero) => Array(size).fill(zero));
@@ -94,6 +95,7 @@ function replay(d, data, report) {
   const names = ['parameters', 'm', 'v', ...(h.amsgrad ? ['v_max'] : [])];
   let step = 0, stated = 0, wrong = '';
   for (const gradients of data.gradients.stored ?? generated(data.gradients, all)) {
+    for (const { after, hyperparameters } of data.between ?? []) if (after === step) Object.assign(h, settings(hyperparameters ?? {}));
     for (const p of all) {
       const given = gradients[p.index];
       if (given !== null || d.oneCount) p.t += 1;
@@ -131,18 +133,15 @@ function judge(file, report) {
     if (reason || wrong) console.log(reason ? `not replayed: ${data.id}: ${reason}` : `wrong: ${wrong}`);
   }
 }
-
 const files = process.argv.slice(2), report = { right: 0, wrong: 0, left: 0, worst: 0 };
 let file = 'FILE...';
 try {
-  if (files[0] === '--help') console.log(HELP);
-  else {
-    demand(files.length && !files[0].startsWith('-'), `is ${files[0]}; accepted: golden files, or --help`);
-    for (file of files) judge(file, report);
-    const { right, wrong, left, worst } = report;
-    console.log(`${right + wrong} cases replayed, ${wrong} wrong, ${left} not replayed; worst ${worst.toFixed(3)} of its tolerance`);
-    process.exitCode = wrong ? 1 : right ? 0 : 2;
-  }
+  if (files[0] === '--help') console.log(HELP), process.exit();
+  demand(files.length && !files[0].startsWith('-'), `is ${files[0]}; accepted: golden files, or --help`);
+  for (file of files) judge(file, report);
+  const { right, wrong, left, worst } = report;
+  console.log(`${right + wrong} cases replayed, ${wrong} wrong, ${left} not replayed; worst ${worst.toFixed(3)} of its tolerance`);
+  process.exitCode = wrong ? 1 : right ? 0 : 2;
 } catch (error) {
   console.error(`error: ${file}: ${error.message}`);
   process.exitCode = 2;

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from golden_copies import PLAIN, ROOT
 
-from golden import case, cases_of, floats, layout, promote
+from golden import case, cases_of, floats, promote, settings
 from golden.case import Generator, xorshift32
 from golden.catalogue import NOTES
 from golden.files import MAX_BYTES, MAX_DEPTH
@@ -99,7 +99,7 @@ def test_every_hyperparameter_has_its_meaning_and_what_stands_for_an_absent_one(
     found = {line[0].strip("`"): line[1:] for line in meanings}
     assert set(found) == set().union(*(d.hyperparameters for d in DIALECTS.values()))
     for name, (kind, absent, meaning) in found.items():
-        assert kind.endswith(", later") == (name in layout._LATER), name
+        assert kind.endswith(", later") == (name in settings._LATER), name
         assert meaning
         if name in ALWAYS:
             assert absent == "always there"

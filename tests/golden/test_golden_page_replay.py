@@ -69,7 +69,10 @@ def replayed(page: Page, dialect: str, data: dict[str, Any]) -> float:
     h = SimpleNamespace(**(absent | value(data["hyperparameters"])))
     parameters = [parameter(i, each, h) for i, each in enumerate(data["parameters"])]
     expected, worst = {e["step"]: e for e in data["expected"]}, 0.0
+    between = data.get("between", [])
     for k, step in enumerate(gradients_of(data["gradients"], parameters), 1):
+        for event in [event for event in between if event["after"] == k - 1]:
+            do_between(event, h, parameters)
         largest = max(p.t for p in parameters)
         for p, gradient in zip(parameters, step, strict=True):
             p.t += one_t or gradient is not None
@@ -86,6 +89,15 @@ def replayed(page: Page, dialect: str, data: dict[str, Any]) -> float:
             worst = max(worst, *fractions(expected.pop(k), parameters))
     assert not expected
     return worst
+
+
+def do_between(event: dict[str, Any], h: Any, parameters: list[Any]) -> None:
+    """As the page has it: a load and a rebuilt object leave everything as it is."""
+    if event["do"] == "set":
+        vars(h).update(value(event["hyperparameters"]))
+    elif event["do"] == "finalize":
+        for p in parameters:
+            p.parameters = p.average
 
 
 def fractions(expected: dict[str, Any], parameters: list[Any]) -> Iterator[float]:

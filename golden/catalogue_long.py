@@ -1,0 +1,69 @@
+"""Cases of many steps, of counts that a narrow format does not hold, of parameters that come late, of ten decades."""
+
+from __future__ import annotations
+
+from golden.case import NARROW, Generator
+from golden.making import BETAS, STEPS, Made, case_of, wave
+from reference import Dialect
+
+_TEN_THOUSAND = frozenset({"keras-v2-adam", "mxnet2-adam-lazy", "torch-adam"})
+"""One of the dialects with one t, one of those with a t each, one with paper epsilon; the rest of a step is alike."""
+_NARROW = frozenset({"mxnet2-adam", "mxnet2-adam-lazy", "torch-adam", "torch-radam", "torch-nadam"})
+"""Dialects of frameworks that take parameters of 16 bits and keep a count beside them."""
+
+
+def ten_thousand_steps(d: Dialect, topic: str) -> Made:
+    """10 000 steps of gradients that a generator makes."""
+    if d.name not in _TEN_THOUSAND:
+        return
+    theta = (wave((2,), 1.0),)
+    generator = Generator(seed=19870617, steps=10_000, exponents=(0,))
+    h = {"beta_1": 0.875, "beta_2": 1 - 2.0**-13}
+    text, at = "10 000 steps, over which 1 - beta_2^t has come to 0.7", (1, 256, 257, 2048, 2049, 10_000)
+    gradients = generator.gradients(((2,),))
+    yield case_of(d, topic, "dense", text, ("long-run",), theta, gradients, h, at=at, generator=generator)
+
+
+def narrow_counts(d: Dialect, topic: str) -> Made:
+    """Zeros for so long that t is no number of the format, and then two gradients, whose updates t decides.
+
+    Whole numbers are exact up to 2^8 in bfloat16 and up to 2^11 in float16: what counts in them stays there.
+    """
+    if d.name not in _NARROW:
+        return
+    for name, steps, beta_2 in (("bfloat16", 600, 1 - 2.0**-10), ("float16", 2560, 1 - 2.0**-12)):
+        if name == "bfloat16" and d.name.startswith("mxnet"):
+            continue  # has none
+        if name == "float16" and d.name in ("torch-radam", "torch-nadam"):
+            continue  # counts as Adam does there
+        zero, g = wave((2,), 0.0), wave((2,), 2.0)
+        gradients = [(zero,)] * (steps - 2) + [(g,), (0.5 * g,)]
+        text = f"{steps} steps, all but the last two with gradient 0: exact in {name}, which cannot count so far"
+        h = dict(BETAS) | {"beta_2": beta_2}
+        at = (steps - 2, steps - 1, steps)
+        yield case_of(d, topic, name, text, (NARROW, "step-count"), (wave((2,), 1.0),), gradients, h, at=at)
+
+
+def late_parameters(d: Dialect, topic: str) -> Made:
+    """Parameters that have no gradient until they come."""
+    theta = wave((3,), 1.0), wave((5,), 0.25)
+    dense = [(wave((3,), 0.5, k), wave((5,), 2.0**-k, 2 * k)) for k in range(STEPS)]
+    late = [(a if k > 3 else None, b) for k, (a, b) in enumerate(dense)]
+    flags = ("absent-gradient", "step-count")
+    yield case_of(d, topic, "fourth", "the first parameter comes in step 5", flags, theta, late, at=(4, 5, 6, STEPS))
+    ends = [(a, b if k < 2 else None) for k, (a, b) in enumerate(dense)]
+    yield case_of(d, topic, "gone", "the second parameter is there in steps 1 and 2 alone", flags, theta, ends)
+
+
+def ten_decades(d: Dialect, topic: str) -> Made:
+    """Gradients of all sizes from 2^-17 to 2^17 in one parameter, in an order that changes from step to step."""
+    theta = (wave((35,), 1.0),)
+    steps = [(wave((35,), 1.0, k) * [2.0 ** ((13 * (j + k)) % 35 - 17) for j in range(35)],) for k in range(STEPS)]
+    text, flags = (
+        "gradients from 2^-17 to 2^17 in one parameter, another element's in every step",
+        ("decades", "epsilon"),
+    )
+    yield case_of(d, topic, "dense", text, flags, theta, steps)
+    alike = [(wave((35,), 1.0) * [2.0 ** (j - 17) for j in range(35)],)] * STEPS
+    text = "gradients from 2^-17 to 2^17 in one parameter, the same in every step; epsilon 2^-3 lies among them"
+    yield case_of(d, topic, "constant", text, flags, theta, alike, {"epsilon": 2.0**-3})
