@@ -97,7 +97,7 @@ class Adam(KerasAdapter):
             "loss_scale_factor",
             "gradient_accumulation_steps",
             "learning_rate as callable or integer (refused)",
-            "beta_1 and beta_2 as tensor or callable",
+            "beta_1 and beta_2 as tensor (1 - beta is rounded otherwise then) or callable (refused)",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
             "stateless_apply (refused by this backend)",

@@ -64,6 +64,7 @@ class TfKeras(KerasAdapter):
             "mesh (a test holds it on one device)",
             "learning_rate as callable (read once)",
             "beta_1 and beta_2 as tensor (1 - beta is rounded otherwise then; refused for float64 variables)",
+            "beta_1 and beta_2 as callable (refused)",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name (a test holds it)",
             NON_NEG_FLOAT64,

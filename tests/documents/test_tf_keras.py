@@ -82,6 +82,18 @@ def test_betas_may_be_tensors_and_no_callables_and_epsilon_is_a_number() -> None
             stepped(Adam(**given), variable(1.0), 1.0)
 
 
+def test_a_beta_that_is_a_tensor_is_rounded_before_1_is_less_by_it() -> None:
+    def ends(beta: Any, dtype: str = "float32") -> list[float]:
+        x, optimizer = tf.Variable(np.ones(2, dtype)), Adam(0.1, beta_1=beta)
+        for g in (0.3, -0.7, 0.9):
+            optimizer.apply_gradients([(tf.constant([g, 2 * g * g], dtype), x)])
+        return [float(number) for number in value(optimizer._momentums[0])]
+
+    assert ends(tf.constant(0.9)) == ends(float(np.float32(0.9))) != ends(0.9)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected to be a double tensor"):
+        ends(tf.constant(0.9), "float64")
+
+
 def test_weight_decay_shrinks_before_the_step_by_rate_and_decay() -> None:
     """A gradient of 0 leaves the decay alone; excluded variables keep what they have. None and 0 decay nothing."""
     x, y = variable(1.0, name="x"), variable(1.0, name="y")
