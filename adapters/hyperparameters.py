@@ -66,7 +66,11 @@ class Hyperparameters:
     exclude_from_weight_decay: tuple[int, ...] = ()
     """Numbers of the parameters that weight_decay leaves alone (Keras)."""
     constraint: str | None = None
-    """Of every parameter, at the end of a step (Keras): non_neg, unit_norm or max_norm, with its defaults."""
+    """Of every parameter, at the end of a step (Keras): one of `CONSTRAINTS`.
+
+    non_neg, unit_norm and max_norm with their defaults, min_max_norm with 1/2, 2 and a rate of 3/4; clip_weights, which
+    keeps weights between -1/2 and 1/2, is a caller's own function.
+    """
     schedule: Schedule | None = None
     """What becomes of the learning rate: in step t its value after t - 1 steps; decay and warm-up act on that."""
     weight_decay_schedule: Schedule | None = None
@@ -137,7 +141,7 @@ _NOT_NEGATIVE = (
 )
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 _PERIODS = ("sync_period", "ema_overwrite_frequency")
-CONSTRAINTS = ("non_neg", "max_norm", "unit_norm")
+CONSTRAINTS = ("non_neg", "max_norm", "unit_norm", "min_max_norm", "clip_weights")
 MULTIPLIERS: tuple[str, ...] = ("lr_mult", "wd_mult")
 """Hyper-parameters that are one number per parameter."""
 HYPERPARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Hyperparameters))

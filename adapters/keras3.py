@@ -98,12 +98,12 @@ class Adam(KerasAdapter):
             "loss_scale_factor",
             "gradient_accumulation_steps",
             "learning_rate as callable or integer (refused)",
-            "beta_1 and beta_2 as tensor or callable",
+            "beta_1 and beta_2 as tensor (1 - beta is rounded otherwise then) or callable (refused)",
             "weight_decay=0 (here always None)",
             "exclude_from_weight_decay by name",
             "stateless_apply (refused by this backend)",
             "the jax and torch backends",
-            "MinMaxNorm, and constraints of the caller's own or with other arguments",
+            "constraints with other arguments",
             "overwrite_with_gradient",
             "float16 and bfloat16 variables",
             "tf.train.Checkpoint of an optimizer of Keras 3",
@@ -183,11 +183,6 @@ class Adam(KerasAdapter):
     def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
         """New ones of Keras' own class, which hold copies."""
         return new_variables(self.keras, self.tensorflow, parameters, constraint)
-
-    @property
-    def constraints(self) -> Any:
-        """The module of Keras' constraints."""
-        return self.keras.constraints
 
     def run(self, bench: Bench) -> Keras3Run:
         """A run of what is there."""

@@ -59,7 +59,7 @@ _CLAIM = Claim(
         NON_NEG_FLOAT64,
         RATE_CHANGED_KIND.format("learning_rate"),
         STATE_STAYS,
-        "MinMaxNorm, and constraints of the caller's own or with other arguments",
+        "constraints with other arguments",
         "get_weights and set_weights (tests hold them where every variable has had a gradient from the first step on)",
         "float16 and bfloat16 variables",
     ),

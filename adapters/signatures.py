@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,11 +47,20 @@ class Signature:
     """What ``**kwargs`` takes beside the arguments of `base`, and no signature says."""
     members: Mapping[str, str] = field(default_factory=dict)
     """Public methods that this very class defines, with their signatures, and properties, with nothing."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Other methods that its document is about, of its bases and those that are not public, with their signatures."""
 
     @property
     def arguments(self) -> dict[str, object]:
         """Default of every argument that has a name, `REQUIRED` if there is none."""
         return parsed(self.text)
+
+    @property
+    def of_methods(self) -> dict[str, object]:
+        """Default of every argument of a method, under ``method(argument)``; `REQUIRED` if there is none."""
+        texts = {name: text for name, text in (*self.members.items(), *self.named.items()) if text}
+        each = ((name, parsed(text)) for name, text in texts.items())
+        return {f"{name}({a})": value for name, found in each for a, value in found.items() if a != "self"}
 
     def stands_for(self, argument: str) -> tuple[str, ...]:
         """The contract's hyper-parameters that it is, in its order; none of them where it is something else."""
@@ -84,8 +94,9 @@ def members(cls: type) -> dict[str, str]:
 
 
 def parsed(text: str) -> dict[str, object]:
-    """The arguments of a signature that have a name, and their defaults, which are literals."""
-    (definition,) = ast.parse(f"def f{text}: ...").body
+    """The arguments of a signature that have a name, and their defaults: literals, or the name of an enum's member."""
+    literal = re.sub(r"<([\w.]+): [^>]*>", r"'\1'", text)
+    (definition,) = ast.parse(f"def f{literal}: ...").body
     assert isinstance(definition, ast.FunctionDef)
     given = definition.args
     names = [a.arg for a in (*given.posonlyargs, *given.args)]
@@ -131,6 +142,26 @@ _V2_KEYWORDS = ("clipnorm", "clipvalue", "global_clipnorm", "lr", "decay")
 _OVERRIDES = {"get_config": "(self)", "set_weights": "(self, weights)"}
 _BUILDS = {"build": "(self, var_list)", "get_config": "(self)", "update_step": "(self, gradient, variable)"}
 _STEPS = "(self, indices, weights, grads, states)"
+_RESOURCES = {
+    "_create_slots": "(self, var_list)",
+    "_prepare_local": "(self, var_device, var_dtype, apply_state)",
+    "_resource_apply_dense": "(self, grad, var, apply_state=None)",
+    "_resource_apply_sparse": "(self, grad, var, indices, apply_state=None)",
+}
+_OF_NEWER_BASE = {
+    "apply_gradients": "(self, grads_and_vars, name=None, skip_gradients_aggregation=False, **kwargs)",
+    "exclude_from_weight_decay": "(self, var_list=None, var_names=None)",
+    "finalize_variable_values": "(self, var_list)",
+    "minimize": "(self, loss, var_list, tape=None)",
+}
+_OF_MXNET_BASE = {
+    "create_state_multi_precision": "(self, index, weight)",
+    "set_learning_rate": "(self, lr)",
+    "set_lr_mult": "(self, args_lr_mult)",
+    "set_wd_mult": "(self, args_wd_mult)",
+    "update": _STEPS,
+    "update_multi_precision": _STEPS,
+}
 
 TABLE: tuple[Signature, ...] = (
     Signature(
@@ -141,6 +172,7 @@ TABLE: tuple[Signature, ...] = (
         text=_LEGACY_ADAM,
         base=_V2,
         members=_OVERRIDES,
+        named=_RESOURCES,
     ),
     Signature(
         path="keras.src.optimizers.legacy.adam:NonFusedAdam",
@@ -150,6 +182,7 @@ TABLE: tuple[Signature, ...] = (
         text=_LEGACY_ADAM,
         base=_V2,
         members=_OVERRIDES,
+        named=_RESOURCES,
     ),
     Signature(
         path=_V2,
@@ -231,6 +264,7 @@ TABLE: tuple[Signature, ...] = (
         "ema_overwrite_frequency=None, jit_compile=True, name='Adam', **kwargs)",
         base="tf_keras.src.optimizers.optimizer:Optimizer",
         members=_BUILDS,
+        named=_OF_NEWER_BASE,
     ),
     Signature(
         path="tf_keras.src.optimizers.optimizer:Optimizer",
@@ -265,6 +299,7 @@ TABLE: tuple[Signature, ...] = (
         means=_MXNET,
         base="mxnet.optimizer:Optimizer",
         members={"create_state": "(self, index, weight)", "fused_step": _STEPS, "step": _STEPS},
+        named=_OF_MXNET_BASE,
     ),
     Signature(
         path="mxnet.optimizer:Optimizer",

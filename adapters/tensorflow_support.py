@@ -32,6 +32,7 @@ from adapters.contract import (
     State,
     check_count,
 )
+from adapters.keras_constraints import constraint_of
 from adapters.keras_schedules import callers_own, scheduled
 from adapters.procedures import Functions
 from adapters.replicas import DEVICES, ReplicatedRun, offer_devices, strategy
@@ -227,7 +228,7 @@ class KerasAdapter:
 
     @property
     def keras(self) -> Any:
-        """The module that schedules are in."""
+        """The module that schedules and constraints are in."""
         return self.tensorflow.keras
 
     def rate(self, h: Hyperparameters) -> Any:
@@ -253,7 +254,7 @@ class KerasAdapter:
 
     def fresh(self, optimizer: Any, parameters: Sequence[Array], h: Hyperparameters = _DEFAULTS) -> OptimizerRun:
         """A run of a new optimizer over new variables; h: what is said of variables and not to the constructor."""
-        variables = self.variables(parameters, None if h.constraint is None else self.constraints.get(h.constraint))
+        variables = self.variables(parameters, constraint_of(h.constraint, self.keras, self.tensorflow))
         if h.exclude_from_weight_decay and not self.is_v2:
             optimizer.exclude_from_weight_decay(var_list=[variables[i] for i in h.exclude_from_weight_decay])
         return self.run(Bench(optimizer, variables))
@@ -316,11 +317,6 @@ class KerasAdapter:
     def variables(self, parameters: Sequence[Array], constraint: Any) -> tuple[Any, ...]:
         """New variables that hold copies of `parameters`."""
         return new_variables(self.tensorflow, parameters, constraint)
-
-    @property
-    def constraints(self) -> Any:
-        """The module of Keras' constraints."""
-        return self.tensorflow.keras.constraints
 
     def run(self, bench: Bench) -> OptimizerRun:
         """A run of what is there."""

@@ -67,7 +67,7 @@ class Rectified(KerasAdapter):
             NON_NEG_FLOAT64,
             RATE_CHANGED_KIND.format("learning_rate or weight_decay"),
             STATE_STAYS,
-            "MinMaxNorm, and constraints of the caller's own or with other arguments",
+            "constraints with other arguments",
             "get_weights and set_weights",
             "float16 and bfloat16 variables",
         ),

@@ -16,6 +16,7 @@ from certify.terms import CannotCertify
 from reference import Dialect, Hyperparameters, Schedule, State, initial_state
 from reference import stages as s
 from reference.bias_correction import sma
+from reference.hyperparameters import CONSTRAINTS
 from reference.namespace import FLOAT64
 
 Array = npt.NDArray[np.float64]
@@ -112,7 +113,7 @@ HYPERPARAMETERS: Mapping[str, Coordinate] = {
     "ema_momentum": decades(-6, 0, None, 0.0, 0.99, 0.5, 1.0, often=0.7),
     "ema_overwrite_frequency": choice(None, 1, 2, 3),
     "exclude_from_weight_decay": choice((), (), (0,), (1,), (0, 1)),
-    "constraint": choice(None, None, "non_neg", "max_norm", "unit_norm"),
+    "constraint": choice(None, None, *CONSTRAINTS),
     "lr_mult": multipliers(len(_SHAPES)),
     "wd_mult": multipliers(len(_SHAPES)),
     "begin_num_update": choice(0, 1, 1000),

@@ -97,7 +97,8 @@ def _average(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
 
 
 def _constrain(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
-    return {} if h.constraint in (None, "non_neg") else on_magnitudes(constraints.constrain, "theta")(p, h, x)
+    exact = h.constraint in (None, "non_neg", "clip_weights")
+    return {} if exact else on_magnitudes(constraints.constrain, "theta")(p, h, x)
 
 
 def _by_running_error(stage: Stage, name: str) -> Terms:

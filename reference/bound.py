@@ -37,6 +37,9 @@ of a scalar, two products, a sum). Nothing here knows an implementation, and not
     max_norm:   f = min(N, 2) / D, E_f = k E_N / (D (D - E_D)) + C u f + eta, with k = 1e-7 where N is certainly
                 below 2, as f is 1 - 1e-7 / D there, k = 2 where it is certainly above, and their sum between,
                 E_theta <- f E_theta + (|theta| + E_theta) E_f + C u |f theta| + C eta
+    min_max_norm: likewise with f = (3/4 min(max(N, 1/2), 2) + 1/4 N) / D, which is 1/4 + (3/4 c - 1e-7 / 4) / D where N
+                is certainly beyond a limit c, so that k is at most 3/4 c there
+    clip_weights: E_theta <- E_theta, as of non_neg
 
 eta is the smallest normal number, since some frameworks flush subnormals. An element is *ambiguous*
 where the format's range or the error of D decides the result: there the bound is infinite and every

@@ -46,10 +46,13 @@ def _constrain(before: Working, after: Working, e: Errors, h: Hyperparameters, a
     """What is certainly left alone keeps its errors; else both ends of theta's movement are off."""
     if h.constraint is None:
         return
-    given = e.theta
-    if h.constraint != "non_neg":
+    given, moved = e.theta, np.asarray(True)
+    if h.constraint == "non_neg":
+        moved = np.asarray(before.theta <= given)
+    elif h.constraint == "clip_weights":
+        moved = np.asarray(abs(before.theta) + given >= constraints.LARGEST_WEIGHT)
+    else:
         e.theta = _scaled(before, after, e, h, a)
-    moved = np.asarray(before.theta <= given) if h.constraint == "non_neg" else True
     e.update = np.where(moved, e.update + given + e.theta, e.update)
 
 
@@ -68,11 +71,12 @@ def _scaled(before: Working, after: Working, e: Errors, h: Hyperparameters, a: R
     if h.constraint == "unit_norm":
         error = (e.theta + abs(after.theta) * e_divisor) / least + C * a.u * abs(after.theta) + C * a.tiny
     else:
-        limit = constraints.LARGEST_NORM
-        factor = np.minimum(norm, limit) / divisor
-        of_short, of_long = (f * e_norm / (divisor * least) for f in (constraints.EPSILON, limit))
-        certain = np.where(norm + e_norm <= limit, of_short, of_short + of_long)
-        e_factor = np.where(norm - e_norm >= limit, of_long, certain) + C * a.u * factor + a.tiny
+        low, high, rate = constraints.LIMITS[h.constraint or ""]
+        factor = constraints.kept_norm(norm, h.constraint or "") / divisor
+        below, above = norm - e_norm < low, norm + e_norm > high  # or perhaps; the rest of them is between
+        between = (norm + e_norm > low) & (norm - e_norm < high)
+        slope = rate * (low * below + high * above) + constraints.EPSILON * between
+        e_factor = slope * e_norm / (divisor * least) + C * a.u * factor + a.tiny
         error = factor * e.theta + (size + e.theta) * e_factor + C * a.u * factor * size + C * a.tiny
     return np.where(least > 0, error, np.inf)
 

@@ -157,7 +157,7 @@ MULTIPLIERS = ("lr_mult", "wd_mult")
 _CLIPS = ("clip_gradient", "clipvalue", "clipnorm", "global_clipnorm")
 _PERIODS = ("sync_period", "ema_overwrite_frequency")
 _AS_THEY_ARE = (*_PERIODS, "total_steps", "begin_num_update", "exclude_from_weight_decay")
-CONSTRAINTS = ("non_neg", "max_norm", "unit_norm")
+CONSTRAINTS = ("non_neg", "max_norm", "unit_norm", "min_max_norm", "clip_weights")
 
 
 def _whole(value: Any) -> bool:

@@ -13,6 +13,7 @@ from adapters.contract import Implementation
 from adapters.registry import ENVIRONMENTS
 from conformance.ablation.features import features_of
 from conformance.ablation.gathered import gathered, implementations
+from conformance.ablation.procedures import expected_of, shown_without
 from conformance.ablation.shown import Shown, shown_by
 from conformance.load import CannotTest
 
@@ -20,9 +21,9 @@ _PAGE = """# Ablation
 
 Every feature of the oracle that changes a number is taken out of it, one at a time, and what is left is compared with
 what the real frameworks did: golden cases, then drawn problems, each step from the state observed before it. A feature
-is a stage of a dialect, a hyper-parameter or the step count; the kinds of a schedule, scheduler or constraint are not
-taken out one by one. A feature that nobody shows would be one that the suite does not test on a real framework; there
-is none.
+is a stage of a dialect, a hyper-parameter, a kind of schedule, scheduler or constraint, or the step count. What
+replicas, a caller's functions, the end of a training and master copies change is taken out of the law that expects it.
+A feature that nobody shows would be one that the suite does not test on a real framework; there is none.
 
 A stage is left out; where later ones cannot compute without it, something stands in its place. A hyper-parameter has
 its default, whatever the caller asked for. The step count is the other one. *Off by* is the error as a multiple of the
@@ -81,6 +82,8 @@ def ablated(environment: str, problems: int, seed: int = 0) -> Iterator[Line]:
         features = features_of(dialect, [each.claim for each in those])
         for f, shown in shown_by(features, gathered(those, problems, seed)).items():
             yield Line(f.dialect, f.kind, f.name, f.instead, shown)
+        for e in expected_of([each.claim for each in those]):
+            yield Line(dialect, f"in {e.law}:", e.name, e.instead, shown_without(e, those, seed))
 
 
 def read(file: Path) -> list[Line]:

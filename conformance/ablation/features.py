@@ -1,8 +1,9 @@
 """The features of a dialect, each with the reference that it leaves behind when it is taken out.
 
 A *stage* is left out of the dialect. Where no later stage could compute without it, a stand-in takes its place: epsilon
-0, or the direction learning_rate m. A *hyper-parameter* is given its default, whatever the caller asked for. The *step
-count* is the other one: each parameter its own t for the optimizer's, and the reverse.
+0, or the direction learning_rate m. A *hyper-parameter* is given its default, whatever the caller asked for. Of one
+that has kinds, as schedules are, each *kind* is taken out by itself. The *step count* is the other one: each parameter
+its own t for the optimizer's, and the reverse.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Literal
 
 import reference
 from adapters.contract import Claim, Hyperparameters, Problem
+from adapters.hyperparameters import CONSTRAINTS
+from adapters.schedules import LR_SCHEDULERS, SCHEDULES
 from reference import stages as s
 from reference.bound_rules import RULES, Rule
 from reference.dialects import Dialect
@@ -60,7 +63,7 @@ class Feature:
     """One feature of one dialect."""
 
     dialect: str
-    kind: Literal["stage", "hyper-parameter", "step count"]
+    kind: Literal["stage", "hyper-parameter", "kind", "step count"]
     name: str
     instead: str
     """What the reference does without it."""
@@ -77,19 +80,24 @@ class Feature:
 
     def of(self, problem: Problem) -> Problem | None:
         """The problem as the reference without the feature is given it; None where that is all the same."""
-        if self.kind != "hyper-parameter":
+        if self.kind not in ("hyper-parameter", "kind"):
             return problem
-        default = _DEFAULTS[self.name]
-        if getattr(problem.hyperparameters, self.name) == default:
+        name, _, kind = self.name.partition(" ")
+        given, default = getattr(problem.hyperparameters, name), _DEFAULTS[name]
+        if given == default or (kind and kind != getattr(given, "name", given)):
             return None
-        return replace(problem, hyperparameters=replace(problem.hyperparameters, **{self.name: default}))
+        return replace(problem, hyperparameters=replace(problem.hyperparameters, **{name: default}))
 
 
+KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"schedule": (*SCHEDULES,), "lr_scheduler": (*LR_SCHEDULERS,), "constraint": CONSTRAINTS}
+)
+"""Of hyper-parameters that have some. A weight_decay_schedule is a schedule, whose formulas these are too."""
 _DEFAULTS = {f.name: f.default for f in fields(Hyperparameters) if f.default is not MISSING}
 
 
 def features_of(dialect: str, claims: Sequence[Claim] = ()) -> tuple[Feature, ...]:
-    """Every stage and hyper-parameter of a dialect, and its step count.
+    """Every stage and hyper-parameter of a dialect with their kinds, and its step count.
 
     claims: of those who are to show them, where there are any: without the hyper-parameters that none of them takes,
     and without the step count, which changes no number, where none takes parameters without gradient.
@@ -103,6 +111,12 @@ def features_of(dialect: str, claims: Sequence[Claim] = ()) -> tuple[Feature, ..
             Feature(dialect, "hyper-parameter", name, f"it is {_DEFAULTS[name]!r}", d)
             for name in sorted(d.hyperparameters)
             if not claims or any(name in claim.hyperparameters for claim in claims)
+        ),
+        *(
+            Feature(dialect, "kind", f"{name} {kind}", f"{name} is None", d)
+            for name, kinds in KINDS.items()
+            if name in d.hyperparameters and (not claims or any(name in claim.hyperparameters for claim in claims))
+            for kind in kinds
         ),
         *(counted if not claims or any("none" in claim.gradients for claim in claims) else ()),
     )

@@ -11,9 +11,11 @@ from conformance import problems
 from conformance.ablation.shown import Observed
 from conformance.load import load
 from conformance.observe import observe
-from conformance.replay import replays
+from conformance.replay import Replay, asked
+from conformance.subjects import subjects
 
 OURS = "adam-conformance"
+SETS_OF_KINDS = {"constraint": "constraints", "schedule": "schedules", "lr_scheduler": "lr-schedulers"}
 MOST_STEPS = 50
 """Of a golden case: a thousand show nothing that ten do not."""
 
@@ -26,8 +28,8 @@ def implementations(environment: str) -> Iterator[Implementation]:
 
 
 def gathered(those: Sequence[Implementation], number: int, seed: int = 0) -> Iterator[Observed]:
-    """Golden cases in float32 of each, then `number` problems that are drawn for each."""
-    for of in (_cases, partial(_drawn, number=number, seed=seed)):
+    """Golden cases in float32 of each, then `number` problems that are drawn for each, then those of kinds."""
+    for of in (_cases, partial(_drawn, number=number, seed=seed), partial(_of_kinds, seed=seed)):
         for implementation in those:
             for name, problem in of(implementation):
                 states = observe(implementation, problem).states
@@ -35,9 +37,18 @@ def gathered(those: Sequence[Implementation], number: int, seed: int = 0) -> Ite
 
 
 def _cases(implementation: Implementation) -> Iterator[tuple[str, Problem]]:
-    for replay in replays(implementation):
-        if replay.problem.dtype == "float32" and len(replay.problem.gradients) <= MOST_STEPS:
+    for replay in asked(implementation, ("float32",)):
+        if isinstance(replay, Replay) and len(replay.problem.gradients) <= MOST_STEPS:
             yield f"golden case {replay.case.id}", replay.problem
+
+
+def _of_kinds(implementation: Implementation, seed: int) -> Iterator[tuple[str, Problem]]:
+    """Problems of laws: a constraint or a scheduler that no case has."""
+    for hyperparameter, name in SETS_OF_KINDS.items():
+        if hyperparameter in implementation.claim.hyperparameters:
+            for k, problem in enumerate(subjects(implementation, name, 1, seed)):
+                if isinstance(problem, Problem):
+                    yield f"{name} problem {k} of seed {seed}", problem
 
 
 def _drawn(implementation: Implementation, number: int, seed: int) -> Iterator[tuple[str, Problem]]:

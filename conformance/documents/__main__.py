@@ -30,9 +30,9 @@ package does otherwise, that is what is tested, and the last column says so.
   stand with these in `adapters/signatures.py`.
 
 This page is what `python -m conformance.documents --markdown` prints; a test compares them, and fails where an
-argument of the constructor or a public member of an installed class has no row, and where a row names a stage, check,
-case, test, mutant or page that is not there. The rows of errors, behaviours and examples are those that were found in
-reading a document: no test can ask for them.
+argument of the constructor, a public member of an installed class or an argument of one has no row, and where a row
+names a stage, check, case, test, mutant or page that is not there. The rows of errors, behaviours and examples are
+those that were found in reading a document: no test can ask for them.
 """
 
 
@@ -60,7 +60,11 @@ def _counts(document: Document) -> dict[str, int]:
 
 
 def _line(document: Document, row: Row) -> str:
-    what = f"{row.kind} `{row.name}`" if row.kind in ("argument", "method", "attribute") else f"{row.kind}: {row.name}"
+    what = (
+        f"{row.kind} `{row.name}`"
+        if row.kind in ("argument", "method's argument", "method", "attribute")
+        else f"{row.kind}: {row.name}"
+    )
     reference = f"**not yet**: {row.not_yet}" if row.not_yet else ", ".join(row.stages) or row.standing
     cells = (what, document.default(row), row.says, reference, "; ".join(_held(row)), "; ".join(_package(row)))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -37,16 +37,24 @@ def _incomplete(document: Document, repeated: Document | None) -> Iterator[str]:
     others = {(row.kind, row.name) for row in repeated.rows} if repeated else set()
     if len(rows) < len(document.rows):
         yield "two rows of the same kind and name"
-    arguments, members = set[str](), set[tuple[str, str]]()
+    arguments, members, of_methods = set[str](), set[tuple[str, str]](), set[str]()
     for signature in document.signatures:
         arguments |= {*signature.arguments, *signature.keywords}
         members |= {("method" if text else "attribute", name) for name, text in signature.members.items()}
+        members |= {("method", name) for name in signature.named}
+        of_methods |= {*signature.of_methods}
     for name in sorted(arguments):
         if ("argument", name) not in rows:
             yield f"argument {name} has no row"
     for kind, name in sorted(members):
         if (kind, name) not in rows:
             yield f"{kind} {name} has no row"
+    for name in sorted(of_methods):
+        if ("method's argument", name) not in rows:
+            yield f"method's argument {name} has no row"
+    for kind, name in sorted(rows):
+        if kind == "method's argument" and name not in of_methods:
+            yield f"method's argument {name} is none of its classes'"
     inherited = {name for signature in document.signatures for name in _of_base(signature)}
     for kind, name in sorted(rows):
         if kind == "argument" and name not in arguments | inherited:

@@ -170,6 +170,42 @@ _r.add(
     tests="test_the_first_step_is_the_learning_rate_against_the_sign",
 )
 
+_PARTS = "state::test_the_parts_of_a_step_can_be_called"
+_STAGES = "first_moment second_moment epsilon_hat subtract"
+_OWN = "state::test_an_optimizer_of_ones_own_overrides_what_the_document_names"
+_r.add_arguments(
+    "set_weights",
+    {"weights": "arrays, as get_weights gives them or as Keras 1 did"},
+    tests="adapters/test_keras_saving.py::test_the_weights_of_keras_1_are_accepted_with_their_maxima",
+)
+_r.add("method", "_create_slots", "makes m, v and, with amsgrad, vhat", tests=f"{_PARTS} {_OWN}")
+_r.add_arguments("_create_slots", {"var_list": "the variables that get them"}, tests=f"{_PARTS} {_OWN}")
+_r.add("method", "_prepare_local", "the step's scalars, of a device and a dtype", tests=_PARTS)
+_r.add_arguments(
+    "_prepare_local",
+    {
+        "var_device": "where they will be",
+        "var_dtype": "what they are rounded to",
+        "apply_state": "the dictionary that they are put into, under both",
+    },
+    checks="one-step",
+    tests=_PARTS,
+)
+for _kind in ("dense", "sparse"):
+    _method = f"_resource_apply_{_kind}"
+    _held = {
+        "stages": _STAGES,
+        "checks": "one-step golden",
+        "cases": f"keras-v2-adam/first-steps/{'plain' if _kind == 'dense' else 'rows'}",
+        "tests": f"{_PARTS} {_OWN}",
+    }
+    _r.add("method", _method, f"one variable's step with a {_kind} gradient", **_held)
+    _of_rows = {"indices": "the rows that it is of"} if _kind == "sparse" else {}
+    _r.add_arguments(_method, {"grad": "the gradient", "var": "the variable", **_of_rows}, **_held)
+    _r.add_arguments(
+        _method, {"apply_state": "what _prepare_local has filled; without it that is done anew"}, tests=_PARTS
+    )
+
 DOCUMENT = Document(
     title="Keras: Adam and NonFusedAdam",
     about="keras.optimizer_v2.adam, source and reference page; run on Keras 2.15.0 (`keras.optimizers.legacy`)",

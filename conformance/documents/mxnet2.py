@@ -245,6 +245,80 @@ _r.add(
     tests="test_it_is_registered_by_its_name",
 )
 
+_TOGETHER = (
+    f"test_how_many_weights_are_updated_together_is_not_seen "
+    f"{_INDICES}::test_how_many_weights_an_updater_hands_over_together_is_not_seen"
+)
+_HALF = "test_a_float16_weight_has_a_float32_copy_where_precision_is_multiple"
+_ZEROS = "test_a_state_is_mean_and_variance_of_zeros_stored_as_the_weight_where_lazy"
+_r.add(
+    "method",
+    "update",
+    "(of the base class, not in this document) step or fused_step, of a few weights at a time",
+    checks="one-step free-running golden",
+    tests=f"{_FORMULA} {_TOGETHER}",
+)
+_r.add(
+    "method",
+    "update_multi_precision",
+    "(of the base class, not in this document) update of the copies, which the weights are rounded from",
+    checks="law-master law-low-precision",
+    tests=_HALF,
+)
+_r.add(
+    "method",
+    "create_state_multi_precision",
+    "(of the base class, not in this document) the float32 copy of a float16 weight, and its state",
+    checks="law-master law-low-precision",
+    tests=_HALF,
+)
+for _method in ("create_state", "create_state_multi_precision"):
+    _r.add_arguments(
+        _method,
+        {"index": "of the weight; nothing depends on it", "weight": "whose shape, dtype and storage the state has"},
+        tests=_ZEROS if _method == "create_state" else _HALF,
+    )
+for _method, _tests in (
+    ("step", _CHOSEN),
+    ("fused_step", _CHOSEN),
+    ("update", _TOGETHER),
+    ("update_multi_precision", _HALF),
+):
+    _r.add_arguments(
+        _method,
+        {"indices": "numbers of the weights, by which each has a t and factors of its own"},
+        checks="step-count law-multipliers law-begin",
+        cases="mxnet2-adam/multipliers/",
+        tests=f"{_tests} {_INDICES}::test_t_of_every_weight_begins_at_begin_num_update",
+        mutants="MultipliersOfPresent",
+    )
+    _r.add_arguments(
+        _method,
+        {
+            "weights": "which move in place",
+            "grads": "of the objective, one of each",
+            "states": "as create_state made them, which move in place too",
+        },
+        checks="law-master" if "multi" in _method else "one-step golden",
+        tests=_tests,
+    )
+_r.add_arguments(
+    "set_learning_rate",
+    {"lr": "a number"},
+    checks="law-change",
+    tests="test_a_learning_rate_can_be_set_where_there_is_no_scheduler",
+)
+for _name in ("lr_mult", "wd_mult"):
+    _r.add_arguments(
+        f"set_{_name}",
+        {f"args_{_name}": "factors by index or by name"},
+        stages="multiply",
+        checks="law-multipliers",
+        cases="mxnet2-adam/multipliers/",
+        tests=f"{_FACTORS} {_FORMS} {_INDICES}::test_setting_multipliers_forgets_those_that_were_set",
+        mutants=f"{_MULTIPLIERS} MultipliersLostOnLoad",
+    )
+
 DOCUMENT = Document(
     title="MXNet 2: Adam",
     about="mxnet.optimizer.adam, source; run on MXNet 2.0.0b1",

@@ -19,7 +19,7 @@ _r.add("argument", "name", "of the weights that it makes", tests=f"{_ADDED} {_CO
 _r.add(
     "argument",
     "gradient_aggregator",
-    "takes and returns pairs; without it gradients are summed over devices",
+    "takes and returns pairs, in the place of the sum over devices",
     tests=f"test_transformers_act_after_the_aggregator {_REPLICAS}",
     checks="law-transformers law-replicas",
     mutants="TransformersBeforeAggregator AggregatesAlthoughOff",
@@ -276,6 +276,85 @@ _r.add(
     tests=_REPLICAS,
 )
 _r.add("example", "3 weights, iterations 10", "RMSprop of a Dense layer: get_weights and set_weights", tests=_WEIGHTS)
+
+_NAMED = "state::test_the_operation_of_a_step_has_the_name_that_it_is_given"
+_OWN_WEIGHT = "state::test_a_weight_may_be_one_that_is_not_trained"
+_r.add_arguments(
+    "add_slot",
+    {
+        "var": "the variable that it stands beside",
+        "slot_name": "under which get_slot finds it",
+        "initializer": "of its values",
+        "shape": "(not in this document) another one than the variable's",
+    },
+    tests=_ADDED,
+)
+_r.add_arguments(
+    "add_weight",
+    {
+        "name": "of the weight",
+        "shape": "of the weight",
+        "dtype": "of the weight; None is float32",
+        "initializer": "of its values",
+    },
+    tests=f"{_ADDED} {_OWN_WEIGHT}",
+)
+_r.add_arguments(
+    "add_weight",
+    {
+        "trainable": "whether it is; None is so, unless it is synchronised where it is read",
+        "synchronization": "when its copies on replicas are",
+        "aggregation": "how its copies on replicas become one value",
+    },
+    tests=_OWN_WEIGHT,
+)
+_r.add_arguments(
+    "apply_gradients",
+    {"grads_and_vars": "pairs; those without a gradient are passed over"},
+    checks="one-step step-count",
+    tests=f"{_STEPS} test_an_empty_list_is_no_step",
+)
+_r.add_arguments("apply_gradients", {"name": "of the operation; None is the optimizer's"}, tests=_NAMED)
+_r.add_arguments(
+    "apply_gradients",
+    {"experimental_aggregate_gradients": "whether gradients are summed over replicas; False: the caller has done it"},
+    checks="law-replicas law-unaggregated law-transformers",
+    tests=_REPLICAS,
+    mutants="AggregatesAlthoughOff",
+)
+_r.add_arguments(
+    "from_config",
+    {"config": "a dictionary, as get_config gives it"},
+    checks="law-configuration",
+    tests=f"{_CONFIGURATION} state::test_from_config_writes_into_the_dictionary_that_it_is_given",
+)
+_r.add_arguments(
+    "from_config",
+    {"custom_objects": "classes by the name that they have in it"},
+    checks="law-configuration",
+    tests="state::test_a_configuration_with_a_schedule_of_ones_own_needs_its_class",
+)
+for _method in ("get_gradients", "get_updates"):
+    _r.add_arguments(_method, {"loss": "a tensor", "params": "a list of variables"}, tests=_GRAPH)
+_r.add_arguments("get_slot", {"var": "whose slot it is", "slot_name": "its name"}, tests=f"{_SLOTS} {_ADDED}")
+_r.add_arguments(
+    "minimize",
+    {"loss": "a callable without arguments, or a tensor with its tape"},
+    tests="test_minimize_takes_a_tensor_with_its_tape_and_weighs_it "
+    "test_the_first_step_is_the_learning_rate_against_the_sign",
+)
+_r.add_arguments(
+    "minimize",
+    {"var_list": "variables, or a callable that returns them once the loss has made them"},
+    tests="test_minimize_takes_variables_that_the_loss_creates state::test_what_is_no_variable_is_refused_by_two_names",
+)
+_r.add_arguments(
+    "minimize",
+    {"grad_loss": "the gradient of the loss", "tape": "which has computed a loss that is a tensor"},
+    tests="test_minimize_takes_a_tensor_with_its_tape_and_weighs_it",
+)
+_r.add_arguments("minimize", {"name": "of the operation; None is the optimizer's"}, tests=_NAMED)
+_r.add_arguments("set_weights", {"weights": "arrays, as get_weights gives them"}, tests=_WEIGHTS)
 
 DOCUMENT = Document(
     title="Keras: the base class OptimizerV2",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from adapters.signatures import REQUIRED, SIGNATURES, Signature
 
-Kind = Literal["argument", "method", "attribute", "error", "behaviour", "example"]
+Kind = Literal["argument", "method's argument", "method", "attribute", "error", "behaviour", "example"]
 Standing = Literal["reference", "no stage of its own", "not numeric", "not yet"]
 STANDINGS: tuple[Standing, ...] = ("reference", "no stage of its own", "not numeric", "not yet")
-KINDS: tuple[Kind, ...] = ("argument", "method", "attribute", "error", "behaviour", "example")
+KINDS: tuple[Kind, ...] = ("argument", "method's argument", "method", "attribute", "error", "behaviour", "example")
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,20 @@ class Document:
     def default(self, row: Row) -> str:
         """Of an argument, and of those of a method: as the signatures have them, where they differ one by one."""
         if row.kind == "method":
-            found = [f"`{s.members[row.name]}`" for s in self.signatures if row.name in s.members]
+            texts = [s.members.get(row.name) or s.named.get(row.name) for s in self.signatures]
+            found = [f"`{text}`" for text in texts if text]
         elif row.kind == "argument":
             values = [s.arguments[row.name] for s in self.signatures if row.name in s.arguments]
-            found = ["none" if value is REQUIRED else f"`{value!r}`" for value in values]
+            found = _defaults(values)
+        elif row.kind == "method's argument":
+            found = _defaults([s.of_methods[row.name] for s in self.signatures if row.name in s.of_methods])
         else:
             found = []
         return " or ".join(dict.fromkeys(found))
+
+
+def _defaults(values: Iterable[object]) -> list[str]:
+    return ["none" if value is REQUIRED else f"`{value!r}`" for value in values]
 
 
 @dataclass
@@ -88,6 +95,11 @@ class Rows:
     others: Mapping[str, str] = field(default_factory=dict)
     """Short names of other files."""
     rows: list[Row] = field(default_factory=list)
+
+    def add_arguments(self, method: str, says: Mapping[str, str], **held: str) -> None:
+        """Arguments of a method: what each means, and what holds them all."""
+        for argument, text in says.items():
+            self.add("method's argument", f"{method}({argument})", text, **held)
 
     def add(
         self,
@@ -104,7 +116,7 @@ class Rows:
         not_yet: str = "",
         differs: str = "",
     ) -> None:
-        """Lists are words with spaces between."""
+        """Lists are words with spaces between; an argument of a method is called ``method(argument)``."""
         named = (("" if "::" in word else f"{self.file}::") + word for word in tests.split())
         parts = (word.partition("::") for word in named)
         at = tuple(f"{self.others.get(file, file)}::{test}" for file, _, test in parts)

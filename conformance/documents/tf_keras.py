@@ -33,9 +33,10 @@ for _beta, _stage in (("beta_1", "first_moment"), ("beta_2", "second_moment")):
         stages=f"{_stage} epsilon_hat",
         checks="one-step free-running law-betas law-change",
         cases="tf-keras-adam/first-steps/plain",
-        tests="test_betas_may_be_tensors_and_no_callables_and_epsilon_is_a_number",
+        tests="test_betas_may_be_tensors_and_no_callables_and_epsilon_is_a_number "
+        "test_a_beta_that_is_a_tensor_is_rounded_before_1_is_less_by_it",
         findings="keras-adam-callable-beta-raises",
-        differs="a callable fails in the first step",
+        differs="a callable fails in the first step, and so does a float32 tensor beside a float64 variable",
     )
 _r.add(
     "argument",
@@ -239,6 +240,68 @@ _r.add(
     checks="law-replicas law-unaggregated",
     mutants="FirstReplicaForAll",
     findings="keras-adam-cross-replica-is-an-attributeerror",
+)
+
+_NAMED = "test_a_step_may_have_a_name_and_its_loss_a_tape"
+_PARTS = "test_the_parts_of_a_step_can_be_called"
+_r.add(
+    "method",
+    "apply_gradients",
+    "(not in this document) one step from pairs",
+    checks="one-step step-count law-replicas law-unaggregated",
+    tests=f"{_FORMULA} {_NAMED}",
+)
+_r.add("method", "minimize", "(not in this document) gradients of a loss, and a step", tests=f"{_FORMULA} {_NAMED}")
+_r.add_arguments("apply_gradients", {"grads_and_vars": "pairs"}, checks="one-step step-count", tests=_FORMULA)
+_r.add_arguments(
+    "apply_gradients",
+    {"name": "of the scope in which variables are made"},
+    tests=_NAMED,
+    differs="it is not seen in their names",
+)
+_r.add_arguments(
+    "apply_gradients",
+    {
+        "skip_gradients_aggregation": "whether the caller has summed the gradients of replicas; the older "
+        "experimental_aggregate_gradients is its opposite"
+    },
+    checks="law-unaggregated",
+    tests=_NAMED,
+)
+_r.add_arguments("build", {"var_list": "the variables that get moments"}, tests=f"{_PARTS}")
+_r.add_arguments(
+    "exclude_from_weight_decay",
+    {"var_list": "variables"},
+    stages="decay_theta",
+    checks="law-exclusions",
+    cases="tf-keras-adam/exclude/second tf-keras-adam/exclude/both",
+    tests="test_weight_decay_shrinks_before_the_step_by_rate_and_decay",
+    mutants="ExclusionIgnored",
+)
+_r.add_arguments(
+    "exclude_from_weight_decay",
+    {"var_names": "patterns of their names"},
+    tests="test_variables_are_excluded_from_decay_by_what_a_pattern_finds_in_their_name",
+)
+_r.add_arguments(
+    "finalize_variable_values",
+    {"var_list": "the variables that the averages are written over"},
+    tests=f"{_AVERAGE} {_WITHOUT}",
+    checks="law-finalized",
+    mutants="FinalizeIsForgotten FinalizeExchanges",
+)
+_r.add_arguments(
+    "minimize",
+    {"loss": "a callable, or a tensor", "var_list": "variables", "tape": "which has computed a loss that is a tensor"},
+    tests=f"{_FORMULA} {_NAMED}",
+)
+_r.add_arguments(
+    "update_step",
+    {"gradient": "dense, or rows of one", "variable": "that `build` was given"},
+    stages="first_moment second_moment epsilon_hat subtract",
+    checks="one-step golden",
+    cases="tf-keras-adam/first-steps/plain tf-keras-adam/first-steps/rows",
+    tests=_PARTS,
 )
 
 DOCUMENT = Document(

@@ -218,6 +218,32 @@ _r.add(
     tests="documents/test_keras_state.py::test_weights_are_the_count_and_the_slots_and_can_be_set",
 )
 
+_r.add_arguments(
+    "set_weights",
+    {"weights": "arrays, as get_weights gives them or as Keras 1 did"},
+    tests="test_weights_can_be_set_and_the_list_of_keras_1_too",
+)
+_r.add_arguments(
+    "from_config",
+    {"config": "(Lookahead) a dictionary, as get_config gives it"},
+    checks="law-configuration",
+    tests="test_the_configuration_of_ranger_holds_the_optimizer_inside",
+)
+_r.add_arguments(
+    "from_config",
+    {"custom_objects": "(Lookahead) the class of the optimizer inside, by its name"},
+    tests="test_custom_objects_name_the_class_of_the_optimizer_inside",
+)
+_r.add_arguments(
+    "apply_gradients",
+    {"grads_and_vars": "(Lookahead) pairs"},
+    checks="one-step step-count",
+    tests=_RANGER,
+)
+_r.add_arguments(
+    "apply_gradients", {"name": "(Lookahead) of the operation"}, tests="test_a_step_of_ranger_may_have_a_name"
+)
+
 DOCUMENT = Document(
     title="TF-Addons: RectifiedAdam, and Lookahead around it",
     about="tfa.optimizers.RectifiedAdam, reference page; run on TensorFlow Addons 0.23.0",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adapters.contract import Claim, Implementation, Problem
+from adapters.contract import Claim, Implementation, Problem, State
 from conformance.findings import Outcome
 from conformance.laws.procedures import Steps, ask, started
 from conformance.laws.related import agree, quantities, states
@@ -49,13 +49,18 @@ def finalized(implementation: Implementation, problem: Problem) -> Outcome:
         if taken:
             last = len(taken)
             now = checked(implementation, ask(run, "finalize"), found.problem, last - 1)
-            was = taken[-1] if momentum is None else replace(taken[-1], parameters=taken[-1].average or ())
+            was = at_the_end(taken[-1], momentum is not None)
             for i in range(len(problem.parameters)):
                 found.equal(last, i, "t", np.asarray(now.t[i]), was.t[i])
                 for (name, obtained), (_, wanted) in zip(quantities(now, i), quantities(was, i), strict=True):
                     found.equal(last, i, name, obtained, wanted)
         outcome.add(found.outcome)
     return outcome
+
+
+def at_the_end(last: State, averaged: bool) -> State:
+    """What the last state becomes."""
+    return replace(last, parameters=last.average or ()) if averaged else last
 
 
 def has_average(claim: Claim) -> bool:

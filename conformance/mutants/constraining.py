@@ -92,6 +92,42 @@ class MaxNormAlwaysScales(Keras3Twin):
         return theta.dtype.type(2) * unit if constraint == "max_norm" else unit
 
 
+class MinMaxNormAllTheWay(KerasV2Twin):
+    """min_max_norm takes no account of its rate.
+
+    Exposed by a norm that is too long or too short.
+    """
+
+    name = "mutant-min-max-norm-all-the-way"
+
+    def kept(self, norm: Array) -> Any:
+        return np.clip(norm, norm.dtype.type(0.5), norm.dtype.type(2))
+
+
+class MinMaxNormLeavesShortAlone(TfKerasTwin):
+    """min_max_norm shortens what is too long and does not lengthen.
+
+    Exposed by a norm below 1/2.
+    """
+
+    name = "mutant-min-max-norm-leaves-short-alone"
+
+    def kept(self, norm: Array) -> Any:
+        return np.where(norm < norm.dtype.type(0.5), norm, TfKerasTwin.kept(self, norm))
+
+
+class CallersConstraintIgnored(Keras3Twin):
+    """Keras' own constraints act, and a function of the caller's does nothing.
+
+    Exposed by one.
+    """
+
+    name = "mutant-callers-constraint-ignored"
+
+    def constrained(self, theta: Array, constraint: str) -> Any:
+        return theta if constraint == "clip_weights" else Keras3Twin.constrained(self, theta, constraint)
+
+
 class ConstrainsBeforeSynchronising(LookaheadKerasV2Twin):
     """Inside Lookahead the constraint comes before the slow weights.
 

@@ -24,14 +24,24 @@ class Constrained:
             slot.theta[...] = self.constrained(slot.theta, h.constraint)
 
     def constrained(self, theta: Array, constraint: str) -> Any:
-        """keras/constraints.py: NonNeg, MaxNorm, UnitNorm."""
+        """keras/constraints.py: NonNeg, MaxNorm, UnitNorm, MinMaxNorm; and a caller's own."""
+        number = theta.dtype.type
         if constraint == "non_neg":
             return theta * (theta >= 0).astype(theta.dtype)
+        if constraint == "clip_weights":
+            return np.clip(theta, number(-0.5), number(0.5))
         norm = self.norms(theta)
-        divisor = theta.dtype.type(1e-7) + norm
+        divisor = number(1e-7) + norm
         if constraint == "unit_norm":
             return theta / divisor
-        return theta * (np.clip(norm, theta.dtype.type(0), theta.dtype.type(2)) / divisor)
+        if constraint == "max_norm":
+            return theta * (np.clip(norm, number(0), number(2)) / divisor)
+        return theta * (self.kept(norm) / divisor)
+
+    def kept(self, norm: Array) -> Any:
+        """MinMaxNorm: a norm between 1/2 and 2, three quarters of the way."""
+        number = norm.dtype.type
+        return number(0.75) * np.clip(norm, number(0.5), number(2)) + number(0.25) * norm
 
     def norms(self, theta: Array) -> Any:
         return np.sqrt(np.sum(theta * theta, axis=0, keepdims=True, dtype=theta.dtype))

@@ -382,3 +382,19 @@ def test_a_load_brings_back_the_learning_rate_and_no_other_hyperparameter(name: 
     optimizer = adapter(name).resume([theta], other, run.save())._bench.optimizer
     assert float(optimizer.learning_rate.numpy()) == np.float32(SETTINGS[1].learning_rate)
     assert (optimizer.beta_1, optimizer.weight_decay) == (0.5, 0.25)
+
+
+def test_a_beta_of_keras_3_may_be_a_tensor_which_has_rounded_it_and_no_callable() -> None:
+    """Why neither is claimed: m is that of the number that float32 holds; a callable fails in the first step."""
+    loaded: Any = adapter("keras3-adam")
+    keras, tf = loaded.keras, loaded.tensorflow
+
+    def ends(beta: Any) -> list[float]:
+        x, optimizer = keras.Variable(np.ones(2, np.float32)), keras.optimizers.Adam(0.1, beta_1=beta)
+        for g in (0.3, -0.7, 0.9):
+            optimizer.apply_gradients([(tf.constant([g, 2 * g * g]), x)])
+        return [float(number) for number in optimizer._momentums[0].numpy()]
+
+    assert ends(tf.constant(0.9)) == ends(float(np.float32(0.9))) != ends(0.9)
+    with pytest.raises(ValueError, match="unsupported type"):
+        ends(lambda: 0.9)

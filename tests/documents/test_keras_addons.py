@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from judged import judge
-from live_keras import half_square, minimized, moments, tf, value, variable
+from live_keras import half_square, minimized, moments, moved, tf, value, variable
 
 from adapters.contract import Hyperparameters
 from adapters.tfa_lookahead import LookaheadRectified
@@ -57,6 +57,27 @@ def test_the_configuration_of_ranger_holds_the_optimizer_inside() -> None:
     assert type(made._optimizer) is RectifiedAdam
     assert (made.sync_period, made.slow_step_size) == (5, 0.25)
     assert made.get_config()["optimizer"]["config"]["learning_rate"] == 0.25
+
+
+def test_custom_objects_name_the_class_of_the_optimizer_inside() -> None:
+    class Own(RectifiedAdam):  # type: ignore[misc, valid-type]
+        """Keras has never heard of it."""
+
+    configuration = Lookahead(Own(0.25)).get_config()
+    with pytest.raises(ValueError, match="Own"):
+        Lookahead.from_config(dict(configuration))
+    assert type(Lookahead.from_config(configuration, custom_objects={"Own": Own})._optimizer) is Own
+
+
+def test_a_step_of_ranger_may_have_a_name() -> None:
+    """Which says nothing of its numbers."""
+    ends = []
+    for name in (None, "other"):
+        x, ranger = variable(1.0), Lookahead(RectifiedAdam(0.5), sync_period=2)
+        for gradient in (1.0, 3.0):
+            moved(ranger, x, gradient, name=name)
+        ends.append(float(x))
+    assert ends[0] == ends[1] != 1.0
 
 
 def test_slots_and_weights() -> None:

@@ -257,11 +257,24 @@ def test_transformers_act_after_the_aggregator() -> None:
 
 
 def test_gradients_are_summed_over_replicas_unless_the_caller_has_done_it() -> None:
-    """m is half of 1 + 3, by two replicas of a process with two logical devices; outside them a step is refused."""
+    """m is half of 1 + 3, by two replicas of a process with two logical devices; outside them a step is refused.
+
+    An aggregator of the caller's takes the place of the sum: it sees the gradients of its replica, may ask the others
+    for theirs, and where it does not, the copies of a variable go apart. Transformers act on what it gives.
+    """
     command = [sys.executable, str(Path(__file__).with_name("two_replicas.py"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert json.loads(done.stdout) == {"summed": 2.0, "by the caller": 2.0, "outside": "RuntimeError"}
+    assert json.loads(done.stdout) == {
+        "summed": [2.0, 2.0],
+        "by the caller": [2.0, 2.0],
+        "averaged": [1.0, 1.0],
+        "largest": [1.5, 1.5],
+        "each by itself": [1.0, 3.0],
+        "averaged, then doubled": [2.0, 2.0],
+        "aggregator passed over": [2.0, 2.0],
+        "outside": "RuntimeError",
+    }
 
 
 def test_a_constraint_acts_after_the_step_and_not_on_sparse_gradients() -> None:

@@ -103,6 +103,40 @@ def test_slots_and_weights_can_be_added() -> None:
     ]
 
 
+def test_a_weight_may_be_one_that_is_not_trained() -> None:
+    """Of float32 zeros by default; what is read alone, on replicas, is never trained."""
+    optimizer, read = Adam(), tf.VariableSynchronization.ON_READ
+    kept = optimizer.add_weight("kept", [2], trainable=False, aggregation=tf.VariableAggregation.SUM)
+    assert (kept.trainable, kept.dtype, value(kept).tolist()) == (False, tf.float32, [0.0, 0.0])
+    assert kept.aggregation.name == "SUM"
+    alone = optimizer.add_weight("alone", [2], synchronization=read)
+    assert (alone.trainable, alone.synchronization) == (False, read)
+    with pytest.raises(ValueError, match="ON_READ only for non-trainable"):
+        optimizer.add_weight("both", [2], trainable=True, synchronization=read)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_parts_of_a_step_can_be_called(name: str) -> None:
+    """Slots, scalars of a device and a dtype, then the dense or the sparse step: the bits of a whole one."""
+    for rows in (False, True):
+        x, y = variable(1.0, 2.0), variable(1.0, 2.0)
+        whole, parts = CLASSES[name](learning_rate=0.5), CLASSES[name](learning_rate=0.5)
+        g, indices = tf.constant([3.0]) if rows else tf.constant([3.0, -1.0]), tf.constant([1])
+        whole.apply_gradients([(tf.IndexedSlices(g, indices, tf.constant([2])) if rows else g, x)])
+        _ = parts.iterations
+        parts._create_hypers()
+        parts._create_slots([y])
+        state: dict[Any, Any] = {(y.device, y.dtype): {}}
+        parts._prepare_local(y.device, y.dtype, state)
+        assert float(state[y.device, y.dtype]["lr_t"]) == 0.5
+        if rows:
+            parts._resource_apply_sparse(g, y, indices, apply_state=state)
+        else:
+            parts._resource_apply_dense(g, y, apply_state=state)
+        assert value(x).tolist() == value(y).tolist() != [1.0, 2.0]
+        assert parts.get_slot_names() == ["m", "v"]
+
+
 def own_schedule() -> Any:
     """In a function, where no import finds it."""
 
@@ -198,6 +232,19 @@ def test_in_a_graph_there_are_gradients_updates_and_an_operation_to_run() -> Non
             assert f"{session.run(x):.1f}" == "9.9"
             with pytest.raises(ValueError, match="`None` for gradient"):
                 optimizer.get_gradients(tf.round(x), [x])
+
+
+def test_the_operation_of_a_step_has_the_name_that_it_is_given() -> None:
+    """Without one, the optimizer's."""
+    with tf.Graph().as_default():
+        x = tf.compat.v1.get_variable("x", initializer=10.0, use_resource=True)
+        optimizer = Adam(name="Mine")
+        for given, found in ((None, "Mine"), ("other", "other")):
+            for step in (
+                optimizer.apply_gradients([(tf.constant(1.0), x)], name=given),
+                optimizer.minimize(half_square(x), [x], name=given),
+            ):
+                assert found in step.name.split("/")[1]
 
 
 # --- Errors ---------------------------------------------------------------------------------------------------

@@ -20,6 +20,12 @@ def test_public_members_are_those_of_the_table(signature: Signature) -> None:
         assert members(installed(signature.path)) == dict(signature.members)
 
 
+def test_other_methods_are_those_of_the_table(signature: Signature) -> None:
+    """Of its bases, and those that are not public."""
+    cls = installed(signature.path)
+    assert {name: shown(getattr(cls, name)) for name in signature.named} == dict(signature.named)
+
+
 def test_further_arguments_reach_the_base_of_the_table(signature: Signature) -> None:
     if signature.base:
         cls, base = installed(signature.path), installed(signature.base)

@@ -82,6 +82,18 @@ def test_betas_may_be_tensors_and_no_callables_and_epsilon_is_a_number() -> None
             stepped(Adam(**given), variable(1.0), 1.0)
 
 
+def test_a_beta_that_is_a_tensor_is_rounded_before_1_is_less_by_it() -> None:
+    def ends(beta: Any, dtype: str = "float32") -> list[float]:
+        x, optimizer = tf.Variable(np.ones(2, dtype)), Adam(0.1, beta_1=beta)
+        for g in (0.3, -0.7, 0.9):
+            optimizer.apply_gradients([(tf.constant([g, 2 * g * g], dtype), x)])
+        return [float(number) for number in value(optimizer._momentums[0])]
+
+    assert ends(tf.constant(0.9)) == ends(float(np.float32(0.9))) != ends(0.9)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected to be a double tensor"):
+        ends(tf.constant(0.9), "float64")
+
+
 def test_weight_decay_shrinks_before_the_step_by_rate_and_decay() -> None:
     """A gradient of 0 leaves the decay alone; excluded variables keep what they have. None and 0 decay nothing."""
     x, y = variable(1.0, name="x"), variable(1.0, name="y")
@@ -233,6 +245,36 @@ def test_the_name_is_that_of_the_slots() -> None:
     assert (Adam().name, optimizer.name) == ("Adam", "Mine")
     stepped(optimizer, variable(1.0, name="x"), 1.0)
     assert [v.name for v in optimizer.variables] == ["iteration:0", "Mine/m/x:0", "Mine/v/x:0", "Mine/vhat/x:0"]
+
+
+def test_a_step_may_have_a_name_and_its_loss_a_tape() -> None:
+    """The name says nothing of slots and numbers, nor, on one device, does it whether somebody has summed gradients.
+
+    A loss that is a tensor needs its tape.
+    """
+    found = []
+    for name in (None, "other"):
+        x, optimizer = variable(1.0, name="x"), Adam(0.5)
+        with tf.GradientTape() as tape:
+            loss = x * x
+        optimizer.minimize(loss, [x], tape=tape)
+        optimizer.apply_gradients([(tf.constant(3.0), x)], name=name, skip_gradients_aggregation=name is not None)
+        found.append((float(x), [v.name for v in optimizer.variables]))
+    assert found[0] == found[1]
+    with pytest.raises(ValueError, match="`tape` is required"):
+        Adam().minimize(tf.constant(1.0), [variable(1.0)])
+
+
+def test_the_parts_of_a_step_can_be_called() -> None:
+    """The moments of what `build` is given, then one variable and its gradient: the bits of a whole step."""
+    x, y = variable(1.0, 2.0), variable(1.0, 2.0)
+    stepped(Adam(0.5), x, [3.0, -1.0])
+    parts = Adam(0.5)
+    parts.build([y])
+    parts.update_step(tf.constant([3.0, -1.0]), y)
+    assert value(x).tolist() == value(y).tolist() != [1.0, 2.0]
+    with pytest.raises(KeyError):
+        parts.update_step(tf.constant(1.0), variable(1.0))
 
 
 def test_a_configuration_makes_the_same_optimizer() -> None:

@@ -14,11 +14,28 @@ tf.config.set_logical_device_configuration(_cpu, [tf.config.LogicalDeviceConfigu
 STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
-def stepped(*, by_hand: bool) -> Any:
+def averaged(pairs: Any) -> Any:
+    """A caller's aggregator, which takes the mean of the replicas."""
+    return [(tf.distribute.get_replica_context().all_reduce("mean", g), v) for g, v in pairs]
+
+
+def largest(pairs: Any) -> Any:
+    """One that looks at the gradients of all replicas."""
+    context = tf.distribute.get_replica_context()
+    return [(tf.reduce_max(context.all_gather(tf.reshape(g, [1]), 0)), v) for g, v in pairs]
+
+
+def doubled(pairs: Any) -> Any:
+    """One that asks no other replica; and a transformer."""
+    return [(2.0 * g, v) for g, v in pairs]
+
+
+def stepped(*, by_hand: bool = False, **given: Any) -> Any:
     """The optimizer after one step; the gradients of the replicas are 1 and 3."""
     with STRATEGY.scope():
-        x, optimizer = tf.Variable(1.0), tf.keras.optimizers.legacy.Adam(beta_1=0.5)
+        x, optimizer = tf.Variable(1.0), tf.keras.optimizers.legacy.Adam(beta_1=0.5, **given)
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def replica() -> None:
         context = tf.distribute.get_replica_context()
         g = 1.0 + 2.0 * tf.cast(context.replica_id_in_sync_group, tf.float32)
@@ -42,8 +59,20 @@ def outside() -> str:
     return "nothing"
 
 
-m = {
-    name: float(stepped(by_hand=by_hand).get_weights()[1])
-    for name, by_hand in (("summed", False), ("by the caller", True))
+WAYS: dict[str, dict[str, Any]] = {
+    "summed": {},
+    "by the caller": {"by_hand": True},
+    "averaged": {"gradient_aggregator": averaged},
+    "largest": {"gradient_aggregator": largest},
+    "each by itself": {"gradient_aggregator": doubled},
+    "averaged, then doubled": {"gradient_aggregator": averaged, "gradient_transformers": [doubled]},
+    "aggregator passed over": {"by_hand": True, "gradient_aggregator": doubled},
 }
-print(json.dumps({**m, "outside": outside()}))
+
+
+def m(optimizer: Any) -> list[float]:
+    """Of every replica."""
+    return [float(of) for of in STRATEGY.experimental_local_results(optimizer.weights[1])]
+
+
+print(json.dumps({name: m(stepped(**given)) for name, given in WAYS.items()} | {"outside": outside()}))

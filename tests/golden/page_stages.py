@@ -298,12 +298,16 @@ overwrite_all = overwrite
 def constrain(p: Any, h: Any, every: list[Floats]) -> None:
     if h.constraint == "non_neg":
         p.parameters = each(lambda theta: theta if theta >= 0 else 0.0, p.parameters)
+    elif h.constraint == "clip_weights":
+        p.parameters = each(lambda theta: min(max(theta, -0.5), 0.5), p.parameters)
     elif h.constraint is not None:
         norms = [norm(p.parameters[k :: p.width]) for k in range(p.width)] * (len(p.parameters) // p.width)
-        most = 2 if h.constraint == "max_norm" else None
-        p.parameters = each(
-            lambda theta, n: theta * (1 if most is None else min(n, most)) / (1e-7 + n), p.parameters, norms
-        )
+        kept = {
+            "unit_norm": lambda n: 1,
+            "max_norm": lambda n: min(n, 2),
+            "min_max_norm": lambda n: 0.75 * min(max(n, 0.5), 2) + 0.25 * n,
+        }[h.constraint]
+        p.parameters = each(lambda theta, n: theta * kept(n) / (1e-7 + n), p.parameters, norms)
 
 
 def scheduled(schedule: dict[str, Any] | None, first: float, k: int) -> float:

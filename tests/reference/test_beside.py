@@ -123,6 +123,8 @@ def test_excluded_parameters_do_not_decay(name: str) -> None:
         ("non_neg", [[3.0, 0.0], [0.0, 0.5]]),
         ("max_norm", [[3.0 * 2 / (5 + 1e-7), 0.0], [-4.0 * 2 / (5 + 1e-7), 0.5 * 0.5 / (0.5 + 1e-7)]]),
         ("unit_norm", [[3.0 / (5 + 1e-7), 0.0], [-4.0 / (5 + 1e-7), 0.5 / (0.5 + 1e-7)]]),
+        ("min_max_norm", [[3.0 * 2.75 / (5 + 1e-7), 0.0], [-4.0 * 2.75 / (5 + 1e-7), 0.5 * 0.5 / (0.5 + 1e-7)]]),
+        ("clip_weights", [[0.5, 0.0], [-0.5, 0.5]]),
     ],
 )
 def test_each_column_is_what_its_constraint_makes_of_it(name: str, constraint: str, expected: Any) -> None:
@@ -154,7 +156,7 @@ def test_the_constraint_comes_after_the_slow_weights(name: str) -> None:
         ({"ema_overwrite_frequency": 0}, "ema_overwrite_frequency is 0; accepted: None or a whole number >= 1"),
         ({"exclude_from_weight_decay": [0]}, r"exclude_from_weight_decay is \[0\]; accepted: a tuple of numbers"),
         ({"exclude_from_weight_decay": (-1,)}, r"exclude_from_weight_decay is \(-1,\)"),
-        ({"constraint": "nonneg"}, "constraint is 'nonneg'; accepted: None, non_neg, max_norm, unit_norm"),
+        ({"constraint": "nonneg"}, "constraint is 'nonneg'; accepted: None, non_neg, max_norm, unit_norm, "),
     ],
     ids=str,
 )
@@ -190,6 +192,14 @@ def test_bound_of_the_average_and_of_what_it_is_written_over(name: str) -> None:
     np.testing.assert_allclose(written.update[0], [2 * U * 8 + e_theta + e_average], rtol=1e-9)
 
 
+def test_bound_of_a_callers_own_clip_is_that_of_theta() -> None:
+    """Where theta is certainly within, nothing moves it; elsewhere its movement is off at both ends."""
+    e_theta = E_THETA + 2 * U * np.array([0.25, 8.0])
+    bound = still("keras-v2-adam", [0.25, -8.0], E_THETA, constraint="clip_weights")
+    np.testing.assert_allclose(bound.theta[0], e_theta, rtol=1e-9)
+    np.testing.assert_allclose(bound.update[0], [2 * U * 0.25, 2 * U * 8 + 2 * e_theta[1]], rtol=1e-9)
+
+
 def test_bound_of_a_contraction_is_that_of_theta() -> None:
     """Where theta may be on either side of 0, its movement is off at both ends."""
     e_theta = E_THETA + 2 * U * np.array([8.0, 8.0])
@@ -198,10 +208,20 @@ def test_bound_of_a_contraction_is_that_of_theta() -> None:
     np.testing.assert_allclose(bound.update[0], [2 * U * 8, 2 * U * 8 + 2 * e_theta[1]], rtol=1e-9)
 
 
-@pytest.mark.parametrize("constraint", ["max_norm", "unit_norm"])
-def test_bound_of_a_norm_holds_of_both_ends_of_theta(constraint: str) -> None:
-    """theta that is off by as much as it may be, in any direction: within the bound, and a fifth of it at least."""
-    theta, e_theta = np.array([[3.0, 0.5], [-4.0, 0.25]]), 1e-4
+def test_a_short_norm_is_brought_nearer_to_the_least() -> None:
+    """A norm of 1/4: 3/4 of the way to 1/2, which is 7/16."""
+    state = run("keras-v2-adam", [[0.25]], [[[0.0]]], constraint="min_max_norm", **STILL)
+    np.testing.assert_allclose(state.theta[0], [0.25 * 0.4375 / (0.25 + 1e-7)], rtol=1e-15)
+
+
+@pytest.mark.parametrize("constraint", ["max_norm", "unit_norm", "min_max_norm"])
+@pytest.mark.parametrize("size", [1.0, 0.125, 0.4])
+def test_bound_of_a_norm_holds_of_both_ends_of_theta(constraint: str, size: float) -> None:
+    """theta that is off by as much as it may be, in any direction: within the bound, and a fifth of it at least.
+
+    Columns of norm 5 and 0.56, of 0.625 and 0.07, and of 2, where max_norm and min_max_norm have a kink, and 0.22.
+    """
+    theta, e_theta = size * np.array([[3.0, 0.5], [-4.0, 0.25]]), 1e-4
     bound = still("keras3-adam", theta, e_theta, constraint=constraint)
     exact, worst = run("keras3-adam", [theta], [[np.zeros((2, 2))]], constraint=constraint, **STILL), 0.0
     for signs in np.ndindex(2, 2, 2, 2):

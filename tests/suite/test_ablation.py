@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,31 @@ from adapters.contract import Implementation
 from conformance.ablation import Shown, features_of, shown_by
 from conformance.ablation.__main__ import Line, main, read
 from conformance.ablation.gathered import gathered
+from conformance.ablation.procedures import EXPECTED, expected_of, shown_without
+from conformance.mutants import aggregation, ema, given_as, masters
 from conformance.mutants.clipping import ClipvalueIgnored
-from conformance.mutants.twins import KerasV2Twin
+from conformance.mutants.twins import KerasV2Twin, Mxnet2Twin, RectifiedTwin, TfKerasTwin
+from conformance.subjects import subjects
 from reference import DIALECTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "ablation.md"
+_OF_V2 = ("keras-v2-adam", "tfa-rectified-adam", "tfa-lookahead-keras-v2-adam", "tfa-lookahead-rectified-adam")
+_NEWER = ("tf-keras-adam", "keras3-adam")
+WHO_HAVE = {
+    "law-replicas": (*_OF_V2, *_NEWER),
+    "law-transformers": _OF_V2,
+    "law-forms": _OF_V2,
+    "law-finalized": _NEWER,
+    "law-master": ("mxnet2-adam", "mxnet2-adam-lazy", "mxnet1-adam", "mxnet1-adam-lazy"),
+}
+TWINS = [
+    ("sum over replicas", TfKerasTwin, aggregation.FirstReplicaForAll),
+    ("gradient_aggregator", KerasV2Twin, aggregation.TransformersBeforeAggregator),
+    ("gradient_transformers", RectifiedTwin, aggregation.LastTransformerFirst),
+    ("functions in the place of numbers", KerasV2Twin, given_as.FunctionsCalledOnce),
+    ("finalize_variable_values", TfKerasTwin, ema.FinalizeIsForgotten),
+    ("float32 master copies", Mxnet2Twin, masters.MasterNotKept),
+]
 OF_OPTAX = {"optax-adam", "optax-radam", "optax-nadam"}
 """Nobody takes a parameter without gradient there, so that the step count changes no number."""
 
@@ -31,7 +52,30 @@ def test_the_page_has_a_row_of_every_feature() -> None:
         if f"| {f.kind} `{f.name}` |" not in sections[name] and not (f.kind == "step count" and name in OF_OPTAX)
     ]
     assert missing == []
+    for e in EXPECTED:
+        assert all(f"| in {e.law}: `{e.name}` |" in sections[name] for name in WHO_HAVE[e.law])
     assert "nobody" not in PAGE.read_text().partition("\n## ")[2]
+
+
+@pytest.mark.parametrize(("name", "implementation", "without"), TWINS)
+def test_what_a_law_expects_is_shown_by_who_does_it_and_by_nobody_else(
+    name: str, implementation: type[Any], without: type[Any]
+) -> None:
+    (expected,) = (e for e in EXPECTED if e.name == name)
+    shown = shown_without(expected, [implementation()])
+    assert shown is not None
+    assert shown.problem.endswith(expected.law)
+    assert shown_without(expected, [without()]) is None  # it breaks the law as it is
+    assert (
+        expected.check.judge(implementation(), subjects(implementation(), expected.check.problems, 1, 0)[0]).findings
+        == []
+    )
+
+
+def test_who_claims_nothing_of_it_is_not_asked() -> None:
+    assert expected_of([]) == ()
+    assert {e.law for e in expected_of([TfKerasTwin.claim])} >= {"law-replicas", "law-finalized"}
+    assert "law-transformers" not in {e.law for e in expected_of([TfKerasTwin.claim])}
 
 
 def shown_of(implementation: Implementation, name: str) -> Shown | None:

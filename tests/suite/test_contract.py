@@ -102,7 +102,8 @@ def test_exclusions_that_number_no_parameters_are_refused(value: object) -> None
 
 @pytest.mark.parametrize("value", ["nonneg", "", 1, True], ids=repr)
 def test_a_constraint_that_is_unknown_is_refused(value: object) -> None:
-    said = refused("constraint", "None, non_neg, max_norm, unit_norm", Hyperparameters, constraint=value)
+    accepted = "None, non_neg, max_norm, unit_norm, min_max_norm, clip_weights"
+    said = refused("constraint", accepted, Hyperparameters, constraint=value)
     assert repr(value) in said
 
 

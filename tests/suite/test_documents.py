@@ -74,14 +74,25 @@ def test_a_row_that_is_not_true_is_seen(changes: dict[str, Any], says: str) -> N
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.title)
 def test_a_row_that_is_gone_is_seen(document: Document) -> None:
-    """Of every argument and method but those that a row of the base class holds as well."""
+    """Of every argument, method and argument of a method but those that a row of the base class holds as well."""
     arguments = {("argument", name) for s in document.signatures for name in (*s.arguments, *s.keywords)}
     methods = {("method", name) for s in document.signatures for name, text in s.members.items() if text}
+    methods |= {("method", name) for s in document.signatures for name in s.named}
+    of_methods = {("method's argument", name) for s in document.signatures for name in s.of_methods}
+    assert methods
+    assert of_methods
+    assert arguments | methods | of_methods <= {(row.kind, row.name) for row in document.rows}
     for row in document.rows:
-        if (row.kind, row.name) in arguments | methods:
+        if (row.kind, row.name) in arguments | methods | of_methods:
             left = replace(document, rows=tuple(r for r in document.rows if r is not row))
             found = faults([left if d is document else d for d in DOCUMENTS])
             assert f"{document.title}: {row.kind} {row.name} has no row" in found
+
+
+def test_an_argument_of_a_method_that_is_nobody_s_is_seen() -> None:
+    row = Row("method's argument", "update(momentum)", "is nobody's", tests=MXNET.rows[0].tests)
+    found = faults([replace(MXNET, rows=(*MXNET.rows, row))])
+    assert found == [f"{MXNET.title}: method's argument update(momentum) is none of its classes'"]
 
 
 def test_a_row_of_what_no_class_has_is_seen() -> None:
@@ -160,3 +171,4 @@ def test_a_signature_is_read_as_python_reads_it() -> None:
         """Of that signature."""
 
     assert signatures.shown(read) == text
+    assert signatures.parsed("(self, a=<Mode.AUTO: 0>, b='x')") == {"self": none, "a": "Mode.AUTO", "b": "x"}

@@ -7,8 +7,10 @@ import math
 import re
 import shlex
 import struct
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 from suite_cli import ROOT
 
+from adapters.registry import ADAPTERS
 from conformance.load import load
 from conformance.options import COMMANDS, parser
 from conformance.plot.curves import Curve, Figure, curve, figure
@@ -319,6 +322,35 @@ def differs(stored: str, made: str) -> str:
 def test_every_figure_has_its_command_and_its_place_in_the_text() -> None:
     there = {path.name for path in (ROOT / "docs" / "figures").iterdir()}
     assert set(documented()) == there == set(re.findall(r"\]\(figures/([^)]*)\)", DOCUMENT))
+
+
+OF_FRAMEWORKS = {
+    Path(out).name: (environment, words)
+    for environment, words, out in re.findall(
+        r"^(\w+): +python -m conformance (plot .*--out (docs/plots/\S*))$", DOCUMENT, re.M
+    )
+}
+
+
+def test_every_figure_of_a_framework_has_its_command_and_its_place_in_the_text() -> None:
+    there = {path.name for path in (ROOT / "docs" / "plots").iterdir()}
+    assert set(OF_FRAMEWORKS) == there == set(re.findall(r"\]\(plots/([^)]*)\)", DOCUMENT))
+
+
+@pytest.mark.parametrize("name", sorted(OF_FRAMEWORKS))
+def test_a_figure_of_a_framework_shows_what_its_command_names_at_the_pinned_versions(name: str) -> None:
+    environment, words = OF_FRAMEWORKS[name]
+    options = parser(dict.fromkeys(COMMANDS, lambda options: 0)).parse_args(shlex.split(words))
+    drawn = (ROOT / "docs" / "plots" / name).read_text(encoding="utf-8")
+    assert len(drawn) < 60_000
+    texts = re.findall(r"<text[^>]*>([^<]*)", drawn)
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    pins = dict(p.split(";")[0].strip().split("==") for p in groups[environment] if isinstance(p, str) and "==" in p)
+    for adapter in options.adapter:
+        assert environment in ADAPTERS[adapter].environments
+        (label,) = (text for text in texts if "worst error" in text and adapter in re.split(r", | \(", text))
+        version = pins.get(ADAPTERS[adapter].distribution, "")  # none of our own
+        assert version.replace("b1", "beta1") in label  # as MXNet itself says it
 
 
 @pytest.mark.parametrize("name", ["bound.svg", "lookahead.svg"])

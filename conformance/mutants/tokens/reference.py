@@ -175,7 +175,7 @@ AVERAGES = Target(
 
 CONSTRAINTS = Target(
     module="reference.constraints",
-    scopes=("constrain", "norms"),
+    scopes=("constrain", "kept_norm", "norms"),
     vocabulary=Vocabulary(
         kinds=(("norm", "kept"), ("np.minimum", "np.maximum")), functions=("x.sqrt",), objects=("p",)
     ),
