@@ -6,6 +6,7 @@ from typing import Any
 
 from golden.making import STEPS, Made, case_of, rows_of, wave
 from reference import Dialect
+from reference.hyperparameters import CONSTRAINTS
 
 
 def averages(d: Dialect, topic: str) -> Made:
@@ -44,7 +45,7 @@ def constraints(d: Dialect, topic: str) -> Made:
     theta = wave((4, 2), 1.5), wave((5,), 2.0**-6, 1)
     dense = [(wave((4, 2), 0.5, k), wave((5,), 2.0**-k, 2 * k)) for k in range(STEPS)]
     absent = [(a if k not in (0, 3) else None, b if k != 1 else None) for k, (a, b) in enumerate(dense)]
-    for name in ("non_neg", "max_norm", "unit_norm"):
+    for name in CONSTRAINTS:
         text, h = f"{name}; no gradient in steps 1 and 4, or in step 2", {"constraint": name}
         yield case_of(d, topic, name.replace("_", "-"), text, ("constraint", "absent-gradient"), theta, absent, h)
     if "ema_momentum" in d.hyperparameters:

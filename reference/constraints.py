@@ -42,7 +42,8 @@ def constrain(p: Working, h: Hyperparameters, x: Namespace) -> None:
     if h.constraint == "non_neg":
         p.theta = np.where(p.theta >= 0, p.theta, 0 * p.theta)
     elif h.constraint == "clip_weights":
-        p.theta = np.minimum(np.maximum(p.theta, -LARGEST_WEIGHT), LARGEST_WEIGHT)
+        largest = x.number(LARGEST_WEIGHT)
+        p.theta = np.minimum(np.maximum(p.theta, -largest), largest)
     elif h.constraint is not None:
         norm = norms(p.theta, x)
         p.theta = p.theta * kept_norm(norm, h.constraint) / (x.number(EPSILON) + norm)
