@@ -202,7 +202,7 @@ _r.add(
     stages="constrain",
     checks="law-constraints",
     cases="keras-v2-adam/constraint/non-neg keras-v2-adam/constraint/max-norm keras-v2-adam/constraint/unit-norm",
-    mutants="ConstraintIgnored NormOfAllElements",
+    mutants="ConstraintIgnored NormOfAllElements MinMaxNormAllTheWay",
     differs="NonNeg refuses float64 variables",
 )
 _r.add(

@@ -231,7 +231,7 @@ _r.add(
     stages="constrain",
     checks="law-constraints",
     cases="tf-keras-adam/constraint/non-neg tf-keras-adam/constraint/average",
-    mutants="AverageOfConstrained ConstrainsBeforeStep",
+    mutants="AverageOfConstrained ConstrainsBeforeStep MinMaxNormLeavesShortAlone",
 )
 _r.add(
     "behaviour",
