@@ -27,7 +27,7 @@ class Resuming(Implementation, Protocol):
     def resume(self, parameters: Sequence[Array], hyperparameters: Hyperparameters, saved: bytes) -> Run:
         """A new optimizer as `start` makes it, and `saved` loaded into it, parameters included.
 
-        Whoever claims "state" and bfloat16 takes ``dtype="bfloat16"`` as `start` does.
+        Whoever claims bfloat16 takes ``dtype="bfloat16"`` as `start` does.
         """
         ...
 

@@ -14,7 +14,7 @@ from adapters.contract import Arithmetic, Array, Claim, Hyperparameters, Impleme
 from conformance.laws.procedures import ask, ask_bytes, brought_back, copies, other, started
 from conformance.laws.related import each as of_each
 from conformance.laws.saved import AFTER_LOAD
-from conformance.observe import stepped
+from conformance.observe import guarded, stepped, told
 from golden import Case, state_order
 from golden.between import Doing, hyperparameters_by_step
 from reference.hyperparameters import MULTIPLIERS
@@ -88,9 +88,8 @@ def run(implementation: Implementation, problem: Problem, case: Case) -> tuple[t
             back = brought_back(implementation, h, h)
             new = other(h, back)
             new = replace(new, **{name: absent for name, absent in _BY_INDEX.items() if name in back})
-            going = ask(
-                implementation, "resume", of_each(problem.parameters, np.ones_like), new, ask_bytes(going, "save")
-            )
+            resume = told(getattr(implementation, "resume"), problem)  # noqa: B009 - an optional member
+            going = guarded(resume, of_each(problem.parameters, np.ones_like), new, ask_bytes(going, "save"))
         elif event.do == "rebuild":
             going = ask(implementation, "configured", copies(problem.parameters), ask_bytes(going, "configuration"))
         else:

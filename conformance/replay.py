@@ -31,6 +31,7 @@ from adapters.contract import (
 )
 from conformance import between, oracle
 from conformance.edges_beside import takes_constraint
+from conformance.formats import travels_as
 from conformance.observe import guarded, observe
 from golden import Case, Expected, cases_of
 from golden.case import MAX_STEPS, NARROW
@@ -199,4 +200,4 @@ def _gradient(gradient: Any, dtype: Precision, all_rows: bool) -> Gradient:
 
 
 def _exactly(array: Array, dtype: Precision) -> Array:
-    return np.asarray(array, dtype=dtype)
+    return np.asarray(array, dtype=travels_as(dtype))

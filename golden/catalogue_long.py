@@ -60,7 +60,7 @@ def _counted(
 ) -> Any:
     g = wave((2,), 64.0)  # its square is far from the smallest number of float16
     gradients = [(wave((2,), 0.0),)] * (steps - 2) + [(g,), (0.5 * g,)]
-    h, at = {**BETAS, "beta_2": beta_2}, (steps - 2, steps - 1, steps)
+    h, at = {**BETAS, "beta_2": beta_2, "epsilon": 2.0**-4}, (steps - 2, steps - 1, steps)  # a normal number of float16
     theta = (wave((2,), 1.0),)
     return case_of(d, topic, name, text, (NARROW, *flags), theta, gradients, h, at=at, between=between)
 
