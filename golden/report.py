@@ -60,6 +60,14 @@ class Report:
     """Recorded elements that the range of their format decides: every result is accepted."""
     complaints: list[Complaint] = field(default_factory=list)
 
+    def add(self, part: Report) -> None:
+        """What was found in a part of it, of which the files are counted already."""
+        self.compared += part.compared
+        self.ambiguous += part.ambiguous
+        self.worst_fraction = max(self.worst_fraction, part.worst_fraction)
+        self.worst_recorded = max(self.worst_recorded, part.worst_recorded)
+        self.complaints += part.complaints
+
 
 def check_hash(data: Mapping[str, Any], path: Path) -> Iterator[Complaint]:
     """A complaint where the hash is not that of the content."""

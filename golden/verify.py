@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from golden import files, floats, tolerance
+from golden import files, floats, layout, tolerance
 from golden.case import Case, Expected
 from golden.lint import linted
+from golden.parallel import in_processes
 from golden.report import Complaint, Kind, Report
 from golden.trajectory import named, trajectory
 from golden.verify_recorded import verify_recorded
@@ -30,19 +31,24 @@ def verify(folder: Path = files.CASES, *, partial: bool = False, recorded: Path 
     partial: it need not have every case of the catalogue. recorded: the folder of recordings of its cases.
     """
     report = Report()
-    cases: dict[str, Case] = {}
-    for path, file in linted(folder, report, partial=partial):
-        cases |= {case.id: case for case in file.cases}
-        for case in file.cases:
-            try:
-                report.complaints += _recomputed(case, path, report)
-                report.complaints += _tolerances(case, path)
-            except ValueError as error:  # the reference refuses the case
-                text = f"{path}, {case.id}: {error}"
-                complaint = Complaint(kind=Kind.UNUSABLE, file=str(path), id=case.id, message=text)
-                report.complaints.append(complaint)
+    found = list(linted(folder, report, partial=partial))
+    for part in in_processes(_file, found):
+        report.add(part)
     if recorded is not None:
-        verify_recorded(recorded, cases, report)
+        verify_recorded(recorded, {case.id: case for _, file in found for case in file.cases}, report)
+    return report
+
+
+def _file(found: tuple[Path, layout.File]) -> Report:
+    path, file = found
+    report = Report()
+    for case in file.cases:
+        try:
+            report.complaints += _recomputed(case, path, report)
+            report.complaints += _tolerances(case, path)
+        except ValueError as error:  # the reference refuses the case
+            text = f"{path}, {case.id}: {error}"
+            report.complaints.append(Complaint(kind=Kind.UNUSABLE, file=str(path), id=case.id, message=text))
     return report
 
 

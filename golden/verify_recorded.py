@@ -6,7 +6,7 @@ the range of a format decides, every result is accepted and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,33 @@ import numpy as np
 from golden import floats
 from golden.case import Case, Expected
 from golden.lint_recorded import linted_recorded
+from golden.parallel import in_processes
 from golden.recordings import Recorded, Recording
 from golden.report import Complaint, Kind, Report
 from golden.trajectory import named, trajectory
 from reference import Bound, Rounding
 
 Bounds = dict[tuple[str, Rounding], list[tuple[Expected, Bound]]]
+Found = tuple[Path, Recorded, Mapping[str, Case]]
+"""A file of recordings, and the cases of its dialect."""
 
 
 def verify_recorded(folder: Path, cases: Mapping[str, Case], report: Report) -> None:
     """Look at every recording. Raises `GoldenError` if there is no such folder, or no file in it."""
-    bounds: Bounds = {}
-    before = ""
-    for path, recorded, of_dialect in linted_recorded(folder, cases, report):
-        if recorded.dialect != before:  # adapters of a dialect mostly share an arithmetic
-            before, bounds = recorded.dialect, {}
+    by_dialect: dict[str, list[Found]] = {}
+    for found in linted_recorded(folder, cases, report):
+        by_dialect.setdefault(found[1].dialect, []).append(found)
+    for part in in_processes(_of_dialect, list(by_dialect.values())):
+        report.add(part)
+
+
+def _of_dialect(found: Sequence[Found]) -> Report:
+    """Adapters of a dialect mostly share an arithmetic, and with it their bounds."""
+    report, bounds = Report(), Bounds()
+    for path, recorded, cases in found:
         for recording in recorded.recordings:
-            report.complaints += _compared(of_dialect[recording.id], recording, recorded, path, bounds, report)
+            report.complaints += _compared(cases[recording.id], recording, recorded, path, bounds, report)
+    return report
 
 
 def _compared(
