@@ -18,7 +18,6 @@ from conformance.kills import killed_by
 from conformance.mutants import (
     aggregation,
     breaches,
-    constraining,
     directions,
     formula,
     given_as,
@@ -59,14 +58,6 @@ NOT_BY_GOLDEN = {
             unlawful.Dithered,
         ),
         "within the bound on finite problems; laws are for that",
-    ),
-    **dict.fromkeys(
-        (
-            constraining.MinMaxNormAllTheWay,
-            constraining.MinMaxNormLeavesShortAlone,
-            constraining.CallersConstraintIgnored,
-        ),
-        "no case has min_max_norm or clip_weights; law-constraints is for them",
     ),
     memory.BufferShorterThanTail: "no case has 16384 elements",
     rewinding.StateMergedOnLoad: "steps rightly; law-rewind-to-start is for that",
