@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from importlib import metadata
 from types import ModuleType
 from typing import Any
 
-from adapters.contract import Arithmetic, ContractError, Hyperparameters
+from adapters.contract import Arithmetic, Claim, ContractError, Hyperparameters
 
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _VARIES_ALWAYS = ("learning_rate", "beta_1", "beta_2", "epsilon")
@@ -140,6 +140,24 @@ def check_arguments(
             own = [key for key in takes if key not in (*spelling.values(), "params")]
             raise ContractError("kwargs", dict(kwargs), f"arguments of {path}: {', '.join(own)}")
     return frozenset(free)
+
+
+def above_zero(claim: Claim, construct: Callable[[Hyperparameters], object]) -> Claim:
+    """The claim, without 0 of the learning rate and epsilon where the constructor takes what is above 0 alone."""
+    usual = Hyperparameters(amsgrad="amsgrad" in claim.nonzero)
+    refused = {}
+    for name in sorted({"learning_rate", "epsilon"} & claim.hyperparameters):
+        try:
+            construct(usual)
+        except Exception:  # another matter, of which the checks tell
+            continue
+        try:
+            zero: dict[str, Any] = {name: 0.0}
+            construct(replace(usual, **zero))
+        except Exception as error:
+            refused[name] = f"{name} 0 ({type(error).__name__}: {error})"
+    not_claimed = (*claim.not_claimed, *refused.values())
+    return replace(claim, nonzero=claim.nonzero | {*refused}, not_claimed=not_claimed)
 
 
 def not_taken(

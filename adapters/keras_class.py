@@ -19,6 +19,7 @@ import numpy as np
 from adapters import keras_v2, tf_keras_adam
 from adapters.class_path import (
     IN_A_STEP,
+    above_zero,
     arguments_of,
     check_arguments,
     class_at,
@@ -112,7 +113,8 @@ class KerasClass(KerasAdapter):
         self._changes = dict(arithmetic or {})
         self.takes = arguments_of(self.optimizer)
         self.arithmetic("float32")
-        self.claim = self._claimed(dialect or self.own_dialect())
+        claim = self._claimed(dialect or self.own_dialect())
+        self.claim = above_zero(claim, lambda h: self.optimizer(**self.arguments(h)))
 
     def own_dialect(self) -> str:
         """Of its base, where the caller names none."""

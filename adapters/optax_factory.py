@@ -15,6 +15,7 @@ import numpy as np
 
 from adapters.class_path import (
     IN_A_STEP,
+    above_zero,
     arguments_of_factory,
     check_arguments,
     declared,
@@ -83,7 +84,7 @@ class OptaxFactory:
         self._changes = dict(arithmetic or {})
         self._takes = arguments_of_factory(self._factory)
         self.arithmetic("float32")
-        self.claim = self._claimed(dialect or "optax-adam")
+        self.claim = above_zero(self._claimed(dialect or "optax-adam"), self._make)
 
     def identity(self) -> Identity:
         """One step that has not been compiled yet: the functions in its jaxpr, and XLA's event."""

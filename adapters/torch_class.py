@@ -17,6 +17,7 @@ import numpy as np
 
 from adapters.class_path import (
     IN_A_STEP,
+    above_zero,
     arguments_of,
     check_arguments,
     class_at,
@@ -132,7 +133,8 @@ class TorchClass(TorchAdapter):
         self.arithmetic("float32")
         self._keys = self._group_keys()
         self.claim = self._claimed(self._dialect, decay)
-        self.claim = self._above_zero(self.claim)
+        parameters = leaves(self._torch, [np.ones(3, np.float32)])
+        self.claim = above_zero(self.claim, partial(self.construct, parameters))
         self._probe()
         self.claim = self._without_state(self._with_layouts(self.claim))
 
@@ -327,19 +329,6 @@ class TorchClass(TorchAdapter):
                 refused[layout] = f"{layout} parameters or gradients (a step raises {type(error).__name__})"
         not_claimed = (*claim.not_claimed, *refused.values())
         return replace(claim, layouts=LAYOUTS.difference(refused), not_claimed=not_claimed)
-
-    def _above_zero(self, claim: Claim) -> Claim:
-        """The claim, without 0 of what the constructor takes above 0 alone."""
-        parameters, refused = leaves(self._torch, [np.ones(3, np.float32)]), {}
-        zeros = {"learning_rate": Hyperparameters(learning_rate=0.0), "epsilon": Hyperparameters(epsilon=0.0)}
-        for name, zero in zeros.items():
-            try:
-                self.construct(parameters, Hyperparameters())
-                self.construct(parameters, zero)
-            except Exception as error:
-                refused[name] = f"{name} 0 ({type(error).__name__}: {error})"
-        not_claimed = (*claim.not_claimed, *refused.values())
-        return replace(claim, nonzero=claim.nonzero | {*refused}, not_claimed=not_claimed)
 
     def _without_state(self, claim: Claim) -> Claim:
         """The claim without "state" where a parameter's state holds more that steps change than can be put.

@@ -58,6 +58,14 @@ def test_a_change_between_a_load_and_the_next_step_is_not_claimed_of_a_base_that
     assert AFTER_LOAD not in KerasClass("keras.optimizers:Adam").claim.not_claimed
 
 
+def test_what_the_constructor_takes_above_0_alone_is_not_claimed_at_0() -> None:
+    claim = KerasClass("wrong_keras:AboveZero").claim
+    assert claim.nonzero >= {"learning_rate", "epsilon"}
+    result = judged("wrong_keras:AboveZero", problems=40, only=("one-step", "law-zero-gradient", "law-change"))
+    assert (result.verdict, result.reason) == (Verdict.CONFORMS, "")
+    assert not KerasClass(LEGACY).claim.nonzero
+
+
 def test_the_report_says_what_was_tested_and_what_was_not() -> None:
     assert "rows" in KerasClass(LEGACY).claim.gradients
     dense = KerasClass("wrong_keras:DenseOnly").claim

@@ -39,6 +39,7 @@ NUMERIC = ("one-step", "free-running", "golden", "identity")
         ("optax:adam", {"dialect": "optax-nadam", "kwargs": {"nesterov": True}}),
         ("optax:adam", {"dialect": "torch-adam"}),
         ("wrong_optax:plain", {}),
+        ("wrong_optax:above_zero", {}),
         ("wrong_optax:epsilon_hat", {"dialect": "tf-keras-adam"}),
     ],
     ids=str,
@@ -47,6 +48,13 @@ def test_a_right_one_conforms(path: str, about: dict[str, Any]) -> None:
     result = judged(path, only=NUMERIC, **about)
     assert result.verdict is Verdict.CONFORMS, result.reason
     assert {check["check"] for check in result.checks} >= set(NUMERIC)
+
+
+def test_what_a_factory_takes_above_0_alone_is_not_claimed_at_0() -> None:
+    claim = OptaxFactory("wrong_optax:above_zero").claim
+    assert claim.nonzero >= {"learning_rate", "epsilon"}
+    assert {"epsilon 0 (ValueError: 0.001, 0.0)", "learning_rate 0 (ValueError: 0.0, 1e-07)"} < {*claim.not_claimed}
+    assert not OptaxFactory("wrong_optax:plain").claim.nonzero & {"learning_rate", "epsilon"}
 
 
 def test_laws_apply_to_a_factory_that_is_given() -> None:

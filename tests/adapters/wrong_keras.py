@@ -54,3 +54,20 @@ class AnotherOne(tf.keras.optimizers.legacy.Adam):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return tf.keras.optimizers.legacy.Adam(*args, **kwargs)
+
+
+class AboveZero(tf.keras.optimizers.legacy.Adam):
+    """Right, but that its constructor refuses 0; nothing is wrong with that."""
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: Any = 0.9,
+        beta_2: Any = 0.999,
+        epsilon: Any = 1e-7,
+        amsgrad: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if learning_rate == 0 or epsilon == 0:
+            raise ValueError("learning_rate and epsilon must be above 0")
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **kwargs)

@@ -56,6 +56,15 @@ def plain(
     return _transformation(learning_rate, b1, b2, eps, weight_decay, _paper)
 
 
+def above_zero(
+    learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0
+) -> optax.GradientTransformation:
+    """Right, but that it refuses 0; nothing is wrong with that."""
+    if not (learning_rate > 0 and eps > 0):
+        raise ValueError(f"{learning_rate}, {eps}")
+    return plain(learning_rate, b1, b2, eps, weight_decay)
+
+
 def scaled(
     learning_rate: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, scale: float = 1.0
 ) -> optax.GradientTransformation:
