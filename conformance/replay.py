@@ -76,24 +76,24 @@ def asked(implementation: Implementation, dtypes: Sequence[Precision] = PRECISIO
         if dtype not in dtypes:
             continue
         for case in _cases(claim.dialect):
-            own = case.id.rpartition("/")[2] if NARROW in case.flags else None
-            if dtype == own or (dtype in DTYPES and not own):
+            if dtype in DTYPES or dtype == _only_format(case):
                 yield in_dtype(implementation, case, dtype)
-            elif dtype in DTYPES:
-                yield LeftOut(case=case, dtype=dtype, why=f"for parameters of {own} alone")
+
+
+def _only_format(case: Case) -> str | None:
+    """That of a case for a narrow format, after which it is called."""
+    return case.id.rpartition("/")[2] if NARROW in case.flags else None
 
 
 def in_dtype(implementation: Implementation, case: Case, dtype: Precision) -> Replay | LeftOut:
     """A case as it is replayed in a claimed dtype, or why it is not."""
-    claim = implementation.claim
-    why = outside(case, claim, dtype)
+    claim, arithmetic = implementation.claim, guarded(implementation.arithmetic, dtype)
+    why = outside(case, claim, dtype, arithmetic)
     if not why:
         replay = Replay(case=case, problem=problem_of(case, dtype, all_rows="dense" not in claim.gradients))
-        arithmetic = guarded(implementation.arithmetic, dtype)
-        why = between.outside(case, claim, arithmetic)
-        if not why and _arrives_as_stored(replay, arithmetic):
+        if _arrives_as_stored(replay, arithmetic):
             return replay
-        why = why or "its hyper-parameters arrive rounded further than to float32"
+        why = "its hyper-parameters arrive rounded further than to float32"
     return LeftOut(case=case, dtype=dtype, why=why)
 
 
@@ -136,8 +136,10 @@ def bounded(case: Case, rounding: reference.Rounding) -> list[tuple[Expected, re
     return _bounds[key]
 
 
-def outside(case: Case, claim: Claim, dtype: Precision) -> str:
+def outside(case: Case, claim: Claim, dtype: Precision, arithmetic: Arithmetic) -> str:
     """Why a case is not inside a claim; empty where it is."""
+    if _only_format(case) not in (None, dtype):
+        return f"for parameters of {_only_format(case)} alone"
     h = case.hyperparameters
     kinds = case.gradient_kinds if "dense" in claim.gradients else case.gradient_kinds - {"dense"} | {"rows"}
     why = {
@@ -146,7 +148,8 @@ def outside(case: Case, claim: Claim, dtype: Precision) -> str:
         "claimed above 0 alone": {name for name in claim.nonzero if not getattr(h, name)},
         f"not claimed in {dtype}": set() if takes_constraint(claim, h.constraint, dtype) else {"constraint non_neg"},
     }
-    return "; ".join(f"{text}: {', '.join(sorted(names))}" for text, names in why.items() if names)
+    found = "; ".join(f"{text}: {', '.join(sorted(names))}" for text, names in why.items() if names)
+    return found or between.outside(case, claim, arithmetic)
 
 
 def _arrives_as_stored(replay: Replay, arithmetic: Arithmetic) -> bool:

@@ -35,12 +35,12 @@ def test_regenerate_makes_the_very_files_of_this_project(tmp_path: Path, capsys:
     folder = tmp_path / "new"
     code, out, _ = golden(capsys, "regenerate", "--folder", folder)
     assert code == 1, "it has written something"
-    assert "9 written, 0 unchanged, 0 refused" in out
+    assert "17 written, 0 unchanged, 0 refused" in out
     made = {path.name: path.read_bytes() for path in (folder / "torch-adam").iterdir()}
     assert made == {path.name: path.read_bytes() for path in (CASES / "torch-adam").iterdir()}
     code, out, _ = golden(capsys, "regenerate", "--folder", folder)
     assert code == 0
-    assert out.splitlines()[-2:] == ["9/9 torch-adam/fifty-steps: unchanged", "0 written, 9 unchanged, 0 refused"]
+    assert out.splitlines()[-2:] == ["17/17 torch-adam/configuration: unchanged", "0 written, 17 unchanged, 0 refused"]
 
 
 def _wrong(data: dict[str, Any]) -> None:
@@ -146,10 +146,10 @@ def test_show_of_an_unknown_id(capsys: pytest.CaptureFixture[str]) -> None:
 def test_list_names_every_case(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = golden(capsys, "list")
     assert code == 0
-    assert out.splitlines()[-1] == "509 cases"
+    assert out.splitlines()[-1] == "847 cases"
     code, out, _ = golden(capsys, "list", "--json")
     rows = json.loads(out)
-    assert len({row["id"] for row in rows}) == len(rows) == 509
+    assert len({row["id"] for row in rows}) == len(rows) == 847
 
 
 @pytest.mark.parametrize(

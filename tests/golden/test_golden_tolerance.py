@@ -13,8 +13,7 @@ from conformance.mutants import ARITHMETICS, TWINS
 from conformance.mutants.arithmetics import Folded, RunningProducts, SwitchingLerp, Textbook
 from conformance.mutants.formula import EpsilonInsideRoot
 from conformance.mutants.twin import Twin
-from conformance.observe import observe
-from conformance.replay import replays
+from conformance.replay import replays, run
 from golden import Case, GoldenError, cases_of
 from golden.tolerance import REPLAY, from_exponents, power_above, to_exponents, with_tolerance
 from golden.trajectory import trajectory
@@ -68,7 +67,7 @@ def worst(implementation: Twin) -> float:
     found = 0.0
     cases = [r for r in replays(implementation) if r.problem.dtype == "float64"]
     for replay in (r for r in cases if r.case.steps < 1000 or type(implementation) in FORMS):
-        states = observe(implementation, replay.problem).states
+        states, _ = run(implementation, replay)
         for expected in replay.case.expected:
             for name, arrays in expected.quantities():
                 got = getattr(states[expected.step - 1], name)
