@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from adapters.registry import ENVIRONMENTS
 from conformance import ndjson
 from conformance.matrix import default_files
 from conformance.ndjson import Report, ReportError
@@ -93,22 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         stored = tolerances.read(options.file)
         reports = [ndjson.read(path) for path in options.report or default_files()]
-        for report in reports:
-            asked = report.header["problems"], report.header["seed"]
-            if asked != (stored.problems, stored.seed) and not options.write:
-                text = f"{report.path} is of {asked[0]} problems, seed {asked[1]}"
-                raise ReportError(f"{text}; accepted: {stored.problems}, seed {stored.seed}, as {options.file}")
-        if len({(report.header["problems"], report.header["seed"]) for report in reports}) != 1:
-            raise ReportError("reports of several numbers of problems, or seeds; accepted: of one")
-    except (ReportError, GoldenError) as error:
+        rows = _rows(reports, stored, anew=options.write)
+        worse = [note for report in reports for note in notes(report.header, report.results, stored)]
+        if options.write:
+            header = reports[0].header
+            tolerances.replace_measured(rows, problems=header["problems"], seed=header["seed"], path=options.file)
+    except (ReportError, GoldenError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    rows = [row for report in reports for row in measured(report)]
-    worse = [note for report in reports for note in notes(report.header, report.results, stored)]
     unknown = [row for row in rows if stored.of(row.implementation, row.environment) is None]
-    if options.write:
-        header = reports[0].header
-        tolerances.replace_measured(rows, problems=header["problems"], seed=header["seed"], path=options.file)
     code = 0 if options.write or not (worse or unknown) else 1
     if options.json:
         print(json.dumps({"measured": [vars(row) for row in rows], "worse": worse, "exit_code": code}))
@@ -125,6 +119,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write:
         print(f"wrote {options.file}")
     return code
+
+
+def _rows(reports: Sequence[Report], stored: Tolerances, *, anew: bool) -> list[Measured]:
+    """What was measured. Raises `ReportError` for reports that cannot be compared, or stored."""
+    asked = {(report.header["problems"], report.header["seed"]) for report in reports}
+    if asked != {(stored.problems, stored.seed)} and not anew:
+        raise ReportError(f"reports are of {asked} problems and seed; accepted: {stored.problems}, {stored.seed}")
+    if len(asked) != 1:
+        raise ReportError(f"reports are of {asked} problems and seed; accepted: of one")
+    for report in reports:
+        if report.header["only"] is not None or report.header["environment"] not in ENVIRONMENTS:
+            raise ReportError(f"{report.path} is of a part, or of no environment; accepted: a whole run of one")
+    try:
+        rows = [row for report in reports for row in measured(report)]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReportError(
+            f"a report has no usable measure ({error!r}); accepted: of python -m conformance run"
+        ) from error
+    names = [(row.implementation, row.environment) for row in rows]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ReportError(f"{twice[0]} in {twice[1]} is in two reports; accepted: once")
+    lost = {(one.implementation, one.environment) for one in stored.measured} - set(names)
+    if anew and lost:
+        name, environment = min(lost)
+        raise ReportError(f"{name} in {environment} is stored, and in no report; accepted: all reports of the gate")
+    for row in rows:
+        if not (0 <= row.worst_fraction <= 1 and 0 <= row.informative_share <= 1):
+            raise ReportError(f"{row.implementation} in {row.environment} does not conform; accepted: what does")
+    return rows
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

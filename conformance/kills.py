@@ -155,7 +155,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found[mutant] = ids
             if not (options.json or options.cases or (options.missed and ids)):
                 print(f"{mutant:40} {len(ids):3} cases{f', such as {min(ids)}' if ids else ''}", flush=True)
-    killed = sum(map(bool, found.values()))
+    if not found:
+        print(f"error: --only is {options.only!r}, which is found in no mutant", file=sys.stderr)
+        return 2
+    killed, number = sum(map(bool, found.values())), len(found)
+    if options.missed:
+        found = {mutant: ids for mutant, ids in found.items() if not ids}
     rows = earned(found, [case.id for dialect in reference.DIALECTS for case in cases_of(dialect)])
     code = int(options.cases and any(not row.why for row in rows))
     if options.json:
@@ -166,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     for row in rows if options.cases else ():
         print(f"{row.id:60} {row.killed:4} killed; {row.why or 'NOTHING, and no reason'}")
-    print(f"{killed} of {len(found)} mutants")
+    print(f"{killed} of {number} mutants")
     return code
 
 
@@ -174,7 +179,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m conformance.kills",
         description="Which mutants the golden cases reject by themselves, and what each case is for.",
-        epilog="exit codes: 0 done; 1 with --cases, a case is for nothing and golden/keeps.py does not say why",
+        epilog="exit codes: 0 done; 1 with --cases, a case is for nothing and golden/keeps.py does not say why;"
+        " 2 the command line is wrong, or names no mutant",
     )
     parser.add_argument("--json", action="store_true", help="everything for programs on standard output")
     parser.add_argument("--cases", action="store_true", help="by case instead of by mutant")
@@ -183,7 +189,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--target", action="append", choices=("classes", "reference"), help=text)
     parser.add_argument("--only", default="", metavar="REGEX", help="mutants whose name, or line, it is found in")
     parser.add_argument("--jobs", type=positive, default=2, metavar="N", help="processes at a time (%(default)s)")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.cases and options.missed:
+        parser.error("--cases is given with --missed; accepted: one of them")
+    try:
+        re.compile(options.only)
+    except re.error as error:
+        parser.error(f"--only is {options.only!r}: {error}; accepted: a regular expression")
+    return options
 
 
 if __name__ == "__main__":

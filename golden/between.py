@@ -71,7 +71,7 @@ def parse(data: list[Any], dialect: str, h: Hyperparameters, steps: int, where: 
     after = [event.after for event in found]
     if not 1 <= len(found) <= MAX_BETWEEN or after != sorted(after) or not 0 <= after[0] <= after[-1] < steps:
         accepted = f"1 to {MAX_BETWEEN}, rising, from 0 to {steps - 1}"
-        raise GoldenError(f"{where} is after steps {shortened(after)}; accepted: {accepted}")
+        raise GoldenError(f"{where} is after steps {str(after)[:60]}; accepted: {accepted}")
     for event in found:
         if event.do == "rebuild" and event.after:
             raise GoldenError(f"{where}: rebuild is after {event.after} steps; accepted: after 0, it has no state")

@@ -220,7 +220,7 @@ NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "decades": {
             "bug": "formula",
-            "catches": "an epsilon, a clip or a scale of the parameter as a whole; squares that underflow",
+            "catches": "an epsilon, a clip or a scale of the parameter as a whole",
             "effect": "the smallest gradients of the parameter do not move it, or the largest ones move it too far",
         },
         "changed": {

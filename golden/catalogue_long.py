@@ -34,7 +34,7 @@ def narrow_counts(d: Dialect, topic: str) -> Made:
     Whole numbers are exact up to 2^8 in bfloat16 and up to 2^11 in float16: what counts in them stays there.
     """
     for name, steps, beta_2 in _counts(d):
-        text = f"{steps} steps, all but the last two with gradient 0: exact in {name}, which cannot count so far"
+        text = f"{steps} steps, all but the last two with gradient 0: and {name} cannot count so far"
         yield _counted(d, topic, name, text, ("step-count",), steps, beta_2, ())
 
 
@@ -71,7 +71,7 @@ def masters(d: Dialect, topic: str) -> Made:
         return
     theta = wave((3,), 1.0), wave((5,), 0.25)
     dense = [(wave((3,), 2.0**-9, k), wave((5,), 2.0**-9, 2 * k)) for k in range(STEPS)]
-    text = "updates below the last digit of float16, squares that it does not hold; saved after step 4"
+    text = "updates of a last digit of float16 and below, squares that it does not hold; saved after step 4"
     h = {"learning_rate": 2.0**-13, "epsilon": 2.0**-30, "rescale_grad": 0.8125 * 2.0**-4}
     between = [Between(after=4, do="save-and-load", hyperparameters={})]
     flags, at = (NARROW, "master", "saved"), (1, 2, 4, 5, STEPS)
@@ -90,14 +90,14 @@ def late_parameters(d: Dialect, topic: str) -> Made:
 
 
 def ten_decades(d: Dialect, topic: str) -> Made:
-    """Gradients of all sizes from 2^-17 to 2^17 in one parameter, in an order that changes from step to step."""
+    """Gradients of all sizes from 2^-17 to 2^18 in one parameter, in an order that changes from step to step."""
     theta = (wave((35,), 1.0),)
     steps = [(wave((35,), 1.0, k) * [2.0 ** ((13 * (j + k)) % 35 - 17) for j in range(35)],) for k in range(STEPS)]
     text, flags = (
-        "gradients from 2^-17 to 2^17 in one parameter, another element's in every step",
+        "gradients of 2^-17 to 2^18 in one parameter, another element's in every step",
         ("decades", "epsilon"),
     )
     yield case_of(d, topic, "dense", text, flags, theta, steps, at=(1, STEPS))
     alike = [(wave((35,), 1.0) * [2.0 ** (j - 17) for j in range(35)],)] * STEPS
-    text = "gradients from 2^-17 to 2^17 in one parameter, the same in every step; epsilon 2^-3 lies among them"
+    text = "gradients of 2^-17 to 2^18 in one parameter, the same in every step; epsilon 2^-3 lies among them"
     yield case_of(d, topic, "constant", text, flags, theta, alike, {"epsilon": 2.0**-3}, at=(1, STEPS))

@@ -35,7 +35,7 @@ def state_orders(d: Dialect, topic: str) -> Made:
     more: dict[str, Any] = {"ema_momentum": 0.5} if "ema_momentum" in d.hyperparameters else {}
     for name, h, text in (
         ("plain", {}, "the state of three parameters in the order of the framework's list"),
-        ("amsgrad", {"amsgrad": True, **more}, "the same with all that can be there"),
+        ("amsgrad", {"amsgrad": True, **more}, "the same with a maximum, and an average where there can be one"),
     ):
         order = order_of(d, len(theta), frozenset(h))
         yield case_of(d, topic, name, text, ("state-order",), theta, dense, h, at=(1, STEPS), state_order=order)

@@ -18,18 +18,19 @@ from golden.case import Case
 COLUMNS = ("id", "what", "name", "step", "parameter", "element", "row", "value", "hex", "tolerance")
 CSV = """CSV, one number per line:
   id         of the case
-  what       hyperparameter, initial, gradient or expected
-  name       of the hyper-parameter; parameters, gradient, t, m, v, v_max, slow or average
-  step       after which it is expected, or of which it is the gradient, from 1; empty for what has none
+  what       hyperparameter, initial, gradient, between, set, state order or expected
+  name       of the hyper-parameter; parameters, gradient, t, m, v, v_max, slow or average; of between what is done
+  step       after which it is expected, done or set, or of which it is the gradient, from 1; empty for what has none
   parameter  its number, from 0; empty for hyper-parameters
-  element    its place in the array, row-major, from 0; of a row-sparse gradient in the values that are given
+  element    its place in the array, row-major, from 0; of a row-sparse gradient in the values that are given; of a
+             state order in the list
   row        that the element of a row-sparse gradient belongs to; empty for dense ones
   value      in decimal digits that read back as the same float64; or text: a word, true, false, null, a list, a
              schedule; of a gradient without numbers: absent, or no rows
   hex        the same number as C99 hexadecimal float; empty where value is no float
   tolerance  how far a replay in float64 may be from an expected value; empty for everything else"""
 NPZ = """NPZ, arrays without pickles (numpy.load as it is), named ID/...:
-  hyperparameters     text: JSON as in the golden file
+  hyperparameters, between, state_order     text: JSON as in the golden file; the last two where a case has them
   initial/I           parameter I before the first step
   gradients/I         [step, ...] where parameter I has a dense gradient in every step, or else
   gradient/K/I        of step K, where there is one, and if row-sparse
@@ -77,6 +78,12 @@ def _lines(case: Case, data: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     for k, step in enumerate(case.gradients, 1):
         for i, gradient in enumerate(step):
             yield from _gradient(gradient, k, i)
+    for event in data.get("between", ()):
+        yield "between", event["do"], event["after"], "", "", "", "", ""
+        for name, value in event.get("hyperparameters", {}).items():
+            yield "set", name, event["after"], "", "", "", *_hyperparameter(value)
+    for k, name in enumerate(data.get("state_order", ())):
+        yield "state order", name, "", "", k, "", "", ""
     for expected in case.expected:
         for i, t in enumerate(expected.t):
             yield "expected", "t", expected.step, i, "", "", t, ""
@@ -131,7 +138,9 @@ def _npz(cases: Iterable[Exported], file: Any) -> int:
 
 
 def _arrays(case: Case, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield "hyperparameters", json.dumps(data["hyperparameters"])
+    for key in ("hyperparameters", "between", "state_order"):
+        if key in data:
+            yield key, json.dumps(data[key])
     for i, theta in enumerate(case.parameters):
         yield f"initial/{i}", theta
         gradients = [step[i] for step in case.gradients]

@@ -31,6 +31,11 @@ def lines(case: Case, file: File) -> Iterator[str]:
         yield f"  step {k}: {'; '.join(_gradient(g) for g in step)}"
     if case.steps > _STEPS_SHOWN:
         yield f"  ... {case.steps - _STEPS_SHOWN} more"
+    for event in case.between:
+        given = ", ".join(f"{name} {_value(value)}" for name, value in event.hyperparameters.items())
+        yield f"after step {event.after}: {event.do}{f' {given}' if given else ''}"
+    if case.state_order:
+        yield f"the framework lists its state as: {', '.join(case.state_order)}"
     yield "expected:"
     for expected in case.expected:
         yield f"  step {expected.step}, t {', '.join(map(str, expected.t))}"

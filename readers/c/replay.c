@@ -9,9 +9,16 @@ static const char *HELP = "usage: replay FILE...\n"
 enum { MAX_BYTES = 1 << 20, MAX_PARAMETERS = 64, MAX_ELEMENTS = 4096, MAX_STEPS = 20000 };
 static const Node *settings[18]; /* the hyper-parameters of a case, and those that have been set since */
 static int layers;
-static const Node *setting(const char *name) {
-    for (int k = layers - 1; k > 0; k--) if (find(settings[k], name)) return find(settings[k], name);
-    return find(settings[0], name);
+static const Node *setting(const char *name) { /* the latest; NULL where it is null, or not there */
+    for (int k = layers - 1; k >= 0; k--) for (const Node *each = settings[k]->first; each; each = each->next)
+        if (!strcmp(each->key, name)) return each->kind == 'n' ? NULL : each;
+    return NULL;
+}
+static int listed(const char *words, const char *word) { /* one of them, spaces around each */
+    size_t size = strlen(word);
+    for (const char *at = words; size && !strchr(word, ' ') && (at = strstr(at, word)); at++)
+        if (at > words && at[-1] == ' ' && at[size] == ' ') return 1;
+    return 0;
 }
 static double value(const char *name, double absent) {
     const Node *n = setting(name);
@@ -118,34 +125,47 @@ static int compared(const char *id, const Node *expected, int count, int quantit
     return 0;
 }
 static const char *unknown(const Node *data, int does) { /* what of a case this reader does not know */
-    static char word[80];
-    const Node *lists[] = {data, get(data, "hyperparameters", '{')}, *generator = find(get(data, "gradients", '{'), "generator");
+    const Node *h = get(data, "hyperparameters", '{'), *generator = find(get(data, "gradients", '{'), "generator");
+    const Node *between = find(data, "between");
     if (does < 0) return "its dialect";
     if (generator && (!generator->text || strcmp(generator->text, "xorshift32"))) return "its generator";
-    const Node *between = find(data, "between"), *event = between ? between->first : NULL;
-    for (int k = 0; k < 2; k++) for (const Node *each = lists[k]->first; each; each = each->next) {
-        snprintf(word, sizeof word, " %s ", each->key);
-        if (each->kind != 'n' && !strstr(k ? HYPERPARAMETERS : KEYS, word)) return each->key;
-    }
-    for (; event; event = event->next) { /* of what is done, set alone changes what a replay computes */
+    for (const Node *each = data->first; each; each = each->next) if (each->kind != 'n' && !listed(KEYS, each->key)) return each->key;
+    for (const Node *each = h->first; each; each = each->next)
+        if (each->kind != 'n' && !listed(HYPERPARAMETERS, each->key)) return each->key;
+    for (const Node *event = between ? between->first : NULL; event; event = event->next) { /* set alone changes a replay */
         const Node *set = find(event, "hyperparameters");
-        snprintf(word, sizeof word, " %s ", get(event, "do", '"')->text);
-        if (!strstr(" set save-and-load rebuild ", word)) return get(event, "do", '"')->text;
-        for (const Node *each = set ? set->first : NULL; each; each = each->next) {
-            snprintf(word, sizeof word, " %s ", each->key);
-            if (!strstr(HYPERPARAMETERS, word)) return each->key;
-        }
+        if (!listed(" set save-and-load rebuild ", get(event, "do", '"')->text)) return get(event, "do", '"')->text;
+        for (const Node *each = set ? set->first : NULL; each; each = each->next)
+            if (each->kind != 'n' && !listed(HYPERPARAMETERS, each->key)) return each->key;
     }
     return NULL;
 }
+static void checked(const Node *data) { /* what is done between steps */
+    const Node *between = find(data, "between"), *gradients = get(data, "gradients", '{'), *stored = find(gradients, "stored");
+    const char *id = get(data, "id", '"')->text;
+    long steps = stored ? stored->size : get(gradients, "steps", '0')->integer, last = 0;
+    demand(!between || (between->kind == '[' && between->size >= 1 && between->size <= 16), "%s: between; accepted: 1 to 16 objects", id);
+    for (const Node *event = between ? between->first : NULL; event; event = event->next) {
+        demand(event->kind == '{', "%s: between has no object; accepted: objects", id);
+        const Node *set = find(event, "hyperparameters");
+        const char *what = get(event, "do", '"')->text;
+        long after = whole(get(event, "after", '0'));
+        demand(after >= last && after < steps, "%s: after is %ld; accepted: rising, from 0 to %ld", id, after, steps - 1);
+        demand(strcmp(what, "rebuild") || !after, "%s: rebuild is after %ld; accepted: after 0", id, after);
+        demand(strcmp(what, "set") ? !set : set && set->kind == '{' && set->size, "%s: hyperparameters; accepted: an object of set", id);
+        for (const Node *each = set ? set->first : NULL; each; each = each->next)
+            demand(!listed(" amsgrad begin_num_update exclude_from_weight_decay ", each->key), "%s: sets %s", id, each->key);
+        last = after;
+    }
+}
 static void replay(const Node *data, int does) {
+    checked(data);
     const char *id = get(data, "id", '"')->text, *reason = unknown(data, does);
     if (reason) { left++, printf("not replayed: %s: %s\n", id, reason); return; }
     const Node *between = find(data, "between"), *event = between ? between->first : NULL, *parameters = get(data, "parameters", '[');
     const Node *gradients = get(data, "gradients", '{'), *stored = find(gradients, "stored"), *expected = get(data, "expected", '[');
     long steps = stored ? stored->size : get(gradients, "steps", '0')->integer, stated = 0;
     settings[0] = get(data, "hyperparameters", '{'), layers = 1;
-    demand(!between || between->size < 18, "%s: between has %d; accepted: up to 16", id, between ? between->size : 0);
     uint32_t x = stored ? 1 : (uint32_t)get(gradients, "seed", '0')->integer;
     demand(parameters->size <= MAX_PARAMETERS && steps <= MAX_STEPS, "%s: has %d parameters, %ld steps", id, parameters->size, steps);
     for (int i = 0; i < parameters->size; i++) {

@@ -23,6 +23,7 @@ const ABSENT = { // the hyper-parameters that this reader knows, and what stands
 };
 const KEYS = /^(id|description|source|flags|hyperparameters|parameters|gradients|between|state_order|expected)$/;
 const DOINGS = /^(set|save-and-load|rebuild)$/; // of which set alone changes what a replay computes
+const STAY = /^(amsgrad|begin_num_update|exclude_from_weight_decay)$/; // whatever is set
 
 function move(d, h, p, { sums, squares }) { // one step of one parameter
   const bias1 = 1 - h.beta_1 ** p.t, bias2 = 1 - h.beta_2 ** p.t;
@@ -80,7 +81,20 @@ function unknown(dialect, { hyperparameters: h, gradients, between = [], ...rest
   const given = [h, ...between.map((event) => event.hyperparameters ?? {})].flatMap(Object.entries);
   const names = given.filter(([name, x]) => x !== null && !Object.hasOwn(ABSENT, name)).map(([name]) => name);
   const doings = between.map((event) => event.do).filter((does) => !DOINGS.test(does));
-  return [...names, ...doings, ...Object.keys(rest).filter((key) => !KEYS.test(key))].join(', ');
+  return [...names, ...doings, ...Object.keys(rest).filter((key) => !KEYS.test(key))].map((word) => word || 'no name').join(', ');
+}
+const isObject = (x) => typeof x === 'object' && x !== null && !Array.isArray(x);
+function checked({ id, between, gradients: { stored, steps = stored?.length } }) { // what is done between steps
+  if (between === undefined) return;
+  demand(Array.isArray(between) && between.length >= 1 && between.length <= 16, `${id}: between; accepted: 1 to 16 objects`);
+  between.reduce((last, event) => {
+    const { after, do: does, hyperparameters: given } = isObject(event) ? event : {}, set = Object.keys(isObject(given) ? given : {});
+    demand(Number.isInteger(after) && after >= last && after < steps, `${id}: after is ${after}; accepted: rising, from 0 to ${steps - 1}`);
+    demand(typeof does === 'string' && (does !== 'rebuild' || after === 0), `${id}: do is ${does} after ${after}; accepted: one of the page`);
+    demand(does === 'set' ? set.length : given === undefined, `${id}: hyperparameters of ${does}; accepted: an object of set, no other`);
+    demand(!set.some((name) => STAY.test(name)), `${id}: sets ${set}; accepted: what is no part of the state`);
+    return after;
+  }, 0);
 }
 const settings = (data) => Object.fromEntries(value(Object.entries(data)));
 
@@ -128,6 +142,7 @@ function judge(file, report) {
   const accepted = 'adam-conformance golden, version 1';
   demand(`${format}, version ${version}` === accepted, `is of ${format}, version ${version}; accepted: ${accepted}`);
   for (const data of cases) {
+    checked(data);
     const reason = unknown(dialect, data), wrong = reason ? '' : replay(DIALECTS[dialect], data, report);
     report[reason ? 'left' : wrong ? 'wrong' : 'right'] += 1;
     if (reason || wrong) console.log(reason ? `not replayed: ${data.id}: ${reason}` : `wrong: ${wrong}`);

@@ -24,11 +24,12 @@ from adapters.fused_adam_numpy import TfaRectified
 from adapters.tensorflow_support import Bench, OptimizerRun, new_variables, slot_of_optimizer_v2
 from adapters.tfa_rectified import Rectified
 from conformance import oracle
+from golden import tolerances
 from reference.rounding import unit
 
 DIALECT = "tfa-rectified-adam"
 STEPS = 25
-INFORMS = 0.01
+INFORMS = tolerances.read().informative.below
 
 
 def single(value: float) -> float:

@@ -11,9 +11,10 @@ import numpy as np
 import reference
 from adapters.contract import Array, Hyperparameters, Problem
 from conformance import oracle
+from golden import tolerances
 from reference.rounding import unit
 
-INFORMS = 0.01
+INFORMS = tolerances.read().informative.below
 SINGLE = unit("float32")
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from golden_copies import golden
+from test_readers import READERS, c, javascript
 
 from conformance import checks
 from conformance.mutants import listing
@@ -14,11 +20,12 @@ from conformance.mutants.procedures import ChangedRateIgnored, CountNotSaved
 from conformance.mutants.twin import Twin
 from conformance.mutants.twins import Keras3Twin, KerasV2Twin
 from conformance.replay import in_dtype, replays
-from golden import Case, GoldenError, between, cases_of, state_order
+from golden import Case, GoldenError, between, cases_of, catalogue, files, layout, show, state_order
 from golden.between import Between, hyperparameters_by_step
+from golden.fifty_digits import with_expected
 from golden.trajectory import trajectory
 from golden.verify import DOUBLE
-from reference import Hyperparameters
+from reference import DIALECTS, Hyperparameters
 
 H = Hyperparameters(learning_rate=0.5, beta_1=0.5, beta_2=0.5, epsilon=0.5)
 RATE = {"hex": "0x1p-3", "decimal": "0.125"}
@@ -131,3 +138,42 @@ def test_the_orders_of_the_keras_differ() -> None:
     }
     assert orders["keras-v2-adam"][:4] == ("t", "m[0]", "m[1]", "m[2]")
     assert orders["keras3-adam"][:4] == ("t", "learning_rate", "m[0]", "v[0]")
+
+
+def test_null_is_none_in_every_language(tmp_path: Path) -> None:
+    """clip_gradient is switched off in the middle."""
+    source = case("mxnet2-adam/first-steps/rescale-clip-l2")
+    off = Between(after=3, do="set", hyperparameters={"clip_gradient": None})
+    made = with_expected(replace(source, between=(off,)), [4, 8])
+    file = next(file for file, _ in catalogue.files(DIALECTS["mxnet2-adam"], "*/first-steps"))
+    notes = {flag: note for flag, note in file.notes.items() if flag in made.flags}
+    path = tmp_path / "mxnet2-adam" / "first-steps.json"
+    files.write(path, files.render(layout.to_json(replace(file, cases=(made,), notes=notes))))
+    for command in (javascript(READERS / "javascript/replay.mjs", tmp_path), c(READERS / "c/replay.c", tmp_path)):
+        done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    (before,) = (e for e in source.expected if e.step == 8)
+    assert not np.array_equal(made.expected[1].m[0], before.m[0]), "it changes something"
+
+
+def test_people_are_told_what_is_done() -> None:
+    file = next(file for file, _ in catalogue.files(DIALECTS["keras-v2-adam"], "*/changed-mid-run"))
+    text = "\n".join(show.lines(case("keras-v2-adam/changed-mid-run/rate"), file))
+    assert "after step 3: set learning_rate 0.03125\nafter step 6: set learning_rate 0.001953125" in text
+    file = next(file for file, _ in catalogue.files(DIALECTS["keras-v2-adam"], "*/state-order"))
+    text = "\n".join(show.lines(case("keras-v2-adam/state-order/plain"), file))
+    assert "lists its state as: t, m[0], m[1], m[2], v[0], v[1], v[2]" in text
+
+
+def test_what_is_exported_says_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = ("keras-v2-adam/changed-mid-run/rate", "keras-v2-adam/state-order/plain")
+    for name in ("cases.csv", "cases.npz"):
+        code, _, _ = golden(capsys, "export", tmp_path / name, *ids)
+        assert code == 0
+    lines = (tmp_path / "cases.csv").read_text().splitlines()
+    assert f"{ids[0]},between,set,3,,,,,," in lines
+    assert f"{ids[0]},set,learning_rate,3,,,,0.03125,0x1p-5," in lines
+    assert f"{ids[1]},state order,m[0],,,1,,,," in lines
+    arrays = np.load(tmp_path / "cases.npz")
+    assert json.loads(str(arrays[f"{ids[0]}/between"]))[0]["after"] == 3
+    assert json.loads(str(arrays[f"{ids[1]}/state_order"]))[:2] == ["t", "m[0]"]

@@ -191,7 +191,29 @@ def _put(*keys: Any, to: Any) -> Callable[[dict[str, Any]], None]:
 
 
 CASE = ("cases", 0)
+RATE = {"learning_rate": {"hex": "0x1p-3", "decimal": "0.125"}}
+SET = {"after": 1, "do": "set", "hyperparameters": RATE}
+BETWEEN: dict[str, Any] = {
+    "no list": {},
+    "text": "set",
+    "nothing": [],
+    "seventeen": [SET] * 17,
+    "no object": [5],
+    "nothing to do": [{"after": 1}],
+    "no word": [SET | {"do": 5}],
+    "no number": [SET | {"after": "1"}],
+    "before the start": [SET | {"after": -1}],
+    "behind the end": [SET | {"after": 8}],
+    "falls": [SET | {"after": 3}, SET],
+    "sets nothing": [SET | {"hyperparameters": {}}],
+    "sets no object": [SET | {"hyperparameters": ["learning_rate"]}],
+    "sets with a load": [SET | {"do": "save-and-load"}],
+    "rebuilt late": [{"after": 1, "do": "rebuild"}],
+    "sets what is state": [SET | {"hyperparameters": {"amsgrad": True}}],
+}
+"""What cannot be done between steps."""
 MALFORMED = {
+    **{f"between: {name}": _put(*CASE, "between", to=value) for name, value in BETWEEN.items()},
     "newer version": _put("version", to=2),
     "another format": _put("format", to="toml"),
     "decimal number": _put(*CASE, "parameters", 0, "values", 0, to="1.5"),

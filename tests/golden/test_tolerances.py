@@ -14,6 +14,7 @@ import pytest
 from golden_copies import ROOT
 
 from conformance import headroom
+from conformance.ndjson import Report
 from conformance.verdict import Result, Verdict
 from golden import GoldenError, tolerances
 from golden.layout import HASH, content_hash
@@ -118,6 +119,53 @@ def test_a_run_tells_what_uses_more_of_its_bound(tmp_path: Path, worst: float, s
     notes = list(headroom.notes(header, [result], tolerances.read(path)))
     assert [note.partition(": ")[2].partition(" is ")[0] for note in notes] == told
     assert list(headroom.notes(header | {"problems": 41}, [result], tolerances.read(path))) == []
+
+
+def report(name: str = "mine", *, fraction: Any = 0.25, only: Any = None, environment: str = "torch") -> Report:
+    outcome = {"worst_fraction": fraction, "ambiguous": 0, "compared": 10}
+    check = {"check": "one-step", "problems": 300, "informative_share": 0.75, "outcome": outcome, "failing": 0}
+    identity = {"framework": "mine", "version": "1.0"}
+    result = Result(adapter=name, verdict=Verdict.CONFORMS, checks=[check], identity=identity)
+    header = {"problems": 300, "seed": 0, "environment": environment, "only": only}
+    return Report(Path("a.ndjson"), header, (result,), ())
+
+
+@pytest.mark.parametrize(
+    ("reports", "why"),
+    [
+        ([report(), report()], "mine in torch is in two reports"),
+        ([report(fraction=1.5)], "mine in torch does not conform"),
+        ([report(fraction="nan")], "mine in torch does not conform"),
+        ([report(fraction=None)], "a report has no usable measure"),
+        ([report(only=3)], "is of a part"),
+        ([report(environment="x\n")], "is of a part, or of no environment"),
+        ([report("yours")], "mine in torch is stored, and in no report"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], reports: list[Report], why: str
+) -> None:
+    path = changed(tmp_path, lambda data: None)
+    tolerances.replace_measured([ONE], problems=300, seed=0, path=path)
+    before, given = path.read_bytes(), iter(reports)
+    monkeypatch.setattr(headroom.ndjson, "read", lambda file: next(given))
+    assert headroom.main([*(["a"] * len(reports)), "--write", "--file", str(path)]) == 2
+    assert why in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}", "[]", '{"model": {"roundings": {"value": 0}, "formats": 5}}'])
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | None) -> None:
+    shutil.copytree(ROOT / "reference", tmp_path / "reference", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "golden").mkdir()
+    if content is not None:
+        (tmp_path / "golden" / "tolerances.json").write_text(content)
+    line = [sys.executable, "-c", "import reference"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"ImportError: {tmp_path}/golden/tolerances.json cannot be used (")
+    assert "accepted: the file of this project" in last
 
 
 def test_a_report_that_is_not_there_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
