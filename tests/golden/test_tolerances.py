@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from golden_copies import ROOT
 
+from adapters.registry import ENVIRONMENTS, of_environment
 from conformance import headroom
 from conformance.ndjson import Report
 from conformance.verdict import Result, Verdict
@@ -51,6 +52,11 @@ def test_the_file_is_as_its_schema_has_it() -> None:
     found = tolerances.read()
     assert found.measured
     assert all(one.reason and 0 < one.worst_fraction < 1 for one in found.measured)
+
+
+def test_every_implementation_has_its_head_room_in_every_environment() -> None:
+    stored = [(one.implementation, one.environment) for one in tolerances.read().measured]
+    assert sorted(stored) == sorted((name, e) for e in ENVIRONMENTS for name in of_environment(e))
 
 
 @pytest.mark.parametrize(
