@@ -230,10 +230,7 @@ class RunningProductsInStorage(TfKerasTwin):
 
 def _product(beta: Scalar, t: int) -> Scalar:
     """beta^t as t - 1 roundings in the type of beta make it."""
-    power = beta
-    for _ in range(t - 1):
-        power = power * beta
-    return power
+    return np.multiply.accumulate(np.full(t, beta, type(beta)))[-1]
 
 
 # Other formats

@@ -72,10 +72,9 @@ class PowersLostOnLoad(KerasV2Twin):
         KerasV2Twin.update(self, slot, gradient, h)
 
     def bias_correction(self, w: Work, beta: Scalar) -> Scalar:
-        power = beta ** w.scalar(self.since)
-        for _ in range(w.t - self.since):
-            power *= beta
-        return w.scalar(1) - power
+        factors = np.full(max(w.t - self.since, 0) + 1, beta, type(beta))
+        factors[0] = beta ** w.scalar(self.since)
+        return w.scalar(1) - np.multiply.accumulate(factors)[-1]
 
     def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
         KerasV2Twin.load(self, slots, saved)
