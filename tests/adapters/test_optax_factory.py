@@ -105,7 +105,11 @@ def test_what_the_signature_has_is_claimed() -> None:
     [
         ("optax.adam", {}, "optax is 'optax.adam'; accepted: package.module:factory, as optax:adam"),
         ("nowhere:adam", {}, "one whose module imports here (ModuleNotFoundError: No module named 'nowhere')"),
-        ("wrong_optax:adam", {}, "optax is 'wrong_optax:adam'; accepted: one of wrong_optax's: above_zero, decay_without_rate,"),
+        (
+            "wrong_optax:adam",
+            {},
+            "optax is 'wrong_optax:adam'; accepted: one of wrong_optax's: above_zero, decay_without_rate,",
+        ),
         ("wrong_optax:NUMBER", {}, "accepted: a factory; NUMBER is a int"),
         ("optax:sgd", {}, "accepted: a factory that takes b1; it takes learning_rate, momentum"),
         ("wrong_optax:no_transformation", {}, "a factory of an optax.GradientTransformation; it makes a float"),
