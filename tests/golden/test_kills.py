@@ -70,3 +70,20 @@ def test_every_reason_is_for_a_case() -> None:
     for pattern, why in keeps.KEEPS.items():
         assert any(keeps.reason(id_) == why for id_ in IDS), pattern
         assert len(why) > 20
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--only", "("], "accepted: a regular expression"),
+        (["--only", "no-such-mutant"], "which is found in no mutant"),
+        (["--cases", "--missed"], "accepted: one of them"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_2(words: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = kills.main(words)
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    assert code == 2
+    assert why in " ".join(capsys.readouterr().err.split())
