@@ -170,6 +170,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-load-into-other", problems=FEW, rule=saved.load_keeps_its_word, applies=claims("save")),
     Check(name="law-saved-settings", problems="settings", rule=while_on.saved, applies=while_on.can_be_saved),
     Check(name="law-changed-settings", problems="settings", rule=settings.changed, applies=while_on.can_be_changed),
+    Check(name="law-reused-gradients", problems=FEW, rule=company.reused, applies=_dense),
     Check(name="law-absent", problems=FEW, rule=company.absent, applies=lambda claim: "none" in claim.gradients),
     Check(name="law-mixed-dtypes", problems=FEW, rule=company.mixed_dtypes, applies=claims("mixed dtypes")),
     Check(

@@ -13,9 +13,10 @@ from adapters.contract import Array, Gradient, Implementation, Precision, Proble
 from conformance import oracle
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
+from conformance.formats import travels_as
 from conformance.laws.procedures import Steps, ask, copies, of_length, other, started
 from conformance.laws.related import Comparison, each, on_values, quantities, related, states, with_gradients
-from conformance.observe import ContractBreach, ImplementationFailed, checked
+from conformance.observe import ContractBreach, ImplementationFailed, checked, guarded
 
 
 def determinism(implementation: Implementation, problem: Problem) -> Outcome:
@@ -32,6 +33,31 @@ def determinism(implementation: Implementation, problem: Problem) -> Outcome:
         found.take_of(beside, neighbour, k, (gradients,))
         found.same_runs(found.take(run, k, (gradients,)), expected[k : k + 1], first=k)
     return found.outcome
+
+
+def reused(implementation: Implementation, problem: Problem) -> Outcome:
+    """Gradients that lie in the same memory in every step give the bits of those that have memory of their own.
+
+    No formula reads the gradient of a step before. Who keeps one, or knows it again by where it lies, must copy it:
+    a caller accumulates the next gradient where this one is.
+    """
+    problem = of_length(problem, 3)
+    found = Comparison(problem)
+    expected, run = related(implementation, problem), started(implementation, problem)
+    memory = [np.zeros_like(theta, dtype=travels_as(problem.dtype)) for theta in problem.parameters]
+    for k, gradients in enumerate(problem.gradients[: len(expected)]):
+        given = [_written(own, g) for own, g in zip(memory, gradients, strict=True)]
+        state = checked(implementation, guarded(run.step, given), problem, k)
+        found.same_runs((state,), expected[k : k + 1], first=k)
+    return found.outcome
+
+
+def _written(memory: Array, g: Gradient) -> Gradient:
+    """`g` in that memory, where it is dense."""
+    if not isinstance(g, np.ndarray):
+        return deepcopy(g)
+    memory[...] = g
+    return memory
 
 
 def independence(implementation: Implementation, problem: Problem) -> Outcome:

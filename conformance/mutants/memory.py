@@ -1,10 +1,12 @@
-"""Mutants of where elements lie: sizes, tails, strides, gaps, rows."""
+"""Mutants of where elements lie: sizes, tails, addresses, strides, gaps, rows."""
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
-from adapters.contract import Array
+from adapters.contract import Array, Hyperparameters, Rows
 from conformance.mutants.twin import Slot, Work
 from conformance.mutants.twins import Mxnet2LazyTwin, TfKerasTwin, TorchTwin
 
@@ -46,6 +48,24 @@ class BufferShorterThanTail(TfKerasTwin):
 def _tail(array: Array, vector: int) -> Array:
     """Elements behind the last full vector."""
     return np.arange(array.size).reshape(array.shape) >= array.size // vector * vector
+
+
+# Whose memory
+
+
+class GradientKnownByAddress(TorchTwin):
+    """A gradient that lies where the last one lay is taken for it.
+
+    A cache of prepared gradients by address. Exposed by gradients that are accumulated into the same memory.
+    """
+
+    name = "mutant-gradient-known-by-address"
+
+    def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
+        address = gradient.ctypes.data if isinstance(gradient, np.ndarray) else None
+        if address is None or slot.seen is None or slot.seen[0] != address:
+            slot.seen = address, copy.deepcopy(gradient)
+        return TorchTwin.open(self, slot, slot.seen[1], h)
 
 
 # Layouts

@@ -66,6 +66,8 @@ class Slot:
     """Whether weight_decay reaches it."""
     num_update: int = 0
     """What a scheduler of MXNet is asked for."""
+    seen: Any = None
+    """What a mutant keeps of the last gradient."""
 
 
 @dataclass
@@ -186,7 +188,7 @@ class Twin:
 
     def saved(self, slot: Slot) -> dict[str, Any]:
         """What is written of a parameter: not whether weight_decay reaches it, which is the new object's."""
-        return {name: value for name, value in vars(slot).items() if name != "decays"}
+        return {name: value for name, value in vars(slot).items() if name not in ("decays", "seen")}
 
     def load(self, slots: Sequence[Slot], saved: Sequence[Mapping[str, Any]]) -> None:
         """What was written of every parameter, in their order."""
