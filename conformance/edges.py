@@ -257,6 +257,7 @@ def schedules(claim: Claim, number: int) -> list[Draft]:
     wanted += [{**decaying, "weight_decay_schedule": SCHEDULES[k], "schedule": SCHEDULES[5]} for k in (3, 8)]
     wanted += [{**way, **beside, **decays[k % 2]} for k, way in enumerate(WARM_UPS)]
     wanted += [WARM_UPS[0] | {"schedule": SCHEDULES[5]}, WARM_UPS[1] | decaying]
+    wanted += [{**decaying, "weight_decay_schedule": SCHEDULES[k]} for k in (2, 5, 10, 12)]
     each = [one(claim, **given) for given in wanted if claim.hyperparameters.issuperset(given.keys() - _BESIDE)]
     kinds = [kind for kind in ("dense", "duplicate rows") if kind in claim.gradients]
     dtypes = wide(claim)

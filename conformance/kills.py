@@ -41,18 +41,22 @@ Kills = Mapping[str, frozenset[str]]
 
 
 def killed_by(implementation: Implementation) -> list[str] | None:
-    """The ids of the cases that reject an implementation; long ones only where no shorter one does. None: all raise."""
+    """The ids of the cases that reject an implementation; long ones only where no shorter one does. None: all raise.
+
+    A case on which it raises rejects what answers others, as the gate does (exit code 1).
+    """
     found: dict[str, None] = {}
     ran = False
     for replay in sorted(replays(implementation, _LONGEST), key=lambda one: one.case.steps):
         if replay.case.steps >= _LONG and found:
             break
         try:
-            if GOLDEN.judge(implementation, replay).findings:
-                found[replay.case.id] = None
+            rejected = bool(GOLDEN.judge(implementation, replay).findings)
             ran = True
         except ImplementationFailed:
-            continue
+            rejected = True
+        if rejected:
+            found[replay.case.id] = None
     return list(found) if ran else None
 
 

@@ -145,6 +145,7 @@ def outside(case: Case, claim: Claim, dtype: Precision, arithmetic: Arithmetic) 
     why = {
         "not claimed": h.given() - claim.hyperparameters,
         "gradients not claimed": kinds - claim.gradients,
+        "not claimed together": set() if claim.both_decays or not (h.l2 and h.weight_decay) else {"l2", "weight_decay"},
         "claimed above 0 alone": {name for name in claim.nonzero if not getattr(h, name)},
         f"not claimed in {dtype}": set() if takes_constraint(claim, h.constraint, dtype) else {"constraint non_neg"},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from golden.making import STEPS, Made, case_of, wave
-from golden.schedules import SCHEDULES, named_schedule
+from golden.schedules import AGAIN, SCHEDULES, named_schedule
 from reference import Dialect
 
 
@@ -23,7 +23,9 @@ def schedules(d: Dialect, topic: str) -> Made:
         if d.looks_ahead and name not in ("staircase", "polynomial"):  # which passes on what the optimizer inside has
             continue
         text = f"the learning rate by a schedule: {name}"
-        yield case_of(d, topic, name, text, flags, theta, dense, {**h, **beside}, at=every)
+        yield case_of(
+            d, topic, name, text, flags, theta, dense, {**h, **beside}, at=(4, STEPS) if name in AGAIN else every
+        )
     late = [(g if k != 1 else None, wave((2,), 0.25, k)) for k, (g,) in enumerate(dense)]
     two, text = (*theta, wave((2,), 0.5)), "one parameter is without gradient in step 2, which counts all the same"
     yield case_of(d, topic, "absent", text, ("schedule", "absent-gradient"), two, late, named["cycle"])

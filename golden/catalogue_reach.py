@@ -14,7 +14,7 @@ from reference import stages as s
 
 
 def settings(d: Dialect, topic: str) -> Made:
-    """Learning rates 0 and 3, betas of all 24 bits, and another threshold of the rectification."""
+    """Learning rates 0 and 3, epsilon 0, betas of all 24 bits, both decays, another threshold of the rectification."""
     theta = (wave((3,), 1.0),)
     dense = [(wave((3,), 0.5, k),) for k in range(STEPS)]
     flags = ("settings",)
@@ -22,6 +22,12 @@ def settings(d: Dialect, topic: str) -> Made:
     yield case_of(d, topic, "rate-zero", text, flags, theta, dense, {"learning_rate": 0.0}, at=(1, 3))
     text = "learning rate 3, which is above 1"
     yield case_of(d, topic, "rate-three", text, flags, theta, dense, {"learning_rate": 3.0}, at=(1, 3))
+    text = "epsilon 0, which is none, or stands for the default 1e-7; gradients of 2^-22 and less"
+    small = [(wave((3,), 2.0**-22, k),) for k in range(STEPS)]
+    yield case_of(d, topic, "epsilon-zero", text, (*flags, "epsilon"), theta, small, {"epsilon": 0.0}, at=(1, STEPS))
+    if {"l2", "weight_decay"} <= d.hyperparameters:
+        text, both = "coupled decay of what decoupled decay has left", {"l2": 0.5, "weight_decay": 8.0}
+        yield case_of(d, topic, "both-decays", text, ("l2", "decoupled-decay"), theta, dense, both, at=(1, STEPS))
     beta_2 = 0.9 if d.rectifies else 0.999  # with 0.999 a float32 formula cannot tell rho_5 from 5
     text = f"the float32 numbers next to 0.9 and {beta_2}, of 24 bits each"
     betas = {"beta_1": float(np.float32(0.9)), "beta_2": float(np.float32(beta_2))}

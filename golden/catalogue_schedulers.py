@@ -29,6 +29,20 @@ KINDS: dict[str, dict[str, Any]] = {
     "factor-constant-warm-up": _of("factor", _FACTOR, _LINEAR | {"warmup_mode": "constant"}),
     "behind-the-end": {**_of("poly", _POLY), "begin_num_update": 6},
 }
+ENDS: dict[str, dict[str, Any]] = {
+    "factor-warm-up": _of("factor", _FACTOR, _LINEAR),
+    "factor-from-below": _of("factor", _FACTOR | {"stop_factor_lr": 2.0**-5}),
+    "multi-factor-warm-up": _of("multi_factor", {"steps": (1, 4), "factor": 0.5}, _LINEAR),
+    "poly-constant-warm-up": _of("poly", _POLY, _LINEAR | {"warmup_mode": "constant"}),
+    "cosine-constant-warm-up": _of("cosine", _COSINE, _LINEAR | {"warmup_mode": "constant"}),
+    "cosine-behind-the-end": {**_of("cosine", _COSINE), "begin_num_update": 5},
+    "next-to-the-end": {**_of("poly", _POLY), "begin_num_update": 5},
+    "warm-up-beyond-the-end": _of("poly", _POLY, _LINEAR | {"warmup_steps": 7}),
+    "multi-factor-constant-warm-up": _of(
+        "multi_factor", {"steps": (5,), "factor": 0.5}, _LINEAR | {"warmup_mode": "constant"}
+    ),
+}
+"""Where a warm-up and what comes behind it meet, and where a scheduler ends."""
 
 
 def lr_schedulers(d: Dialect, topic: str) -> Made:
@@ -40,6 +54,9 @@ def lr_schedulers(d: Dialect, topic: str) -> Made:
     for name, h in KINDS.items() if gather_rows not in d.stages else ():
         text = f"the learning rate by a scheduler: {name}"
         yield case_of(d, topic, name, text, flags, theta, dense, h, at=range(1, STEPS + 1))
+    for name, h in ENDS.items() if gather_rows not in d.stages else ():
+        text = f"the learning rate by a scheduler, up to where it changes and behind: {name}"
+        yield case_of(d, topic, name, text, flags, theta, dense, h, at=(4, STEPS))
     text = "one parameter is without gradient in steps 2 and 3, and lags behind from then on: it is asked for first"
     late = [(g if k not in (1, 2) else None, wave((2,), 0.25, k) if k != 5 else None) for k, (g,) in enumerate(dense)]
     h = {**_of("poly", _POLY, _LINEAR), "lr_mult": (2.0, 0.5), "begin_num_update": 1}

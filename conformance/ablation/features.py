@@ -90,9 +90,14 @@ class Feature:
 
 
 KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"schedule": (*SCHEDULES,), "lr_scheduler": (*LR_SCHEDULERS,), "constraint": CONSTRAINTS}
+    {
+        "schedule": (*SCHEDULES,),
+        "weight_decay_schedule": (*SCHEDULES,),
+        "lr_scheduler": (*LR_SCHEDULERS,),
+        "constraint": CONSTRAINTS,
+    }
 )
-"""Of hyper-parameters that have some. A weight_decay_schedule is a schedule, whose formulas these are too."""
+"""Of hyper-parameters that have some."""
 _DEFAULTS = {f.name: f.default for f in fields(Hyperparameters) if f.default is not MISSING}
 
 

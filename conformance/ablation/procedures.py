@@ -63,6 +63,16 @@ def _weights_alone(states: Any) -> Any:
     return of
 
 
+def _of_the_first(related: Any) -> Any:
+    found: list[tuple[State, ...]] = []
+
+    def of(*given: Any) -> tuple[State, ...]:
+        found.append(related(*given))
+        return found[0]
+
+    return of
+
+
 EXPECTED: tuple[Expected, ...] = (
     Expected(
         "sum over replicas",
@@ -71,6 +81,14 @@ EXPECTED: tuple[Expected, ...] = (
         aggregation,
         "_sum",
         lambda whole: lambda first, second: first,
+    ),
+    Expected(
+        "gradients of each replica, not aggregated",
+        "law-unaggregated",
+        "all move by the first one's gradients",
+        aggregation,
+        "related",
+        _of_the_first,
     ),
     Expected(
         "gradient_aggregator",

@@ -178,9 +178,12 @@ class _Writer:
         self.implementation = implementation
         self.places = list(dict.fromkeys(places))
         self.steps: dict[int, int] = {}
+        self.reused: set[tuple[int, int]] = set()
+        """Run and parameter whose gradients are in one array."""
 
     def lines(self, calls: Sequence[Call]) -> list[str]:
         """With what is read of them."""
+        self.reused = {(call.run, i) for call in calls for i, again in enumerate(call.again) if again}
         return [line for call in calls for line in self._line(call)]
 
     def term(self, place: Place, factor: float) -> str:
@@ -201,8 +204,9 @@ class _Writer:
             return [f"{run} = start([{', '.join(groups)}])", *self._reads(call.run, 0, call)]
         if call.what == "step":
             self.steps[call.run] = self.steps.get(call.run, 0) + 1
-            gradients = ", ".join(_gradient(g) for g in call.gradients)
-            return [f"step({run}, [{gradients}])", *self._reads(call.run, self.steps[call.run], call)]
+            written, gradients = self._gradients(call)
+            reads = self._reads(call.run, self.steps[call.run], call)
+            return [*written, f"step({run}, [{', '.join(gradients)}])", *reads]
         if call.what in ("save", "configuration"):
             return [f"kept_{call.saved} = {call.what}({run})"]
         if call.what == "resume":
@@ -216,6 +220,17 @@ class _Writer:
         if call.state is not None:
             return [f"put({run}, {{{', '.join(_state(call.state))}}})"]
         return [f"add_group({run}, {groups[0][1:]}"]
+
+    def _gradients(self, call: Call) -> tuple[list[str], list[str]]:
+        """Lines that write into arrays of before, or that are kept for it, and what a step is given."""
+        lines, given = [], []
+        for i, g in enumerate(call.gradients):
+            name, text = f"gradient_{call.run}_{i}", _gradient(g)
+            if g is not None and (call.run, i) in self.reused:
+                lines.append(f"{name}[...] = {text}" if call.again[i] else f"{name} = {text}")
+                text = name
+            given.append(text)
+        return lines, given
 
     def _reads(self, run: int, step: int, call: Call) -> list[str]:
         lines = []

@@ -30,6 +30,8 @@ class Call:
     run: int
     groups: Groups = ()
     gradients: Sequence[Gradient] = ()
+    again: Sequence[bool] = ()
+    """Of every gradient, whether it is in the array that the run's last one of this parameter was in."""
     state: State | None = None
     """That is put."""
     saved: int = 0
@@ -102,10 +104,14 @@ class RecordedRun:
 
     def __init__(self, recorder: Recorder, inner: Any, number: int) -> None:
         self.recorder, self.inner, self.number = recorder, inner, number
+        self.last: dict[int, Gradient] = {}
 
     def step(self, gradients: Sequence[Gradient]) -> State:
         """As the run's."""
-        self._note("step", gradients=tuple(copied(g) if isinstance(g, np.ndarray) else g for g in gradients))
+        again = tuple(g is not None and self.last.get(i) is g for i, g in enumerate(gradients))
+        self.last |= {i: g for i, g in enumerate(gradients) if g is not None}
+        own = tuple(copied(g) if isinstance(g, np.ndarray) else g for g in gradients)
+        self.recorder.calls.append(Call(what="step", run=self.number, gradients=own, again=again))
         state: State = self.inner.step(gradients)
         return state
 
@@ -138,9 +144,8 @@ class RecordedRun:
         self.recorder.calls.append(Call(what="put", run=self.number, state=copy.deepcopy(state)))
         self.inner.put(state)
 
-    def _note(self, what: str, *, groups: Any = None, gradients: Any = ()) -> None:
-        kept = () if groups is None else _kept([groups])
-        self.recorder.calls.append(Call(what=what, run=self.number, groups=kept, gradients=gradients))
+    def _note(self, what: str, *, groups: Any) -> None:
+        self.recorder.calls.append(Call(what=what, run=self.number, groups=_kept([groups])))
 
     def _bytes(self, what: str) -> bytes:
         answer: bytes = getattr(self.inner, what)()

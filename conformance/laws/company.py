@@ -38,7 +38,7 @@ def determinism(implementation: Implementation, problem: Problem) -> Outcome:
 def reused(implementation: Implementation, problem: Problem) -> Outcome:
     """Gradients that lie in the same memory in every step give the bits of those that have memory of their own.
 
-    No formula reads the gradient of a step before. Who keeps one, or knows it again by where it lies, must copy it:
+    No formula reads the gradient of a step before. Who keeps one must copy it:
     a caller accumulates the next gradient where this one is.
     """
     problem = of_length(problem, 3)

@@ -1,4 +1,4 @@
-"""Mutants of where elements lie: sizes, tails, addresses, strides, gaps, rows."""
+"""Mutants of where elements lie: sizes, tails, strides, gaps, rows."""
 
 from __future__ import annotations
 
@@ -53,18 +53,17 @@ def _tail(array: Array, vector: int) -> Array:
 # Whose memory
 
 
-class GradientKnownByAddress(TorchTwin):
-    """A gradient that lies where the last one lay is taken for it.
+class GradientKnownByItsArray(TorchTwin):
+    """A gradient in the array of the last one is taken for it.
 
-    A cache of prepared gradients by address. Exposed by gradients that are accumulated into the same memory.
+    A cache of prepared gradients. Exposed by gradients that are accumulated into the same memory.
     """
 
-    name = "mutant-gradient-known-by-address"
+    name = "mutant-gradient-known-by-its-array"
 
     def open(self, slot: Slot, gradient: Array | Rows, h: Hyperparameters) -> Work:
-        address = gradient.ctypes.data if isinstance(gradient, np.ndarray) else None
-        if address is None or slot.seen is None or slot.seen[0] != address:
-            slot.seen = address, copy.deepcopy(gradient)
+        if slot.seen is None or slot.seen[0] is not gradient:
+            slot.seen = gradient, copy.deepcopy(gradient)
         return TorchTwin.open(self, slot, slot.seen[1], h)
 
 

@@ -146,10 +146,10 @@ def test_show_of_an_unknown_id(capsys: pytest.CaptureFixture[str]) -> None:
 def test_list_names_every_case(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = golden(capsys, "list")
     assert code == 0
-    assert out.splitlines()[-1] == "847 cases"
+    assert out.splitlines()[-1] == "893 cases"
     code, out, _ = golden(capsys, "list", "--json")
     rows = json.loads(out)
-    assert len({row["id"] for row in rows}) == len(rows) == 847
+    assert len({row["id"] for row in rows}) == len(rows) == 893
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ NOT_BY_GOLDEN = {
         "within the bound on finite problems; laws are for that",
     ),
     memory.BufferShorterThanTail: "no case has 16384 elements",
-    memory.GradientKnownByAddress: "every gradient of a case has memory of its own; law-reused-gradients is for that",
+    memory.GradientKnownByItsArray: "every gradient of a case has memory of its own; law-reused-gradients is for that",
     rewinding.StateMergedOnLoad: "steps rightly; law-rewind-to-start is for that",
     rewinding.MaximumMergedOnLoad: "steps rightly; law-rewind is for that",
     **dict.fromkeys(

@@ -25,7 +25,7 @@ SHOWN: dict[str, type[Twin]] = {
     "law-transposed": memory.GradientTakenForRowMajor,
     "law-strided": memory.GapsDecay,
     "law-reversed": memory.ForwardsOnly,
-    "law-reused-gradients": memory.GradientKnownByAddress,
+    "law-reused-gradients": memory.GradientKnownByItsArray,
     "law-sizes": memory.BufferShorterThanTail,
     "law-epsilon-survives": low_precision.EpsilonInStorageFormat,
     "law-save-load": procedures.CountNotSaved,
