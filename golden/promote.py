@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from golden import catalogue, files, layout
+from golden import files, layout
 from golden.case import Case, GoldenError
+from golden.notes import CONVENTIONS
 from golden.verify import verify
 
 TOPIC = files.PROMOTED
@@ -67,7 +68,7 @@ def again(path: Path) -> layout.File:
 
 
 def _file(dialect: str, cases: tuple[Case, ...]) -> layout.File:
-    return layout.File(dialect=dialect, topic=TOPIC, conventions=catalogue.CONVENTIONS, notes=NOTES, cases=cases)
+    return layout.File(dialect=dialect, topic=TOPIC, conventions=CONVENTIONS, notes=NOTES, cases=cases)
 
 
 def _text(dialect: str, cases: tuple[Case, ...]) -> str:

@@ -16,8 +16,8 @@ from golden_copies import PLAIN, ROOT
 
 from golden import case, cases_of, floats, promote, settings
 from golden.case import Generator, xorshift32
-from golden.catalogue import NOTES
 from golden.files import MAX_BYTES, MAX_DEPTH
+from golden.notes import NOTES
 from golden.report import RECORDED_SCHEMA, SCHEMA
 from reference import DIALECTS, Hyperparameters
 from reference.schedules import FORMULAS

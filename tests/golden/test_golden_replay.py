@@ -118,7 +118,10 @@ def test_a_correct_implementation_gives_the_stored_values(twin: type[Twin]) -> N
     replayed, left_out = replays(implementation), [one for one in asked(implementation) if isinstance(one, LeftOut)]
     left = {one.case.id for one in left_out}
     assert {r.case.id for r in replayed} | left == {case.id for case in cases_of(twin.claim.dialect)}
-    assert all(re.match("procedure not claimed: |not claimed together: |for parameters of b?float16 alone", one.why) for one in left_out)
+    assert all(
+        re.match("procedure not claimed: |not claimed together: |for parameters of b?float16 alone", one.why)
+        for one in left_out
+    )
     assert len({r.case.id for r in replayed}) > len({one.case.id for one in left_out if "procedure" in one.why})
     assert {r.problem.dtype for r in replayed} >= {"float32", "float64"}
     merged = Outcome()
