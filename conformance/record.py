@@ -61,7 +61,7 @@ def recorded(name: str, implementation: Implementation, kept: Recorded | None = 
         distribution=ADAPTERS[name].distribution,
         version=provenance.version_of(ADAPTERS[name].distribution) or identity.version,
         operations=tuple(sorted(identity.observed & identity.required)),
-        versions=provenance.versions(),
+        versions={of: version for of, version in provenance.versions().items() if of != direct.PRODUCTION},
         platform=machine(),
         arithmetic={dtype: asdict(implementation.arithmetic(dtype)) for dtype in dtypes},
         recordings=tuple(recordings),
@@ -111,7 +111,7 @@ def machine() -> dict[str, str]:
         "instructions": " ".join(name for name in _INSTRUCTIONS if name in has) or "unknown",
         "libc": " ".join(platform.libc_ver()),
         "processors": str(len(os.sched_getaffinity(0))),
-        **provenance.variables(),
+        **{name: value for name, value in provenance.variables().items() if name != "PYTHONHASHSEED"},
     }
 
 
@@ -134,8 +134,10 @@ def store(made: Recorded, folder: Path, done: Done, *, allow_change: bool) -> st
     if path.exists():
         try:
             stored = files.read_json(path, FORMAT)
-            differences = list(changed(parse(stored, path, _by_id(made.dialect)), made))
-            same = all(stored.get(key) == data[key] for key in ("framework", "arithmetic", "recordings", "not_asked"))
+            kept = parse(stored, path, _by_id(made.dialect))
+            differences = list(changed(kept, made))
+            same = not differences and len(kept.recordings) == len(made.recordings)
+            same = same and all(stored.get(key) == data[key] for key in ("framework", "arithmetic", "not_asked"))
         except GoldenError as error:
             differences, same = [f"what is stored cannot be compared: {error}"], False
         if same:
@@ -150,7 +152,10 @@ def store(made: Recorded, folder: Path, done: Done, *, allow_change: bool) -> st
 
 
 def changed(stored: Recorded, made: Recorded) -> Iterator[str]:
-    """Recordings whose values are other ones, or that are no longer there; new ones are no change."""
+    """Recordings whose values are other ones, or that are no longer there; new ones are no change.
+
+    Both zeros are one number: XLA makes the one or the other, by the instructions that the machine has.
+    """
     new = {(one.id, one.dtype): one for one in made.recordings}
     for one in stored.recordings:
         other = new.get((one.id, one.dtype))
