@@ -64,6 +64,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-change-after-load": "a hyper-parameter that is changed between a load and the next step is not used in it",
         "law-saved-groups": "saved and loaded, several parameter groups go on otherwise: one has another's"
         " hyper-parameters or count",
+        "law-changed-group": "a hyper-parameter that is changed in one parameter group alone is not used from the next"
+        " step on, or another group's changes with it",
         "law-saved-momenta": "saved, loaded and continued it goes on otherwise: the product of momenta is another",
         "law-large-count": "after many steps, 100 000 or fewer, it goes on otherwise: the count or its powers do"
         " not reach so far, or a state that is loaded is not taken",
