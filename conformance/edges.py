@@ -54,9 +54,10 @@ def sizes(claim: Claim, number: int) -> list[Draft]:
     dtypes = wide(claim)
     adam, decaying = one(claim, amsgrad=True), _decaying(claim)
     if "dense" not in claim.gradients:
-        widths = [draft(dtype, ROW_WIDTHS, adam, 2, rows="rows") for dtype in dtypes]
-        return [*widths, draft(dtypes[0], AXES, adam, 2, rows="rows")] if number >= FEW else widths
-    found = [draft(dtypes[0], SMALL, adam, 2), *(draft(dtypes[0], LARGE[-2:], h, 2) for h in decaying)]
+        given = [(dtype, ROW_WIDTHS) for dtype in dtypes] + [(dtypes[0], AXES)]
+        return [draft(dtype, shapes, adam, 2, rows="rows") for dtype, shapes in given]
+    found = [draft(dtypes[0], SMALL, adam, 2)]
+    found += [draft(dtypes[0], shapes, h, 2) for shapes in (LARGE[-2:], AXES) for h in decaying]
     if "rows" in claim.gradients:  # and dense ones between them, which a drawn problem seldom has
         found.append(draft(dtypes[0], ROW_WIDTHS[:2], adam, 6, rows="rows", mixed=True))
     if number >= FEW:
@@ -64,7 +65,6 @@ def sizes(claim: Claim, number: int) -> list[Draft]:
         found += [draft(dtypes[0], shapes, adam, 2) for shapes in (LARGE[:-2], SEVERAL_THREADS)]
         found.append(draft(dtypes[0], SIXTEEN_BITS, adam, 1))
         found += [draft(dtypes[0], shapes, decaying[-1], 2) for shapes in (ALONE, MANY)]
-        found += [draft(dtypes[0], AXES, h, 2) for h in decaying]
         if "rows" in claim.gradients:
             found.append(draft(dtypes[0], ROW_WIDTHS, adam, 2, rows="rows"))
     return found
