@@ -60,6 +60,7 @@ NOT_BY_GOLDEN = {
         ),
         "within the bound on finite problems; laws are for that",
     ),
+    state.FirstCorrectionEnds: "no case has a beta_1 that has not forgotten the first step by then",
     memory.BufferShorterThanTail: "no case has 16384 elements",
     **dict.fromkeys(
         (memory.LargeMatricesFactored, memory.TallMatricesSpared, memory.ChannelsBehindEight),
