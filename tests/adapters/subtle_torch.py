@@ -249,23 +249,6 @@ class FirstCorrectionEnds(Plain):
         return bias_1 if t < 300 else 1.0, bias_2
 
 
-class RatesRenewedByTheFirst(Plain):
-    """Learning rates are gathered once, and again when the first group's is another."""
-
-    rates: tuple[float, ...] = ()
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
-        now = tuple(group["lr"] for group in self.param_groups)
-        if self.rates[:1] != now[:1] or len(self.rates) != len(now):
-            self.rates = now
-        super().step()
-
-    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
-        (number,) = (k for k, group in enumerate(self.param_groups) if group is h)
-        super().update(p, g, h | {"lr": self.rates[number]})
-
-
 class CountsZippedWithBuckets(Plain):
     """Parameters are taken dtype by dtype, and their counts in the order of the list."""
 

@@ -169,7 +169,6 @@ def test_the_foreach_radam_divides_by_zero() -> None:
         ("TallSpared", "law-sizes"),
         ("ChannelsBehindEight", "law-sizes"),
         ("FirstCorrectionEnds", "law-large-count"),
-        ("RatesRenewedByTheFirst", "law-changed-group"),
         ("CountsZippedWithBuckets", "law-mixed-dtypes"),
         ("LargeParametersClamped", "law-magnitudes"),
         ("DecayAtMostOne", "law-magnitudes"),
