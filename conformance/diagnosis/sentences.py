@@ -28,6 +28,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-zero-rate": "with learning rate 0 the parameters move, or the moments do not: 0 is taken for absent",
         "law-independence": "values of one parameter change another one's trajectory: something is shared, or scaled"
         " together",
+        "law-reused-gradients": "gradients in the same memory in every step give another run: one of before is kept, or"
+        " taken for this one",
         "law-equal-parameters": "equal parameters do not move as one of them alone: they share state, or a count",
         "law-permutation": "an element's result depends on its place: a tail or a block computes otherwise",
         "law-split": "a parameter cut in two does not move as the whole: a tail computes otherwise, or something counts"
