@@ -56,6 +56,7 @@ PROCEDURES: tuple[str, ...] = (
     "groups",
     "late groups",
     "saved groups",
+    "changed groups",
     "state",
     "mixed dtypes",
     "finalize",
@@ -214,9 +215,9 @@ class Procedure:
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
     have of its own; of "tensors" and "callables", those that may be given so. None of "configuration", which holds all,
-    nor of "rewind", "late groups", "saved groups", "state", "weights", "mixed dtypes", "finalize", "transformers" and
-    of replicas. amsgrad, which decides what state there is, of "groups" alone; sync_period from one number to another,
-    as whether it is None decides that too.
+    nor of "rewind", "late groups", "saved groups", "changed groups", "state", "weights", "mixed dtypes", "finalize",
+    "transformers" and of replicas. amsgrad, which decides what state there is, of "groups" alone; sync_period from one
+    number to another, as whether it is None decides that too.
     """
 
     how: str
@@ -430,6 +431,9 @@ def _procedures(procedures: Any, known: frozenset[str]) -> None:
         raise ContractError("claim.procedures", sorted(procedures), '"save" too where "rewind" is')
     if "saved groups" in procedures and not {"save", "groups"} <= procedures.keys():
         raise ContractError("claim.procedures", sorted(procedures), '"save" and "groups" too where "saved groups" is')
+    if "changed groups" in procedures and not {"change", "groups"} <= procedures.keys():
+        accepted = '"change" and "groups" too where "changed groups" is'
+        raise ContractError("claim.procedures", sorted(procedures), accepted)
 
 
 def _array(name: str, value: object, dtype: str, shape: tuple[int, ...]) -> None:

@@ -196,6 +196,15 @@ class ResumingGroups(Grouping, Protocol):
 
 
 @runtime_checkable
+class ChangingGroupsRun(ChangingRun, Protocol):
+    """A run of an implementation that claims "changed groups": "change" and "groups" at once."""
+
+    def change_group(self, group: int, hyperparameters: Hyperparameters) -> None:
+        """As `change`, of the group of this number, from 0 on, alone; `change` is of all groups."""
+        ...
+
+
+@runtime_checkable
 class PlacingRun(Run, Protocol):
     """A run of an implementation that claims "state"."""
 

@@ -49,6 +49,7 @@ def procedures(
         ),
         "late groups": Procedure(how="add_param_group"),
         "saved groups": Procedure(how=f"{_SAVE}, of all groups"),
+        "changed groups": Procedure(how="assignment into one of param_groups"),
         "state": Procedure(how="state_dict with other numbers in it, load_state_dict"),
         "mixed dtypes": Procedure(how="tensors of several dtypes in one list"),
     }

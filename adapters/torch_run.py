@@ -100,6 +100,10 @@ class TorchRun:
         for group in self.optimizer.param_groups:
             group.update(self._adapter.settings(hyperparameters))
 
+    def change_group(self, group: int, hyperparameters: Hyperparameters) -> None:
+        """In one of them."""
+        self.optimizer.param_groups[group].update(self._adapter.settings(hyperparameters))
+
     def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
         """``add_param_group``."""
         new = leaves(self._torch, parameters, self._adapter.device)

@@ -81,6 +81,10 @@ def change(run, settings):
         group.update(settings)
 
 
+def change_group(run, group, settings):
+    run.optimizer.param_groups[group].update(settings)
+
+
 def add_group(run, parameters, settings):
     new = leaves(parameters)
     run.optimizer.add_param_group({{"params": new, **settings}})

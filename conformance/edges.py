@@ -21,7 +21,9 @@ SMALL: Shapes = tuple((n,) for n in (*range(1, 34), 63, 64, 65, 255, 256, 257))
 LARGE: Shapes = tuple((n,) for n in (1023, 1024, 1025, 4097, 16383, 16384, 32769, 16385, 24575))
 SEVERAL_THREADS: Shapes = ((131071,), (131073,))
 SIXTEEN_BITS: Shapes = ((65536,), (65537,))
-ALONE: Shapes = ((2**20 + 1,),)
+ALONE: Shapes = ((1025, 1025),)  # more than 2^20 elements
+# Axes: matrices that are large, tall, wide, or of one row or column, and kernels of convolutions.
+AXES: Shapes = ((130, 257), (2049, 3), (3, 2049), (65, 1), (1, 65), (33, 9, 3, 3), (17, 5, 9))
 MANY: Shapes = tuple((n,) for n in range(1, 131))  # one kernel takes up to 110 tensors of a list (torch, apex)
 # In the second dtype, whose vectors are half as long or twice.
 FEWER: Shapes = tuple((n,) for n in (*range(1, 10), 15, 16, 17, 31, 33, 65, 1023, 16385))
@@ -48,12 +50,14 @@ SHORT_MEMORIES = ((0.875, 0.125, 1.125), (0.5, 0.5, 2.25), (0.5, NEXT_TO_ZERO, 0
 
 
 def sizes(claim: Claim, number: int) -> list[Draft]:
-    """Parameters of sizes around those of vectors, blocks, chunks and of what one thread does."""
+    """Parameters of sizes around those of vectors, blocks, chunks of what one thread does; along several axes too."""
     dtypes = wide(claim)
     adam, decaying = one(claim, amsgrad=True), _decaying(claim)
     if "dense" not in claim.gradients:
-        return [draft(dtype, ROW_WIDTHS, adam, 2, rows="rows") for dtype in dtypes]
-    found = [draft(dtypes[0], SMALL, adam, 2), *(draft(dtypes[0], LARGE[-2:], h, 2) for h in decaying)]
+        given = [(dtype, ROW_WIDTHS) for dtype in dtypes] + [(dtypes[0], AXES)]
+        return [draft(dtype, shapes, adam, 2, rows="rows") for dtype, shapes in given]
+    found = [draft(dtypes[0], SMALL, adam, 2)]
+    found += [draft(dtypes[0], shapes, h, 2) for shapes in (LARGE[-2:], AXES) for h in decaying]
     if "rows" in claim.gradients:  # and dense ones between them, which a drawn problem seldom has
         found.append(draft(dtypes[0], ROW_WIDTHS[:2], adam, 6, rows="rows", mixed=True))
     if number >= FEW:
@@ -131,16 +135,22 @@ def many_steps(claim: Claim, number: int) -> list[Draft]:
 
 FADED = 1 - 2.0**-17
 """beta_2 that has forgotten half of the first step after 100 000."""
+FADING = 1 - 2.0**-18
+"""beta_1 of which 1 - beta_1^t, too, still grows far in a run; another than `FADED`, so that each stands for itself."""
+SOON_STEADY = 128.0
+"""momentum_decay with which a schedule of momenta reaches beta_1 at once, so that their product stays far from 0."""
 
 
 def large_count(claim: Claim, number: int) -> list[Draft]:
-    """Few steps, for what begins with many behind it. By rows where nothing else is claimed."""
+    """Few steps, for what begins with many behind it. By rows where nothing else is claimed.
+
+    The low formats hold no m that a beta_1 next to 1 would change.
+    """
     rows = "dense" if "dense" in claim.gradients else "rows"
-    settings = one(claim, learning_rate=1.0, beta_2=FADED, amsgrad=True)
-    return [
-        draft(dtype, ((5,), (3, 2), (65, 17)), settings, 4, regime="alternating", rows=rows)
-        for dtype in (*wide(claim), *_low(claim))
-    ]
+    usual = {"learning_rate": 1.0, "beta_2": FADED, "amsgrad": True}
+    both = one(claim, beta_1=FADING, momentum_decay=SOON_STEADY, **usual)
+    settings = [*((dtype, both) for dtype in wide(claim)), *((dtype, one(claim, **usual)) for dtype in _low(claim))]
+    return [draft(dtype, ((5,), (3, 2), (65, 17)), h, 4, regime="alternating", rows=rows) for dtype, h in settings]
 
 
 LONG = 200

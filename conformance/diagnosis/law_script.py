@@ -217,6 +217,8 @@ class _Writer:
             return [f"{run} = configured({_parameters(call.groups[0][0])}, kept_{call.saved})"]
         if call.what == "change":
             return [f"change({run}, {self._settings(call, call.groups[0][1])})"]
+        if call.what == "change_group":
+            return [f"change_group({run}, {call.group}, {self._settings(call, call.groups[0][1])})"]
         if call.state is not None:
             return [f"put({run}, {{{', '.join(_state(call.state))}}})"]
         return [f"add_group({run}, {groups[0][1:]}"]

@@ -26,7 +26,7 @@ class Call:
     """One call; `run` is the number of the run that it makes, or asks."""
 
     what: str
-    """start, step, save, resume, load, configuration, configured, change, add_group or put."""
+    """start, step, save, resume, load, configuration, configured, change, change_group, add_group or put."""
     run: int
     groups: Groups = ()
     gradients: Sequence[Gradient] = ()
@@ -36,6 +36,8 @@ class Call:
     """That is put."""
     saved: int = 0
     """Number of the save or the configuration that is made, or used."""
+    group: int = 0
+    """Number of the group that is changed alone."""
 
 
 class _Before:
@@ -134,6 +136,11 @@ class RecordedRun:
         self._note("change", groups=((), hyperparameters))
         self.inner.change(hyperparameters)
 
+    def change_group(self, group: int, hyperparameters: Hyperparameters) -> None:
+        """As the run's."""
+        self._note("change_group", groups=((), hyperparameters), group=group)
+        self.inner.change_group(group, hyperparameters)
+
     def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:
         """As the run's."""
         self._note("add_group", groups=(parameters, hyperparameters))
@@ -144,8 +151,8 @@ class RecordedRun:
         self.recorder.calls.append(Call(what="put", run=self.number, state=copy.deepcopy(state)))
         self.inner.put(state)
 
-    def _note(self, what: str, *, groups: Any) -> None:
-        self.recorder.calls.append(Call(what=what, run=self.number, groups=_kept([groups])))
+    def _note(self, what: str, *, groups: Any, group: int = 0) -> None:
+        self.recorder.calls.append(Call(what=what, run=self.number, groups=_kept([groups]), group=group))
 
     def _bytes(self, what: str) -> bytes:
         answer: bytes = getattr(self.inner, what)()
@@ -264,6 +271,9 @@ class _NumberedRun:
         return self.step(())
 
     def change(self, hyperparameters: Hyperparameters) -> None:
+        """Nothing."""
+
+    def change_group(self, group: int, hyperparameters: Hyperparameters) -> None:
         """Nothing."""
 
     def add_group(self, parameters: Sequence[Array], hyperparameters: Hyperparameters) -> None:

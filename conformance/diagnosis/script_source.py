@@ -125,6 +125,10 @@ def change(run, settings):
     run.run.change(settings)
 
 
+def change_group(run, group, settings):
+    run.run.change_group(group, settings)
+
+
 def add_group(run, parameters, settings):
     run.run.add_group(parameters, settings)
 

@@ -28,6 +28,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-zero-rate": "with learning rate 0 the parameters move, or the moments do not: 0 is taken for absent",
         "law-independence": "values of one parameter change another one's trajectory: something is shared, or scaled"
         " together",
+        "law-reused-gradients": "gradients in the same memory in every step give another run: one of before is kept, or"
+        " taken for this one",
         "law-equal-parameters": "equal parameters do not move as one of them alone: they share state, or a count",
         "law-permutation": "an element's result depends on its place: a tail or a block computes otherwise",
         "law-split": "a parameter cut in two does not move as the whole: a tail computes otherwise, or something counts"
@@ -64,6 +66,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-change-after-load": "a hyper-parameter that is changed between a load and the next step is not used in it",
         "law-saved-groups": "saved and loaded, several parameter groups go on otherwise: one has another's"
         " hyper-parameters or count",
+        "law-changed-group": "a hyper-parameter that is changed in one parameter group alone is not used from the next"
+        " step on, or another group's changes with it",
         "law-saved-momenta": "saved, loaded and continued it goes on otherwise: the product of momenta is another",
         "law-large-count": "after many steps, 100 000 or fewer, it goes on otherwise: the count or its powers do"
         " not reach so far, or a state that is loaded is not taken",

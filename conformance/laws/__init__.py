@@ -198,6 +198,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-groups", problems=FEW, rule=groups.groups_are_independent, applies=claims("groups")),
     Check(name="law-late-group", problems=FEW, rule=groups.late_group_begins_anew, applies=groups.has_late_groups),
     Check(name="law-saved-groups", problems=FEW, rule=groups.saved_groups_continue, applies=claims("saved groups")),
+    Check(name="law-changed-group", problems=FEW, rule=groups.one_group_changes, applies=claims("changed groups")),
     Check(
         name="law-saved-momenta",
         problems="momenta",

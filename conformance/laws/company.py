@@ -14,7 +14,7 @@ from conformance import oracle
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
 from conformance.formats import travels_as
-from conformance.laws.procedures import Steps, ask, copies, of_length, other, started
+from conformance.laws.procedures import Steps, ask, copies, first_waits, of_length, other, started
 from conformance.laws.related import Comparison, each, on_values, quantities, related, states, with_gradients
 from conformance.observe import ContractBreach, ImplementationFailed, checked, guarded
 
@@ -126,9 +126,13 @@ def mixed_dtypes(implementation: Implementation, problem: Problem) -> Outcome:
     """Parameters of float32 and of float64 in one list move as those of each format do by themselves. Bit for bit.
 
     Every operation is of one parameter, its gradient and its state, so in its format. What groups a list by dtype, or
-    reads the dtype of the first alone, is seen here and nowhere else: a problem has one dtype.
+    reads the dtype of the first alone, is seen here and nowhere else: a problem has one dtype. Where gradients may be
+    absent, one parameter of float32 is without in the first step, so that no place in a list says whose t is whose.
     """
-    alone = [_in_format(of_length(problem, 3), dtype) for dtype in ("float32", "float64")]
+    problem = of_length(problem, 3)
+    alone = [_in_format(problem, dtype) for dtype in ("float32", "float64")]
+    if "none" in implementation.claim.gradients:
+        alone[0] = replace(alone[0], gradients=first_waits(alone[0].gradients[:1]) + alone[0].gradients[1:])
     wanted = [related(implementation, part) for part in alone]
     mixed = copies(_side_by_side(*(part.parameters for part in alone)))
     found = [Comparison(part) for part in alone]

@@ -26,13 +26,13 @@ OCTAVES = range(6, 24)
 def large_count(implementation: Implementation, problem: Problem) -> Outcome:
     """From a state of 100 000 steps on, saved and loaded by the framework's own procedure, every step is the dialect's.
 
-    1 - beta_2^t is read with beta_2 = 1 - 2^-17, where it is 0.53 and still grows: a count that has wrapped around, has
-    been rounded to a narrow format or begins anew shows in the update, as a product of beta_2 does that a load does not
-    bring back. t is compared, every step from the observed state, and the free run from the loaded one, within the
-    bounds of the declared arithmetic. t is one more for every parameter where each has its own, so that no two
-    can stand for each other. Without "save" the state is put in its place and training goes on. So it is with a count
-    in every octave up to 2^24, one step from each, at places that the problem's numbers say: what begins or ends
-    somewhere in a long run is seen at the counts behind it.
+    1 - beta^t is read with beta_1 = 1 - 2^-18 and beta_2 = 1 - 2^-17, where it is 0.32 and 0.53 and still grows: a
+    count that has wrapped around, has been rounded to a narrow format or begins anew shows in the update, as a product
+    of betas does that a load does not bring back, and a correction that ends somewhere. t is compared, every step from
+    the observed state, and the free run from the loaded one, within the bounds of the declared arithmetic. t is one
+    more for every parameter where each has its own, so that no two can stand for each other. Without "save" the state
+    is put in its place and training goes on. So it is with a count in every octave up to 2^24, one step from each, at
+    places that the problem's numbers say: what begins or ends somewhere in a long run is seen at the counts behind it.
     """
     refused = not_held(implementation, problem)
     if refused is not None:

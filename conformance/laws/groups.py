@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +12,11 @@ from conformance import oracle
 from conformance.findings import Outcome
 from conformance.laws.procedures import (
     Steps,
+    after_default,
     ask,
     ask_bytes,
     casts_momenta,
+    changeable,
     copies,
     exact,
     of_length,
@@ -127,6 +129,40 @@ def saved_groups_continue(implementation: Implementation, problem: Problem) -> O
     return found.same_runs(found.take(resumed, k, problem.gradients[k:]), uninterrupted, first=k)
 
 
+def one_group_changes(implementation: Implementation, problem: Problem) -> Outcome:
+    """What changes in one group alone holds for it from the next step on, and in the other group nothing changes.
+
+    As `settings.changed`, of two groups: every hyper-parameter by itself, one more before each step, so that no
+    other one's change stands for it; in the second group while the first one's stay, and in the first one.
+    The two differ in everything, another kind of decay and AMSGrad among it, so that what is renewed when another group
+    changes, or never, shows. Both follow the oracle with the hyper-parameters that hold in each step.
+    """
+    problem = after_default(implementation, problem)
+    n, h, reached = len(problem.parameters), problem.hyperparameters, reach(implementation, "groups")
+    held = [unlike(implementation.claim, h, reached)[-1]]
+    for name in sorted(changeable(implementation, problem) & reached):
+        new = other(held[-1], frozenset({name}))
+        held += [new] if new != held[-1] else []
+    problem = of_length(problem, len(held), 0)
+    kept, changed = _part(problem, 0, (n + 1) // 2, h), _part(problem, n // 2, n, held[0])
+    outcome = Outcome()
+    for at, groups in enumerate(([changed, kept], [kept, changed])):
+        whole = _beside(groups)
+        found = Steps(implementation, whole)
+        run = ask(implementation, "start_groups", [(copies(g.parameters), replace(g.hyperparameters)) for g in groups])
+        observed = found.take(run, 0, whole.gradients[:1])
+        for k, new in enumerate(held[1:], 1):
+            ask(run, "change_group", at, replace(new))
+            observed += found.take(run, k, whole.gradients[k : k + 1])
+        before = 0
+        for group in groups:
+            own = each(observed, _only(group, before))
+            found.as_walk(group, own, held if group is changed else None, before=before)
+            before += len(group.parameters)
+        outcome.add(found.outcome)
+    return outcome
+
+
 def has_late_groups(claim: Claim) -> bool:
     """Whether a group can come late, and one can wait for it without gradients."""
     return "late groups" in claim.procedures and "none" in claim.gradients
@@ -152,6 +188,16 @@ def _beside(parts: Sequence[Problem]) -> Problem:
             tuple(g for step in steps for g in step) for steps in zip(*(p.gradients for p in parts), strict=True)
         ),
     )
+
+
+def _only(part: Problem, before: int) -> Callable[[State], State]:
+    """What a state holds of a part's parameters, before which there are so many."""
+
+    def only(state: State) -> State:
+        own = {name: group[before : before + len(part.parameters)] for name, group in vars(state).items() if group}
+        return replace(state, **own | ({} if part.hyperparameters.amsgrad else {"v_max": None}))
+
+    return only
 
 
 def _with_maximum(problem: Problem, h: Hyperparameters) -> Problem:

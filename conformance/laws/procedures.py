@@ -210,15 +210,16 @@ class Steps(Comparison):
         *,
         start: State | None = None,
         first: int = 0,
+        before: int = 0,
     ) -> Outcome:
         """As `as_reference`, of a problem with as many gradients as there are states; the first is step `first` + 1.
 
-        start: as in `oracle.walk`.
+        start: as in `oracle.walk`. before: how many parameters are before the problem's.
         """
         dialect, a = self.implementation.claim.dialect, self.implementation.arithmetic(problem.dtype)
         for s in oracle.walk(dialect, a, problem, observed, hyperparameters, start=start, both=True):
             for i in range(len(problem.parameters)):
                 for quantities in (s.from_observed(i), s.free_running(i)):
                     for name, obtained, expected, bound in quantities:
-                        self.within(first + s.number, i, name, obtained, expected, bound)
+                        self.within(first + s.number, before + i, name, obtained, expected, bound)
         return self.outcome

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 
 from adapters.contract import Array, Hyperparameters, Rows
-from conformance.mutants.twin import Slot, Work
+from conformance.mutants.twin import Scalar, Slot, Work
 from conformance.mutants.twins import Mxnet2LazyTwin, TfKerasTwin, TorchTwin
 
 VECTOR = 8
@@ -43,6 +44,48 @@ class BufferShorterThanTail(TfKerasTwin):
         lost = (place >= max(w.theta.size // 16384, 1) * 16384) & (place % 16384 >= 512)
         w.theta = np.where(lost, slot.theta, w.theta)
         TfKerasTwin.store(self, slot, w)
+
+
+class LargeMatricesFactored(TorchTwin):
+    """v of a matrix of at least 128 rows and columns is the product of its means along either.
+
+    Adafactor's memory, in Adam. Exposed by a large matrix.
+    """
+
+    name = "mutant-large-matrices-factored"
+
+    def second(self, w: Work) -> Any:
+        v = TorchTwin.second(self, w)
+        if v.ndim != 2 or min(v.shape) < 128:
+            return v
+        rows, columns = np.mean(v, 1, keepdims=True), np.mean(v, 0, keepdims=True)
+        return rows * columns / np.mean(rows)
+
+
+class TallMatricesSpared(TfKerasTwin):
+    """A matrix of more than 1000 rows does not decay.
+
+    Embeddings, known by their shape. Exposed by a tall matrix with decay.
+    """
+
+    name = "mutant-tall-matrices-spared"
+
+    def weight_decay(self, w: Work) -> Scalar:
+        tall = w.theta.ndim == 2 and len(w.theta) > 1000
+        return w.scalar(0) if tall else TfKerasTwin.weight_decay(self, w)
+
+
+class ChannelsBehindEight(TorchTwin):
+    """Of a tensor of four axes the first eight along the first one are written.
+
+    A kernel of convolutions, with a loop over channels that ends too early. Exposed by one with more of them.
+    """
+
+    name = "mutant-channels-behind-eight"
+
+    def move(self, w: Work, direction: Any) -> Any:
+        moved = TorchTwin.move(self, w, direction)
+        return np.concatenate([moved[:8], w.theta[8:]]) if moved.ndim == 4 else moved
 
 
 def _tail(array: Array, vector: int) -> Array:

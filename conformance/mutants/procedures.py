@@ -323,6 +323,18 @@ class GroupRateIgnored(TorchTwin):
         return replace(h, learning_rate=groups[0].learning_rate)
 
 
+class RatesRenewedByTheFirst(TorchTwin):
+    """The learning rate of a group behind the first one stays, where that group changes alone.
+
+    Rates that are gathered once, and again when the first group's is another. Exposed by a change of the second alone.
+    """
+
+    name = "mutant-rates-renewed-by-the-first"
+
+    def after_group_change(self, group: int, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+        return replace(new, learning_rate=h.learning_rate) if group else new
+
+
 class LateGroupSharesCount(TorchTwin):
     """A group that comes late begins at the t of the others, where t is the parameter's own.
 

@@ -40,6 +40,18 @@ class CountSticks(TorchTwin):
         return w.scalar(1) - beta ** w.scalar(min(w.t, 256))
 
 
+class FirstCorrectionEnds(TorchTwin):
+    """From step 300 on m is not corrected.
+
+    What beta_1 = 0.9 has left of it by then is nothing. Exposed by a beta_1 that has not forgotten the first step.
+    """
+
+    name = "mutant-first-correction-ends"
+
+    def step_size(self, w: Work) -> Scalar:
+        return TorchTwin.step_size(self, w) if w.t < 300 else self.rate(w)
+
+
 class DecayStops(TorchTwin):
     """From step 51 on nothing decays.
 
@@ -64,6 +76,24 @@ class FirstDtypeForAll(TorchTwin):
         TorchTwin.count(self, slots, gradients)
         for slot in slots:
             slot.m = slot.m.astype(slots[0].m.dtype).astype(slot.m.dtype)
+
+
+class CountOfPlaceInBucket(TorchTwin):
+    """Parameters are taken dtype by dtype, and the counts in the order of the list.
+
+    Two lists that are zipped, of which one has been sorted. Exposed by two dtypes, and a parameter that has missed a
+    step.
+    """
+
+    name = "mutant-count-of-place-in-bucket"
+
+    def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
+        TorchTwin.count(self, slots, gradients)
+        present = [slot for slot, gradient in zip(slots, gradients, strict=True) if gradient is not None]
+        counts = [slot.t for slot in present]
+        for dtype in {slot.theta.dtype for slot in present}:
+            for slot, t in zip([slot for slot in present if slot.theta.dtype == dtype], counts, strict=False):
+                slot.t = t
 
 
 class CountsPerParameter(KerasV2Twin):

@@ -219,6 +219,10 @@ class Twin:
         """What holds of `h` after a change to `new`."""
         return new
 
+    def after_group_change(self, group: int, h: Hyperparameters, new: Hyperparameters) -> Hyperparameters:
+        """As `after_change`, where it is the group of this number alone that changes."""
+        return self.after_change(h, new)
+
     def late(self, slot: Slot, present: Sequence[Slot]) -> None:
         """A parameter that comes late begins at the optimizer's t."""
         slot.t = max((other.t for other in present), default=0)
@@ -457,6 +461,7 @@ def twin_claim(
         "groups": Procedure(how="Twin.start_groups", hyperparameters=of_groups),
         "late groups": Procedure(how="TwinRun.add_group"),
         "saved groups": Procedure(how="pickle of the slots of all groups"),
+        "changed groups": Procedure(how="TwinRun.change_group"),
         "state": Procedure(how="TwinRun.put"),
         "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
     }

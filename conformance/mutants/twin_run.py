@@ -99,6 +99,9 @@ class TwinRun:
     def change(self, hyperparameters: Hyperparameters) -> None:
         self.own = [self.twin.after_change(h, hyperparameters) for h in self.own]
 
+    def change_group(self, group: int, hyperparameters: Hyperparameters) -> None:
+        self.own[group] = self.twin.after_group_change(group, self.own[group], hyperparameters)
+
 
 class CallingRun(TwinRun):
     """One optimizer that is given functions for numbers."""

@@ -223,3 +223,48 @@ class SmallEpsilonsRounded(Plain):
 
     def move(self, p: Any, m: Any, v: Any, bias_1: float, bias_2: float, lr: float, eps: float) -> None:
         super().move(p, m, v, bias_1, bias_2, lr, max(eps, 1e-8) if eps else eps)
+
+
+class TallSpared(Plain):
+    """Matrices of more than 1000 rows do not decay."""
+
+    def shrink(self, p: Any, lr: float, decay: float) -> None:
+        if p.ndim != 2 or len(p) <= 1000:
+            super().shrink(p, lr, decay)
+
+
+class ChannelsBehindEight(Plain):
+    """Of a tensor of four axes the first eight along the first one are written."""
+
+    def move(self, p: Any, m: Any, v: Any, bias_1: float, bias_2: float, lr: float, eps: float) -> None:
+        first = slice(8) if p.ndim == 4 else ...
+        super().move(p[first], m[first], v[first], bias_1, bias_2, lr, eps)
+
+
+class FirstCorrectionEnds(Plain):
+    """The first moment is not corrected from step 300 on."""
+
+    def bias(self, t: int, b1: float, b2: float) -> tuple[float, float]:
+        bias_1, bias_2 = super().bias(t, b1, b2)
+        return bias_1 if t < 300 else 1.0, bias_2
+
+
+class CountsZippedWithBuckets(Plain):
+    """Parameters are taken dtype by dtype, and their counts in the order of the list."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        self.counts: dict[Any, int] = {}
+        for group in self.param_groups:
+            present = [p for p in group["params"] if p.grad is not None]
+            counts = [self.state[p].get("step", 0) + 1 for p in present]
+            for dtype in {p.dtype for p in present}:
+                self.counts |= zip((p for p in present if p.dtype == dtype), counts, strict=False)
+        super().step()
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        self.t = self.counts[p]
+        super().update(p, g, h)
+
+    def bias(self, t: int, b1: float, b2: float) -> tuple[float, float]:
+        return super().bias(self.t, b1, b2)

@@ -47,6 +47,23 @@ class FirstRateForAll(Plain):
         super().update(p, g, {**h, "lr": self.param_groups[0]["lr"]})
 
 
+class RatesRenewedByTheFirst(Plain):
+    """Learning rates are gathered once, and again when the first group's is another."""
+
+    rates: tuple[float, ...] = ()
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        now = tuple(group["lr"] for group in self.param_groups)
+        if self.rates[:1] != now[:1] or len(self.rates) != len(now):
+            self.rates = now
+        super().step()
+
+    def update(self, p: Any, g: Any, h: dict[str, Any]) -> None:
+        (number,) = (k for k, group in enumerate(self.param_groups) if group is h)
+        super().update(p, g, h | {"lr": self.rates[number]})
+
+
 class CountsAhead(Plain):
     """The state's step is that of the next one."""
 
@@ -63,6 +80,7 @@ SHOWN: dict[type, str] = {
     TakesRowMajor: "law-transposed",
     ScaledTogether: "law-independence",
     FirstRateForAll: "law-groups",
+    RatesRenewedByTheFirst: "law-changed-group",
     CountsAhead: "step-count",
 }
 """The check that shows it."""

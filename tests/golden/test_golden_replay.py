@@ -40,6 +40,7 @@ NOT_BY_GOLDEN = {
     directions.RadamDividesAlways: "no case has epsilon 0: a declared deviation of torch, with a check of its own",
     state.SharedMoments: "equal shapes are a declared deviation of Keras, with a check of its own",
     state.FirstDtypeForAll: "a case has one dtype",
+    state.CountOfPlaceInBucket: "a case has one dtype",
     state.LiveViews: "computes rightly",
     **dict.fromkeys(
         (given_as.FunctionsCalledOnce, given_as.TensorsInHalf), "numbers are right; law-forms is for the others"
@@ -59,7 +60,12 @@ NOT_BY_GOLDEN = {
         ),
         "within the bound on finite problems; laws are for that",
     ),
+    state.FirstCorrectionEnds: "no case has a beta_1 that has not forgotten the first step by then",
     memory.BufferShorterThanTail: "no case has 16384 elements",
+    **dict.fromkeys(
+        (memory.LargeMatricesFactored, memory.TallMatricesSpared, memory.ChannelsBehindEight),
+        "no case has such a parameter",
+    ),
     memory.GradientKnownByItsArray: "every gradient of a case has memory of its own; law-reused-gradients is for that",
     rewinding.StateMergedOnLoad: "steps rightly; law-rewind-to-start is for that",
     rewinding.MaximumMergedOnLoad: "steps rightly; law-rewind is for that",
@@ -93,7 +99,12 @@ NOT_BY_GOLDEN = {
         "what Keras does, a declared deviation with a check of its own",
     ),
     **dict.fromkeys(
-        (procedures.GroupRateIgnored, procedures.LateGroupSharesCount, procedures.GroupsLoadedInReverse),
+        (
+            procedures.GroupRateIgnored,
+            procedures.RatesRenewedByTheFirst,
+            procedures.LateGroupSharesCount,
+            procedures.GroupsLoadedInReverse,
+        ),
         "a case has one group",
     ),
     procedures.PowersLostOnLoad: "either is right within the bound; laws compare bits",

@@ -258,6 +258,14 @@ ADAM = {"dialect": "torch-adam", "hyperparameters": frozenset({"learning_rate", 
         ),
         *(
             (
+                "claim.procedures",
+                '"change" and "groups" too',
+                {name: Procedure(how="x") for name in (half, "changed groups")},
+            )
+            for half in ("change", "groups")
+        ),
+        *(
+            (
                 f"claim.procedures['{name}'].hyperparameters",
                 f"{'amsgrad, ' if name == 'groups' else ''}l2, learning_rate",
                 {name: Procedure(how="somehow", hyperparameters=frozenset({beyond}))},
@@ -300,6 +308,7 @@ def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_
         "procedure groups",
         "procedure late groups",
         "procedure saved groups",
+        "procedure changed groups",
         "procedure state",
         "procedure mixed dtypes",
         "procedure finalize",

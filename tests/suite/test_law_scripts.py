@@ -37,6 +37,7 @@ SHOWN: dict[str, type[Twin]] = {
     "law-groups": procedures.GroupRateIgnored,
     "law-late-group": procedures.LateGroupSharesCount,
     "law-saved-groups": procedures.GroupsLoadedInReverse,
+    "law-changed-group": procedures.RatesRenewedByTheFirst,
     "law-change-after-load": procedures.LoadedRateComesBack,
     "law-late-parameter": procedures.StatesWithoutGaps,
     "law-rewind": rewinding.MaximumMergedOnLoad,
