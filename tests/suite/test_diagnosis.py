@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -44,6 +46,7 @@ from conformance.mutants import (
     unlawful,
 )
 from conformance.mutants.twin import Twin, TwinRun
+from conformance.mutants.twins import TorchTwin
 from conformance.observe import observe
 from conformance.process import ChildEnd
 from conformance.subjects import subjects
@@ -263,6 +266,19 @@ def test_no_explanation_holds_of_what_is_right(twin: type[Twin]) -> None:
     ]
     assert len(trails) == 10
     assert search.search(trails) == search.Searched()
+
+
+def test_no_explanation_writes_into_what_it_is_tried_on() -> None:
+    """Of float64 above all, which a conversion to float64 does not copy."""
+    implementation = TorchTwin()
+    drawn = [p for p in subjects(implementation, "general", 20, 0) if isinstance(p, Problem) and p.dtype == "float64"]
+    problem = min(drawn, key=lambda p: (not p.hyperparameters.amsgrad, sum(theta.size for theta in p.parameters)))
+    trail = trail_of(implementation, problem, observe(implementation, problem).states, "general")
+    before = pickle.dumps((problem, trail.observed))
+    for candidate in search.known(trail.dialect):
+        with np.errstate(all="ignore"), contextlib.suppress(ArithmeticError, LookupError, ValueError, TypeError):
+            assert list(candidate.steps(trail))
+        assert pickle.dumps((problem, trail.observed)) == before, candidate.words
 
 
 class FailsLater(formula.LearningRateTooSmall):
