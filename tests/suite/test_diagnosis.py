@@ -21,10 +21,11 @@ from suite_cli import ROOT, run
 import reference
 from adapters.contract import Claim, Hyperparameters, Problem
 from conformance.child import Child
-from conformance.diagnosis import diagnose, search
+from conformance.diagnosis import Failure, diagnose, search
 from conformance.diagnosis.candidate import together
 from conformance.diagnosis.sentences import SENTENCES, statement
 from conformance.diagnosis.trail import trail_of
+from conformance.findings import Bounded, Finding
 from conformance.laws import LAWS
 from conformance.mutants import (
     MUTANTS,
@@ -39,6 +40,7 @@ from conformance.mutants import (
     indices,
     lookahead,
     masters,
+    procedures,
     rows,
     schedulers,
     schedules,
@@ -243,6 +245,28 @@ def test_where_only_the_count_is_wrong_laws_about_it_do_not_guess_either() -> No
         "state not saved: t (the step count stays 0)",
         "law-sizes fails too, and what is said above may be all of it: run again when that is right",
     ]
+
+
+def test_golden_cases_that_change_something_between_steps_make_no_step_wrong() -> None:
+    found = told(procedures.ChangedRateIgnored, ("law-change", "golden"))
+    assert found["says"] == f"law-change: {SENTENCES['law-change']}"
+    (golden,) = (note for note in found["notes"] if note != found["says"])
+    assert golden.startswith("golden: cases fail in which something is done between steps, and no others: ")
+    assert "changed-mid-run/rate" in golden
+
+
+def test_what_may_follow_from_something_else_is_never_the_diagnosis() -> None:
+    found = diagnose(
+        TorchTwin(),
+        [],
+        [
+            Failure(check="free-running", finding=Finding(message="-"), worst_fraction=2.0),
+            Failure(check="law-sizes", finding=Bounded(message="-"), worst_fraction=2.0),
+        ],
+        seed=0,
+    )
+    assert found.says == "matches nothing known"
+    assert [note.partition(",")[0] for note in found.notes] == ["law-sizes fails too"]
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
