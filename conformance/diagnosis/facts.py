@@ -34,6 +34,10 @@ _CONDITIONS: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
 )
 
 
+LEAST = 3
+"""Failing problems that a condition is read from: what fewer have in common is chance."""
+
+
 def facts(trails: Sequence[Trail]) -> list[str]:
     """The measured facts, one per line; empty where nothing is wrong."""
     wrong = [trail for trail in trails if trail.wrong]
@@ -52,7 +56,7 @@ def _quantities(wrong: Sequence[Trail]) -> str:
 
 def _conditions(trails: Sequence[Trail]) -> Iterator[str]:
     wrong, right = [t.problem for t in trails if t.wrong], [t.problem for t in trails if not t.wrong]
-    for words, holds in _CONDITIONS:
+    for words, holds in _CONDITIONS if len(wrong) >= LEAST else ():
         if all(map(holds, wrong)) and not all(map(holds, right)):
             exactly = not any(map(holds, right))
             yield f"{'exactly' if exactly else 'only'} where {words} ({len(wrong)} of {len(trails)} problems)"

@@ -10,7 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from adapters.contract import Claim, Hyperparameters, Problem
 from conformance.child import Child
 from conformance.diagnosis import Failure, diagnose, search
 from conformance.diagnosis.candidate import together
+from conformance.diagnosis.facts import facts
+from conformance.diagnosis.places import holding
 from conformance.diagnosis.sentences import SENTENCES, statement
 from conformance.diagnosis.trail import trail_of
 from conformance.findings import Bounded, Finding
@@ -371,6 +373,39 @@ def test_where_nothing_is_known_the_facts_say_what_was_measured() -> None:
     assert any("parameters came out wrong; m, v and v_max right" in fact for fact in found.facts)
     assert any("where amsgrad is on" in fact for fact in found.facts)
     assert any("update obtained / expected, median: 0.5 at t = " in fact for fact in found.facts)
+
+
+def _part(select: Callable[[int], slice]) -> type[Twin]:
+    class Part(TorchTwin):
+        """Some elements move half as far: those that a slice for the parameter's size says."""
+
+        def direction(self, w: Any) -> Any:
+            share = np.ones(w.theta.size, w.theta.dtype)
+            share[select(w.theta.size)] = 0.5
+            return share.reshape(w.theta.shape) * super().direction(w)
+
+    return Part
+
+
+@pytest.mark.parametrize(
+    ("select", "holds"),
+    [
+        (lambda size: slice(size // 8 * 8 if size > 8 else size, None), True),  # tails
+        (lambda size: slice(None if size < 8 else 0), False),  # small ones wholly, large ones not at all
+    ],
+)
+def test_a_place_is_one_only_if_something_beside_it_is_right(select: Callable[[int], slice], holds: bool) -> None:
+    implementation = _part(select)()
+    drawn = [p for p in subjects(implementation, "general", 20, 0) if isinstance(p, Problem)]
+    trails = [trail_of(implementation, p, observe(implementation, p).states, "general") for p in drawn]
+    assert any(trail.wrong for trail in trails)
+    found = {place.words for place in holding(trails)}
+    assert ("the elements behind the last full vector of 8" in found) is holds
+    wrong, right = [t for t in trails if t.wrong], [t for t in trails if not t.wrong]
+    assert len(wrong) > 2
+    conditions = ("only where ", "exactly where ")
+    assert any(fact.startswith(conditions) for fact in facts(trails))
+    assert not any(fact.startswith(conditions) for fact in facts([*wrong[:2], *right]))
 
 
 # Reports and the reproducer
