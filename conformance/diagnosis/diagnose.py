@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from adapters.contract import Claim, Implementation, Problem
 from conformance.checks import CHECKS
-from conformance.diagnosis import counts
+from conformance.diagnosis import counts, loaded
 from conformance.diagnosis.facts import facts
 from conformance.diagnosis.law_script import law_script
 from conformance.diagnosis.reproducer import reproducer
@@ -92,6 +92,7 @@ def diagnose(
         values_wrong=bool(by_value) or any(trail.wrong for trail in plain),
         counts_wrong=any(counts.misreported(trail) for trail in plain),
     )
+    said += _lost(implementation, seen, failures)
     said += alone + ([between(done_between)] if done_between else [])
     diagnosis = Diagnosis(
         says=_says(searched, bool(wrong), said),
@@ -111,6 +112,19 @@ def diagnose(
         diagnosis.scripts = {check: text for check, text in scripts if text is not None}
     diagnosis.seconds = time.monotonic() - began
     return diagnosis
+
+
+def _lost(
+    implementation: Implementation, seen: Sequence[tuple[str, int, Subject, bool]], failures: Sequence[Failure]
+) -> list[str]:
+    """What a load does not bring back, where a law of it fails; nothing where two runs are never the same."""
+    failing_checks = {f.check for f in failures}
+    if not failing_checks & loaded.LAWS or "law-determinism" in failing_checks:
+        return []
+    failing = [subject for name, _, subject, failed in seen if failed and name.startswith("laws")]
+    problems = sorted((p for p in failing if isinstance(p, Problem)), key=_numbers)
+    found = loaded.lost(implementation, problems[:MOST_TRIED])
+    return [found] if found else []
 
 
 def _failing_between(seen: Sequence[tuple[str, int, Subject, bool]]) -> list[str]:

@@ -236,10 +236,39 @@ def test_where_steps_are_wrong_laws_do_not_guess_why_they_fail() -> None:
     found = told(HatAndNotSaved, ("one-step", "law-save-load", "law-load-into-other", "law-change", "law-sizes"))
     assert found["says"] == "epsilon hat instead of paper epsilon"
     assert found["notes"] == [
+        "state not saved, or not loaded: m, v, t",
         "law-save-load: saved, loaded and continued it is not what it would have been",
         "law-load-into-other, law-change, law-sizes fail too, and what is said above may be all of it: run again when"
         " that is right",
     ]
+
+
+class LoadTakesVForItsMaximum(TorchTwin):
+    """As if v had never been larger than it is now."""
+
+    def load(self, slots: Any, saved: Any) -> None:
+        super().load(slots, saved)
+        for slot in slots:
+            if slot.v_max is not None:
+                slot.v_max[...] = slot.v
+
+
+@pytest.mark.parametrize(
+    ("mutant", "lost"),
+    [
+        (procedures.CountNotSaved, "t"),
+        (procedures.MaximumNotSaved, "v_max"),
+        (LoadTakesVForItsMaximum, "v_max"),
+        (procedures.NewLearningRateKept, None),
+    ],
+    ids=str,
+)
+def test_what_a_load_does_not_bring_back_is_named(mutant: type[Twin], lost: str | None) -> None:
+    says = told(mutant, ("law-save-load", "law-load-into-other"))["says"]
+    if lost is None:
+        assert says.startswith("law-")
+    else:
+        assert says == f"state not saved, or not loaded: {lost}"
 
 
 def test_where_only_the_count_is_wrong_laws_about_it_do_not_guess_either() -> None:
