@@ -515,6 +515,20 @@ def _python(file: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+class FirstOfEveryGroup(TorchTwin):
+    """Asks the first parameter of every group for its dtype."""
+
+    def start_groups(self, groups: Any) -> TwinRun:
+        assert [parameters[0].dtype for parameters, _ in groups]
+        return super().start_groups(groups)
+
+
+def test_a_crash_in_a_law_says_in_which() -> None:
+    result = judged(FirstOfEveryGroup, ("one-step", "law-groups"), 2)
+    where = "raised on problem 0 of set laws-procedures, in law-groups (one of its groups has no parameters)"
+    assert (result.verdict, result.reason.partition(": ")[0]) == (Verdict.CRASHED, where)
+
+
 # Pairs
 
 
