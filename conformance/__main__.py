@@ -13,7 +13,7 @@ from rich.markup import escape
 
 import reference
 from adapters.registry import ADAPTERS, of_environment
-from conformance import checks, declare, deviations, explain, headroom, matrix, probe, provenance, run, table
+from conformance import alone, checks, declare, deviations, explain, headroom, matrix, probe, provenance, run, table
 from conformance.deviations import DeviationsError
 from conformance.ending import EndedBySignal, ended_by_signals
 from conformance.findings import to_json
@@ -75,6 +75,9 @@ def _run(options: argparse.Namespace) -> int:
     with progress(console) as reporter:
         refused = probe.refused(plan, reporter)
         done = run.refusal(plan, refused) if refused else run.run(plan, reporter)
+    if options.report is not None:
+        for result in done.results:
+            alone.try_files(result)
     console.print(table.terminal(done.results, run.title(done.header)))
     _explain(console, done.results, done.complaints)
     if refused:

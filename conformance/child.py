@@ -86,6 +86,8 @@ class Child:
         self.breaches: set[str] = set()
         """Kinds of `checks.Breach` that the checks for them have found, so that no other check repeats them."""
         self.failures: list[Failure] = []
+        self.asking = ""
+        """The check that is being judged."""
 
     def say(self, event: str, **data: Any) -> None:
         """One JSON line."""
@@ -103,7 +105,7 @@ class Child:
         except CannotTest as reason:
             self.say("cannot-test", reason=str(reason))
         except ImplementationFailed as failure:
-            self.say("crashed", reason=str(failure))
+            self.say("crashed", reason=str(failure), check=self.asking)
         except Exception as error:
             self.say("suite-failed", reason=short_text(error), traceback=traceback.format_exc()[-5000:])
         else:
@@ -206,6 +208,7 @@ class Child:
             failed = False
             for check in chosen:
                 began = time.perf_counter()
+                self.asking = check.name
                 outcome = check.judge(implementation, subject)
                 seconds = time.perf_counter() - began
                 again = self._again(f"{options} --check {check.name} --problem {number}")
@@ -221,6 +224,7 @@ class Child:
                 tallies[check.name].add(replace(outcome, findings=findings), 1, bool(findings), seconds)
                 failed |= bool(findings)
             self.seen.append((set_name, number, subject, failed))
+        self.asking = ""
         self.say("problem", set=set_name, number=len(drawn))
         return tallies
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,12 +49,6 @@ def run_child(
     """
     began = time.monotonic()
     reader, writer = os.pipe()
-    # Two children share the cores: OpenMP threads that spin while they wait would stall each other.
-    environment = (
-        {"OMP_WAIT_POLICY": "PASSIVE"}
-        | os.environ
-        | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    )
     command = [sys.executable, "-m", module, str(writer), json.dumps(order)]
     with os.fdopen(reader, "rb", buffering=0) as pipe:
         child = subprocess.Popen(
@@ -63,7 +57,7 @@ def run_child(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=_environment(),
             start_new_session=True,
         )
         output = _Tail(child)
@@ -79,6 +73,37 @@ def run_child(
     finished = bool(events) and events[-1]["event"] in ("done", "cannot-test", "suite-failed", "crashed")
     failure = None if finished else trouble or _failure(child.returncode)
     return ChildEnd(events=tuple(events), failure=failure, output=output.text(), seconds=time.monotonic() - began)
+
+
+def run_alone(command: Sequence[str], *, time_limit: float) -> tuple[int | None, str]:
+    """Exit status of a Python command, None where it does not end in time, and the end of what it prints."""
+    child = subprocess.Popen(
+        [sys.executable, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment(),
+        start_new_session=True,
+    )
+    output = _Tail(child)
+    _RUNNING.add(child)
+    try:
+        status = child.wait(time_limit)
+    except subprocess.TimeoutExpired:
+        return None, ""
+    finally:
+        _kill(child)
+        _RUNNING.discard(child)
+    return status, output.text()
+
+
+def _environment() -> dict[str, str]:
+    # Two children share the cores: OpenMP threads that spin while they wait would stall each other.
+    return (
+        {"OMP_WAIT_POLICY": "PASSIVE"}
+        | os.environ
+        | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    )
 
 
 class _Tail:

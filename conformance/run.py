@@ -151,14 +151,17 @@ def write_reports(done: Run, *, ndjson_file: Path | None, report: Path | None) -
         files[report / "report.ndjson"] = text
         files[report / "report.md"] = table.markdown(done.results, title(done.header), done.complaints)
         for result in done.results:
-            told = result.diagnosis or {}
-            if told.get("reproducer"):
-                files[report / reproducer_of(result.adapter)] = told["reproducer"]
-            for check, text in told.get("scripts", {}).items():
-                files[report / reproducer_of(result.adapter, check)] = text
+            files |= reproducers(result, report)
     for path, content in files.items():
         ndjson.write(path, content)
     return list(files)
+
+
+def reproducers(result: Result, report: Path) -> dict[Path, str]:
+    """The files that show what failed, as they are to stand in the folder of the report."""
+    told = result.diagnosis or {}
+    own = {report / reproducer_of(result.adapter): told["reproducer"]} if told.get("reproducer") else {}
+    return own | {report / reproducer_of(result.adapter, check): s for check, s in told.get("scripts", {}).items()}
 
 
 def reproducer_of(adapter: str, check: str = "") -> Path:

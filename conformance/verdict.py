@@ -117,7 +117,8 @@ def judge(adapter: str, end: ChildEnd) -> Result:
             case "suite-failed":
                 result.verdict, result.reason = Verdict.SUITE_FAILED, f"{event['reason']}\n{event['traceback']}"
             case "crashed":
-                result.verdict, result.reason = Verdict.CRASHED, f"raised {where}: {event['reason']}"
+                asked = _asked(event.get("check", ""))
+                result.verdict, result.reason = Verdict.CRASHED, f"raised {where}{asked}: {event['reason']}"
     if end.failure is not None and checked:  # all checks have run: it is the diagnosis that did not end
         result.diagnosis = {"says": f"the diagnosis did not end: {end.failure}"}
     elif end.failure is not None:
@@ -131,6 +132,12 @@ def judge(adapter: str, end: ChildEnd) -> Result:
         result.verdict, result.reason = Verdict.DOES_NOT_CONFORM, ", ".join(failing)
     result.complete = result.verdict in (Verdict.CONFORMS, Verdict.DOES_NOT_CONFORM)
     return result
+
+
+def _asked(check: str) -> str:
+    """Which law it was that asked: a law does more than to take the steps of a problem."""
+    more = " (one of its groups has no parameters)" if check == "law-groups" else ""
+    return f", in {check}{more}" if check.startswith("law-") else ""
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> ExitCode:

@@ -6,6 +6,7 @@
     places      where the claim does not hold
     search      which explanations hold everywhere
     pairs       two of them at once
+    loaded      what a load does not bring back
     facts, sentences, reproducer, law_script: what is said beside the name
 
 An explanation is true of *every* step of every problem that is looked at, or it is not named: each step is

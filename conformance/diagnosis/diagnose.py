@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 
 from adapters.contract import Claim, Implementation, Problem
 from conformance.checks import CHECKS
-from conformance.diagnosis import counts
+from conformance.diagnosis import counts, loaded
 from conformance.diagnosis.facts import facts
 from conformance.diagnosis.law_script import law_script
 from conformance.diagnosis.reproducer import reproducer
 from conformance.diagnosis.search import Match, Searched, Tick, deadline, search
-from conformance.diagnosis.sentences import Failure, notes
+from conformance.diagnosis.sentences import Failure, between, notes
 from conformance.diagnosis.trail import Trail, trail_of
 from conformance.observe import ContractBreach, ImplementationFailed, run
-from conformance.subjects import Subject, subjects
+from conformance.replay import Replay
+from conformance.subjects import GOLDEN, Subject, subjects
 
 SECONDS = 10.0
 """Of computing that the search for an explanation may take."""
@@ -27,7 +28,7 @@ FAILING, PASSING = 16, 16
 MOST_SCRIPTS, MOST_TRIED = 5, 8
 """Checks that get one, and problems that are tried for each."""
 UNKNOWN = "matches nothing known"
-_BY_VALUE = ("one-step", "free-running", "equal-shapes", "clip-gradient-zero", "golden", "direct", "long-run")
+_BY_VALUE = ("one-step", "free-running", "equal-shapes", "clip-gradient-zero", GOLDEN, "direct", "long-run")
 _NAMED_BY_VALUES = (*_BY_VALUE, "step-count")
 _PLAIN = frozenset(check.problems for check in CHECKS if not check.name.startswith("law-"))
 """Sets of problems that are no law's."""
@@ -40,7 +41,7 @@ class Diagnosis:
     """What is said of one implementation; plain data that travels as JSON."""
 
     says: str
-    """The diagnosis in one line."""
+    """The diagnosis in one line: what matches, or else what a check shows that does not follow from something else."""
     matches: list[Match] = field(default_factory=list)
     """Explanations that hold on all that was looked at, the simplest first; several cannot be told apart there."""
     notes: list[str] = field(default_factory=list)
@@ -82,17 +83,21 @@ def diagnose(
     found = searched.matches
     reported = any(counts.misreported(trail) for trail in trails)
     others = [f for f in failures if f.check not in _NAMED_BY_VALUES]
+    done_between = _failing_between(seen) if any(f.check == GOLDEN for f in failures) else []
+    by_value = [f for f in failures if f.check in _BY_VALUE and not (f.check == GOLDEN and done_between)]
     plain = [trail for trail in trails if trail.label.rpartition(" ")[0].removeprefix(_MORE) in _PLAIN]
     said = [counts.reported(trails)] if reported else []
-    said += notes(
+    alone, following = notes(
         others,
-        values_wrong=any(f.check in _BY_VALUE for f in failures) or any(trail.wrong for trail in plain),
+        values_wrong=bool(by_value) or any(trail.wrong for trail in plain),
         counts_wrong=any(counts.misreported(trail) for trail in plain),
     )
+    said += _lost(implementation, seen, failures)
+    said += alone + ([between(done_between)] if done_between else [])
     diagnosis = Diagnosis(
         says=_says(searched, bool(wrong), said),
         matches=found,
-        notes=said,
+        notes=said + following,
         facts=[] if found else facts(trails),
         first=_first(failures),
         problems=len(trails),
@@ -102,11 +107,30 @@ def diagnose(
     )
     diagnosis.reproducer = reproducer(implementation, trails, f"{implementation.name}: {diagnosis.says}")
     if diagnosis.reproducer is None:
-        alone = [f.check for f in failures if f.check not in _BY_VALUE]
-        scripts = ((check, _script(implementation, check, seen, diagnosis.says, say)) for check in alone[:MOST_SCRIPTS])
+        checks = [f.check for f in failures if f.check not in _BY_VALUE][:MOST_SCRIPTS]
+        scripts = ((check, _script(implementation, check, seen, diagnosis.says, say)) for check in checks)
         diagnosis.scripts = {check: text for check, text in scripts if text is not None}
     diagnosis.seconds = time.monotonic() - began
     return diagnosis
+
+
+def _lost(
+    implementation: Implementation, seen: Sequence[tuple[str, int, Subject, bool]], failures: Sequence[Failure]
+) -> list[str]:
+    """What a load does not bring back, where a law of it fails; nothing where two runs are never the same."""
+    failing_checks = {f.check for f in failures}
+    if not failing_checks & loaded.LAWS or "law-determinism" in failing_checks:
+        return []
+    failing = [subject for name, _, subject, failed in seen if failed and name.startswith("laws")]
+    problems = sorted((p for p in failing if isinstance(p, Problem)), key=_numbers)
+    found = loaded.lost(implementation, problems[:MOST_TRIED])
+    return [found] if found else []
+
+
+def _failing_between(seen: Sequence[tuple[str, int, Subject, bool]]) -> list[str]:
+    """The failing golden cases, where all of them have something done between steps: their plain steps are right."""
+    cases = [subject.case for _, _, subject, failed in seen if failed and isinstance(subject, Replay)]
+    return [case.id.partition("/")[2] for case in cases] if all(case.between for case in cases) else []
 
 
 def _script(
@@ -145,7 +169,7 @@ def _chosen(
 ) -> list[tuple[str, Problem]]:
     """Failing and passing problems of every set, evenly; where few were run, some more inside the claim."""
     rows = [(name, number, _problem(subject), failed) for name, number, subject, failed in seen]
-    whole = [row for row in rows if not row[0].startswith("laws") and (row[3] or row[0] != "golden")]
+    whole = [row for row in rows if not row[0].startswith("laws") and (row[3] or row[0] != GOLDEN)]
     if sum(1 for row in whole if row[0] == "general") < PASSING:
         have = {(name, number) for name, number, *_ in whole}
         for name in ("general", "equal-shapes"):
@@ -155,7 +179,7 @@ def _chosen(
     for name in dict.fromkeys(row[0] for row in whole):
         for failing, most in ((True, FAILING), (False, PASSING)):
             some = [row for row in whole if row[0] == name and row[3] is failing]
-            if name == "golden":
+            if name == GOLDEN:
                 some.sort(key=lambda row: len(row[2].gradients))
                 most = 2
             chosen += some[:: max(1, -(-len(some) // most))]

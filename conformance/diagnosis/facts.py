@@ -34,6 +34,10 @@ _CONDITIONS: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
 )
 
 
+LEAST = 3
+"""Failing problems that a condition is read from: what fewer have in common is chance."""
+
+
 def facts(trails: Sequence[Trail]) -> list[str]:
     """The measured facts, one per line; empty where nothing is wrong."""
     wrong = [trail for trail in trails if trail.wrong]
@@ -52,7 +56,7 @@ def _quantities(wrong: Sequence[Trail]) -> str:
 
 def _conditions(trails: Sequence[Trail]) -> Iterator[str]:
     wrong, right = [t.problem for t in trails if t.wrong], [t.problem for t in trails if not t.wrong]
-    for words, holds in _CONDITIONS:
+    for words, holds in _CONDITIONS if len(wrong) >= LEAST else ():
         if all(map(holds, wrong)) and not all(map(holds, right)):
             exactly = not any(map(holds, right))
             yield f"{'exactly' if exactly else 'only'} where {words} ({len(wrong)} of {len(trails)} problems)"
@@ -94,19 +98,23 @@ def _ratios(wrong: Sequence[Trail]) -> Iterator[str]:
                     by_size.setdefault(int(exponent), []).append(one)
     if not any(by_step.values()):
         return
-    shown = [
-        f"{np.median(by_step[t]):.4g} at t = {t}" for t in sorted(by_step) if by_step[t] and t in (1, 2, 3, 10, 25)
-    ]
+    shown = [f"{ratio_text(by_step[t])} at t = {t}" for t in sorted(by_step) if by_step[t] and t in (1, 2, 3, 10, 25)]
     yield f"update obtained / expected, median: {', '.join(shown)}"
     sizes = sorted(e for e, values in by_size.items() if len(values) >= 5)
     if len(sizes) > 1:
         ends = (sizes[0], sizes[-1])
-        text = ", ".join(f"{np.median(by_size[e]):.4g} where abs(g) is about 1e{e}" for e in ends)
+        text = ", ".join(f"{ratio_text(by_size[e])} where abs(g) is about 1e{e}" for e in ends)
         yield f"and by size: {text}"
     numbers = sorted(n for n, values in by_number.items() if len(values) >= 5)
     if len(numbers) > 1:
-        text = ", ".join(f"{np.median(by_number[n]):.4g} of {n}" for n in (numbers[0], numbers[-1]))
+        text = ", ".join(f"{ratio_text(by_number[n])} of {n}" for n in (numbers[0], numbers[-1]))
         yield f"and by the parameter's number of elements: {text}"
+
+
+def ratio_text(values: Sequence[float]) -> str:
+    """The median; of one that would be rounded to 1, what is missing, or too much."""
+    middle = float(np.median(values))
+    return f"1 {'-' if middle < 1 else '+'} {abs(middle - 1):.2g}" if 0 < abs(middle - 1) < 5e-4 else f"{middle:.4g}"
 
 
 def _list(names: Sequence[str]) -> str:

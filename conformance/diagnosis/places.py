@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,13 +23,18 @@ class Place:
 
     words: str
     select: Select
+    among: Literal["parameter", "step", "run"] = "parameter"
+    """Of what it is a part: what is wrong there in one of these says something only if others in it are right."""
 
 
 def holding(trails: Sequence[Trail]) -> Iterator[Place]:
-    """The places that hold every element that the claim does not explain, and are not everything, smallest first."""
+    """The places that hold every element that the claim does not explain, and are not everything, smallest first.
+
+    Somewhere an element beside them must be right: of the same parameter in a step, the same step, or the same run.
+    """
     found: list[tuple[int, int, Place]] = []
     for place in _known(trails):
-        inside = outside = whole = 0
+        inside = outside = beside = whole = 0
         for trail in trails:
             for k, step in enumerate(trail.claimed):
                 for i, theta in enumerate(trail.problem.parameters):
@@ -38,9 +43,11 @@ def holding(trails: Sequence[Trail]) -> Iterator[Place]:
                     inside += int(np.count_nonzero(wrong & mask))
                     outside += int(np.count_nonzero(wrong & ~mask))
                     whole += int(np.count_nonzero(mask))
+                    fails = {"parameter": wrong.any(), "step": step.any_wrong, "run": trail.wrong}[place.among]
+                    beside += int(np.count_nonzero(~mask)) if fails else 0
                     if outside:
                         break
-        if inside and not outside:
+        if inside and beside and not outside:
             found.append((whole, len(found), place))
     everything = sum(theta.size * len(t.gradients) for t in trails for theta in t.problem.parameters)
     yield from (place for whole, _, place in sorted(found, key=lambda row: row[:2]) if whole < everything)
@@ -77,13 +84,11 @@ def _known(trails: Sequence[Trail]) -> Iterator[Place]:
     yield _by_parameter("parameters of one axis", lambda t, i: t.problem.parameters[i].ndim == 1)
     yield _by_parameter("parameters of less than two axes", lambda t, i: t.problem.parameters[i].ndim < 2)
     yield _by_parameter("parameters of more than one axis", lambda t, i: t.problem.parameters[i].ndim > 1)
-    yield Place("a parameter's first step", lambda t, k, i: np.full(t.problem.parameters[i].shape, t.counts[k][i] == 1))
-    even = "the steps with an even t"
-    yield Place(even, lambda t, k, i: np.full(t.problem.parameters[i].shape, t.counts[k][i] % 2 == 0))
-    later = "a parameter's steps from the second one on"
-    yield Place(later, lambda t, k, i: np.full(t.problem.parameters[i].shape, t.counts[k][i] > 1))
-    yield Place("the first step", lambda t, k, i: np.full(t.problem.parameters[i].shape, k == 0))
-    yield Place("the steps from the second one on", lambda t, k, i: np.full(t.problem.parameters[i].shape, k > 0))
+    yield _by_step("a parameter's first step", lambda k, t: t == 1)
+    yield _by_step("the steps with an even t", lambda k, t: t % 2 == 0)
+    yield _by_step("a parameter's steps from the second one on", lambda k, t: t > 1)
+    yield _by_step("the first step", lambda k, t: k == 0)
+    yield _by_step("the steps from the second one on", lambda k, t: k > 0)
 
 
 def _by_number(words: str, of: Callable[[Array, int], Array]) -> Place:
@@ -95,7 +100,12 @@ def _by_number(words: str, of: Callable[[Array, int], Array]) -> Place:
 
 
 def _by_parameter(words: str, of: Callable[[Trail, int], bool]) -> Place:
-    return Place(words, lambda t, k, i: np.full(t.problem.parameters[i].shape, of(t, i)))
+    return Place(words, lambda t, k, i: np.full(t.problem.parameters[i].shape, of(t, i)), "step")
+
+
+def _by_step(words: str, of: Callable[[int, int], bool]) -> Place:
+    """Of the step's number, the first being 0, and the parameter's t."""
+    return Place(words, lambda t, k, i: np.full(t.problem.parameters[i].shape, of(k, t.counts[k][i])), "run")
 
 
 def _tail(width: int) -> Callable[[Array, int], Array]:

@@ -38,7 +38,8 @@ class Planted:
         """
         h = _hyperparameters(trail)
         twin = self.mutant()
-        run = twin.start([np.asarray(theta, np.float64) for theta in trail.problem.parameters], h)
+        # Copies, of float64 too: a mutant may write into what it is given.
+        run = twin.start([theta.astype(np.float64) for theta in trail.problem.parameters], h)
         for k, given in enumerate(trail.problem.gradients):
             before = trail.states[k]
             for i, slot in enumerate(run.slots):

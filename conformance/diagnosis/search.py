@@ -28,6 +28,8 @@ from conformance.diagnosis.places import Place, holding
 from conformance.diagnosis.trail import Trail, fraction, values
 from conformance.oracle import BRANCHES
 
+INFORMS = 0.5
+"""Of a movement: a bound of coarser arithmetic that is wider nearly allows none, and tells nothing."""
 TELLS = 0.5
 """Share of the unexplained elements that an explanation must tell from the claim: what allows everything does not."""
 MOST_PLACES = 4
@@ -90,7 +92,6 @@ def known(d: reference.Dialect) -> Iterator[Candidate]:
     yield from scalars.candidates(d)
     yield from scalars.roundings(d)
     yield from planted.candidates(d.name)
-    yield from scalars.arithmetics(d)
 
 
 def paired(d: reference.Dialect) -> Iterator[Variant]:
@@ -126,6 +127,8 @@ def search(trails: Sequence[Trail], tick: Tick = lambda _: None, tick_pairs: Tic
                 match = _tried(candidate, ordered, place, hard)
                 if match is not None:
                     searched.matches.append(match)
+            if place is None:
+                searched.matches += _coarser(d, ordered, hard, tick, searched)
             if searched.matches:
                 break
         else:
@@ -139,6 +142,19 @@ def search(trails: Sequence[Trail], tick: Tick = lambda _: None, tick_pairs: Tic
         searched.whole = False
     searched.matches = _distinct(searched.matches)
     return searched
+
+
+def _coarser(
+    d: reference.Dialect, trails: Sequence[Trail], hard: Sequence[tuple[Trail, int]], tick: Tick, searched: Searched
+) -> Iterator[Match]:
+    """The dialect in the first arithmetic that holds: in all that come behind it, it holds too."""
+    for candidate in scalars.arithmetics(d):
+        tick(candidate.words)
+        searched.tried += 1
+        match = _tried(candidate, trails, None, hard)
+        if match is not None:
+            yield match
+            return
 
 
 def _distinct(found: Sequence[Match]) -> list[Match]:
@@ -160,7 +176,7 @@ def _tried(
     candidate: Candidate, trails: Sequence[Trail], place: Place | None, hard: Sequence[tuple[Trail, int]]
 ) -> Match | None:
     """None at the first element that it does not explain."""
-    tally = _Tally(place)
+    tally = _Tally(place, coarser=isinstance(candidate, Variant) and bool(candidate.arithmetic))
     try:
         with np.errstate(all="ignore"):
             if isinstance(candidate, Variant) and not all(
@@ -192,8 +208,9 @@ def _hard(trails: Sequence[Trail], number: int = 12) -> list[tuple[Trail, int]]:
 class _Tally:
     """What one explanation makes of the observed steps."""
 
-    def __init__(self, place: Place | None) -> None:
-        self.place = place
+    def __init__(self, place: Place | None, *, coarser: bool = False) -> None:
+        """coarser: the value is the claim's and the bound is wider, which tells where the bound is small itself."""
+        self.place, self.coarser = place, coarser
         self.worst, self.elements, self.told, self.unexplained = 0.0, 0, 0, 0
 
     def holds(self, trail: Trail, k: int, prediction: Prediction) -> bool:
@@ -201,6 +218,7 @@ class _Tally:
         state, bound = prediction
         claimed, limits = trail.claimed[k], dict(values(bound))
         predicted = dict(values(state))
+        before = dict(values(trail.states[k]))
         for key, obtained in values(trail.states[k + 1]):
             value, limit = predicted[key], limits[key]
             off = fraction(obtained, value, limit)
@@ -214,6 +232,8 @@ class _Tally:
             self.elements += obtained.size
             self.unexplained += int(np.count_nonzero(wrong))
             apart = ~(np.abs(claimed.value[key] - value) <= limit) & ~np.isinf(limit)
+            if self.coarser:
+                apart |= limit <= INFORMS * np.abs(value - before[key])
             self.told += int(np.count_nonzero(wrong & apart))
         return True
 

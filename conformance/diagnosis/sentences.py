@@ -115,6 +115,9 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
 """By the name of the check; one that is not here is told by its own message."""
 
 
+_SHOWN = 4
+
+
 @dataclass(frozen=True, kw_only=True)
 class Failure:
     """The first finding of a failing check."""
@@ -125,8 +128,11 @@ class Failure:
     """Of the claim's bound, over the whole check."""
 
 
-def notes(failures: Sequence[Failure], *, values_wrong: bool, counts_wrong: bool) -> list[str]:
-    """What is said of failing checks that are not named by values; wrong: so in problems that are no law's."""
+def notes(failures: Sequence[Failure], *, values_wrong: bool, counts_wrong: bool) -> tuple[list[str], list[str]]:
+    """What is said of failing checks that are not named by values, and behind it of those that may follow from that.
+
+    wrong: so in problems that are no law's.
+    """
     secondary = [
         f.check
         for f in failures
@@ -134,10 +140,17 @@ def notes(failures: Sequence[Failure], *, values_wrong: bool, counts_wrong: bool
     ]
     say = statement if values_wrong or counts_wrong else sentence
     said = [_said(f, say) for f in failures if f.check not in secondary]
-    if secondary:
-        names = f"{', '.join(secondary)} fail{'s' if len(secondary) == 1 else ''} too"
-        said.append(f"{names}, and what is said above may be all of it: run again when that is right")
-    return said
+    names = f"{', '.join(secondary)} fail{'s' if len(secondary) == 1 else ''} too"
+    follow = f"{names}, and what is said above may be all of it: run again when that is right"
+    return said, [follow] if secondary else []
+
+
+def between(cases: Sequence[str]) -> str:
+    """Of golden cases that fail, where all of those that do have something done between steps."""
+    names = list(dict.fromkeys(cases))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    only = "golden: cases fail in which something is done between steps, and no others"
+    return f"{only}: {', '.join(names[:_SHOWN])}{more}"
 
 
 def _said(failure: Failure, say: Callable[[str, str], str]) -> str:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import json
 import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from suite_cli import ROOT, run
+from too_tight import PowersInDouble
 
 import reference
 from adapters.contract import Claim, Hyperparameters, Problem
 from conformance.child import Child
-from conformance.diagnosis import diagnose, search
+from conformance.diagnosis import Failure, diagnose, search
 from conformance.diagnosis.candidate import together
+from conformance.diagnosis.facts import facts, ratio_text
+from conformance.diagnosis.places import holding
 from conformance.diagnosis.sentences import SENTENCES, statement
 from conformance.diagnosis.trail import trail_of
+from conformance.findings import Bounded, Finding
 from conformance.laws import LAWS
 from conformance.mutants import (
     MUTANTS,
@@ -37,6 +43,7 @@ from conformance.mutants import (
     indices,
     lookahead,
     masters,
+    procedures,
     rows,
     schedulers,
     schedules,
@@ -44,6 +51,7 @@ from conformance.mutants import (
     unlawful,
 )
 from conformance.mutants.twin import Twin, TwinRun
+from conformance.mutants.twins import TorchTwin
 from conformance.observe import observe
 from conformance.process import ChildEnd
 from conformance.subjects import subjects
@@ -228,10 +236,39 @@ def test_where_steps_are_wrong_laws_do_not_guess_why_they_fail() -> None:
     found = told(HatAndNotSaved, ("one-step", "law-save-load", "law-load-into-other", "law-change", "law-sizes"))
     assert found["says"] == "epsilon hat instead of paper epsilon"
     assert found["notes"] == [
+        "state not saved, or not loaded: m, v, t",
         "law-save-load: saved, loaded and continued it is not what it would have been",
         "law-load-into-other, law-change, law-sizes fail too, and what is said above may be all of it: run again when"
         " that is right",
     ]
+
+
+class LoadTakesVForItsMaximum(TorchTwin):
+    """As if v had never been larger than it is now."""
+
+    def load(self, slots: Any, saved: Any) -> None:
+        super().load(slots, saved)
+        for slot in slots:
+            if slot.v_max is not None:
+                slot.v_max[...] = slot.v
+
+
+@pytest.mark.parametrize(
+    ("mutant", "lost"),
+    [
+        (procedures.CountNotSaved, "t"),
+        (procedures.MaximumNotSaved, "v_max"),
+        (LoadTakesVForItsMaximum, "v_max"),
+        (procedures.NewLearningRateKept, None),
+    ],
+    ids=str,
+)
+def test_what_a_load_does_not_bring_back_is_named(mutant: type[Twin], lost: str | None) -> None:
+    says = told(mutant, ("law-save-load", "law-load-into-other"))["says"]
+    if lost is None:
+        assert says.startswith("law-")
+    else:
+        assert says == f"state not saved, or not loaded: {lost}"
 
 
 def test_where_only_the_count_is_wrong_laws_about_it_do_not_guess_either() -> None:
@@ -240,6 +277,28 @@ def test_where_only_the_count_is_wrong_laws_about_it_do_not_guess_either() -> No
         "state not saved: t (the step count stays 0)",
         "law-sizes fails too, and what is said above may be all of it: run again when that is right",
     ]
+
+
+def test_golden_cases_that_change_something_between_steps_make_no_step_wrong() -> None:
+    found = told(procedures.ChangedRateIgnored, ("law-change", "golden"))
+    assert found["says"] == f"law-change: {SENTENCES['law-change']}"
+    (golden,) = (note for note in found["notes"] if note != found["says"])
+    assert golden.startswith("golden: cases fail in which something is done between steps, and no others: ")
+    assert "changed-mid-run/rate" in golden
+
+
+def test_what_may_follow_from_something_else_is_never_the_diagnosis() -> None:
+    found = diagnose(
+        TorchTwin(),
+        [],
+        [
+            Failure(check="free-running", finding=Finding(message="-"), worst_fraction=2.0),
+            Failure(check="law-sizes", finding=Bounded(message="-"), worst_fraction=2.0),
+        ],
+        seed=0,
+    )
+    assert found.says == "matches nothing known"
+    assert [note.partition(",")[0] for note in found.notes] == ["law-sizes fails too"]
 
 
 def test_every_mutant_that_does_not_break_a_procedure_is_here() -> None:
@@ -263,6 +322,19 @@ def test_no_explanation_holds_of_what_is_right(twin: type[Twin]) -> None:
     ]
     assert len(trails) == 10
     assert search.search(trails) == search.Searched()
+
+
+def test_no_explanation_writes_into_what_it_is_tried_on() -> None:
+    """Of float64 above all, which a conversion to float64 does not copy."""
+    implementation = TorchTwin()
+    drawn = [p for p in subjects(implementation, "general", 20, 0) if isinstance(p, Problem) and p.dtype == "float64"]
+    problem = min(drawn, key=lambda p: (not p.hyperparameters.amsgrad, sum(theta.size for theta in p.parameters)))
+    trail = trail_of(implementation, problem, observe(implementation, problem).states, "general")
+    before = pickle.dumps((problem, trail.observed))
+    for candidate in search.known(trail.dialect):
+        with np.errstate(all="ignore"), contextlib.suppress(ArithmeticError, LookupError, ValueError, TypeError):
+            assert list(candidate.steps(trail))
+        assert pickle.dumps((problem, trail.observed)) == before, candidate.words
 
 
 class FailsLater(formula.LearningRateTooSmall):
@@ -333,6 +405,67 @@ def test_where_nothing_is_known_the_facts_say_what_was_measured() -> None:
     assert any("update obtained / expected, median: 0.5 at t = " in fact for fact in found.facts)
 
 
+class RateInSingle(TorchTwin):
+    """The step size is a float32 number, and nothing says so."""
+
+    def step_size(self, w: Any) -> Any:
+        return np.float64(np.float32(super().step_size(w)))
+
+
+@pytest.mark.parametrize(
+    ("implementation", "roles"),
+    [(PowersInDouble(), '{"powers": "float32"}'), (RateInSingle(), '{"step_size": "float32"}')],
+)
+def test_what_is_right_in_coarser_arithmetic_is_told_what_to_declare(implementation: Twin, roles: str) -> None:
+    seen = [("general", n, p, True) for n, p in enumerate(subjects(implementation, "general", 30, 0))]
+    found = diagnose(implementation, seen, [], seed=0)
+    assert found.matches[-1].words == f"right in coarser arithmetic; conforms if declared: --arithmetic '{roles}'"
+    assert found.unexplained
+
+
+def test_a_ratio_that_would_be_rounded_to_one_says_what_is_missing() -> None:
+    assert [ratio_text([x]) for x in (1.0, 0.5, 1 - 2.5e-8, 1 + 4e-4, 1.0006)] == [
+        "1",
+        "0.5",
+        "1 - 2.5e-08",
+        "1 + 0.0004",
+        "1.001",
+    ]
+
+
+def _part(select: Callable[[int], slice]) -> type[Twin]:
+    class Part(TorchTwin):
+        """Some elements move half as far: those that a slice for the parameter's size says."""
+
+        def direction(self, w: Any) -> Any:
+            share = np.ones(w.theta.size, w.theta.dtype)
+            share[select(w.theta.size)] = 0.5
+            return share.reshape(w.theta.shape) * super().direction(w)
+
+    return Part
+
+
+@pytest.mark.parametrize(
+    ("select", "holds"),
+    [
+        (lambda size: slice(size // 8 * 8 if size > 8 else size, None), True),  # tails
+        (lambda size: slice(None if size < 8 else 0), False),  # small ones wholly, large ones not at all
+    ],
+)
+def test_a_place_is_one_only_if_something_beside_it_is_right(select: Callable[[int], slice], holds: bool) -> None:
+    implementation = _part(select)()
+    drawn = [p for p in subjects(implementation, "general", 20, 0) if isinstance(p, Problem)]
+    trails = [trail_of(implementation, p, observe(implementation, p).states, "general") for p in drawn]
+    assert any(trail.wrong for trail in trails)
+    found = {place.words for place in holding(trails)}
+    assert ("the elements behind the last full vector of 8" in found) is holds
+    wrong, right = [t for t in trails if t.wrong], [t for t in trails if not t.wrong]
+    assert len(wrong) > 2
+    conditions = ("only where ", "exactly where ")
+    assert any(fact.startswith(conditions) for fact in facts(trails)) or not holds
+    assert not any(fact.startswith(conditions) for fact in facts([*wrong[:2], *right]))
+
+
 # Reports and the reproducer
 
 
@@ -380,6 +513,20 @@ def _python(file: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", file]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+class FirstOfEveryGroup(TorchTwin):
+    """Asks the first parameter of every group for its dtype."""
+
+    def start_groups(self, groups: Any) -> TwinRun:
+        assert [parameters[0].dtype for parameters, _ in groups]
+        return super().start_groups(groups)
+
+
+def test_a_crash_in_a_law_says_in_which() -> None:
+    result = judged(FirstOfEveryGroup, ("one-step", "law-groups"), 2)
+    where = "raised on problem 0 of set laws-procedures, in law-groups (one of its groups has no parameters)"
+    assert (result.verdict, result.reason.partition(": ")[0]) == (Verdict.CRASHED, where)
 
 
 # Pairs
