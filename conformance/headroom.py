@@ -23,15 +23,17 @@ from golden.tolerances import Measured, Tolerances
 
 
 def measured(report: Report) -> Iterator[Measured]:
-    """Of every implementation of a gate's report."""
+    """Of every implementation of a gate's report. Raises `ReportError` where nobody says what package it was."""
     for result in report.results:
         measures, identity = result.measures(), result.identity or {}
         if measures["worst_fraction"] is None or measures["informative_share"] is None:
             continue
+        if not (identity.get("framework") and identity.get("version")):
+            raise ReportError(f"{report.path} does not say what {result.adapter} ran; accepted: with the check identity")
         yield Measured(
             implementation=result.adapter,
             environment=str(report.header["environment"]),
-            package=f"{identity.get('framework')} {identity.get('version')}",
+            package=f"{identity['framework']} {identity['version']}",
             worst_fraction=round(measures["worst_fraction"], 4),
             informative_share=round(measures["informative_share"], 4),
             reason=reason(result),
@@ -129,7 +131,8 @@ def _rows(reports: Sequence[Report], stored: Tolerances, *, anew: bool) -> list[
     if len(asked) != 1:
         raise ReportError(f"reports are of {asked} problems and seed; accepted: of one")
     for report in reports:
-        if report.header["only"] is not None or report.header["environment"] not in ENVIRONMENTS:
+        part = report.header["only"] is not None or report.header["checks"]
+        if part or report.header["environment"] not in ENVIRONMENTS:
             raise ReportError(f"{report.path} is of a part, or of no environment; accepted: a whole run of one")
     try:
         rows = [row for report in reports for row in measured(report)]

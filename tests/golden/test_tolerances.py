@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from golden_copies import ROOT
 
-from adapters.registry import ENVIRONMENTS, of_environment
+from adapters.registry import ADAPTERS, ENVIRONMENTS, of_environment
 from conformance import headroom
 from conformance.ndjson import Report
 from conformance.verdict import Result, Verdict
@@ -29,6 +29,7 @@ ONE = Measured(
     informative_share=0.75,
     reason="because",
 )
+MINE = {"framework": "mine", "version": "1.0"}
 
 
 def changed(folder: Path, change: Callable[[Any], None], *, hashed: bool = True) -> Path:
@@ -52,6 +53,13 @@ def test_the_file_is_as_its_schema_has_it() -> None:
     found = tolerances.read()
     assert found.measured
     assert all(one.reason and 0 < one.worst_fraction < 1 for one in found.measured)
+
+
+def test_every_row_names_the_distribution_that_ships_it() -> None:
+    for one in tolerances.read().measured:
+        distribution, version = one.package.split(" ")
+        assert distribution == ADAPTERS[one.implementation].distribution
+        assert version[0].isdigit()
 
 
 def test_every_implementation_has_its_head_room_in_every_environment() -> None:
@@ -80,6 +88,10 @@ def test_a_hand_edit_is_seen(tmp_path: Path, change: Callable[[Any], None], why:
         (lambda data: data["informative"].update(share=number("0x1p+1", "2")), "accepted: from 0 to 1"),
         (lambda data: data["informative"].update(share=number("0x1p-1", "0.4")), "the decimal that of hex"),
         (lambda data: data["model"]["roundings"].pop("reason"), "breaks the schema"),
+        (
+            lambda data: data["measured"]["implementations"][0].update(package="None None"),
+            "breaks the schema at $.measured.implementations[0].package",
+        ),
         (lambda data: data.update(version=2), "accepted: 'adam-conformance tolerances', version 1"),
     ],
 )
@@ -127,12 +139,19 @@ def test_a_run_tells_what_uses_more_of_its_bound(tmp_path: Path, worst: float, s
     assert list(headroom.notes(header | {"problems": 41}, [result], tolerances.read(path))) == []
 
 
-def report(name: str = "mine", *, fraction: Any = 0.25, only: Any = None, environment: str = "torch") -> Report:
+def report(
+    name: str = "mine",
+    *,
+    fraction: Any = 0.25,
+    only: Any = None,
+    checks: Any = (),
+    environment: str = "torch",
+    identity: Any = MINE,
+) -> Report:
     outcome = {"worst_fraction": fraction, "ambiguous": 0, "compared": 10}
     check = {"check": "one-step", "problems": 300, "informative_share": 0.75, "outcome": outcome, "failing": 0}
-    identity = {"framework": "mine", "version": "1.0"}
     result = Result(adapter=name, verdict=Verdict.CONFORMS, checks=[check], identity=identity)
-    header = {"problems": 300, "seed": 0, "environment": environment, "only": only}
+    header = {"problems": 300, "seed": 0, "environment": environment, "only": only, "checks": [*checks]}
     return Report(Path("a.ndjson"), header, (result,), ())
 
 
@@ -144,6 +163,9 @@ def report(name: str = "mine", *, fraction: Any = 0.25, only: Any = None, enviro
         ([report(fraction="nan")], "mine in torch does not conform"),
         ([report(fraction=None)], "a report has no usable measure"),
         ([report(only=3)], "is of a part"),
+        ([report(checks=["one-step", "free-running"])], "is of a part"),
+        ([report(identity=None)], "does not say what mine ran"),
+        ([report(identity={"framework": "mine", "version": None})], "does not say what mine ran"),
         ([report(environment="x\n")], "is of a part, or of no environment"),
         ([report("yours")], "mine in torch is stored, and in no report"),
     ],
