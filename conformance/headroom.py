@@ -29,7 +29,9 @@ def measured(report: Report) -> Iterator[Measured]:
         if measures["worst_fraction"] is None or measures["informative_share"] is None:
             continue
         if not (identity.get("framework") and identity.get("version")):
-            raise ReportError(f"{report.path} does not say what {result.adapter} ran; accepted: with the check identity")
+            raise ReportError(
+                f"{report.path} does not say what {result.adapter} ran; accepted: with the check identity"
+            )
         yield Measured(
             implementation=result.adapter,
             environment=str(report.header["environment"]),

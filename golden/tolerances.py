@@ -14,6 +14,7 @@ from golden.kinds import get, is_a
 from golden.layout import HASH, content_hash
 from golden.report import Complaint, Kind, check_hash, check_schema
 from reference.model import FILE as FILE
+from reference.model import Unusable
 
 FORMAT = "adam-conformance tolerances"
 
@@ -90,6 +91,14 @@ def read(path: Path = FILE) -> Tolerances:
     )
 
 
+def informative() -> Informative:
+    """Of this project's file. Raises `Unusable`, an ImportError, for one that cannot be used."""
+    try:
+        return read().informative
+    except GoldenError as error:
+        raise Unusable(str(error)) from error
+
+
 def _measured(row: Mapping[str, Any], where: str) -> Measured:
     return Measured(
         implementation=get(row, "implementation", str, where),
@@ -113,8 +122,10 @@ def linted(path: Path = FILE) -> Iterator[Complaint]:
     try:
         data = read_json(path, FORMAT)
         check_schema(data, path, path.with_suffix(".schema.json"))
-        yield from check_hash(data, path)
-        read(path)
+        edited = list(check_hash(data, path))
+        yield from edited
+        if not edited:
+            read(path)
     except GoldenError as error:
         yield Complaint(kind=Kind.UNUSABLE, file=str(path), message=str(error))
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from golden_copies import ROOT
@@ -118,7 +119,10 @@ def test_a_correct_implementation_gives_the_stored_values(twin: type[Twin]) -> N
     replayed, left_out = replays(implementation), [one for one in asked(implementation) if isinstance(one, LeftOut)]
     left = {one.case.id for one in left_out}
     assert {r.case.id for r in replayed} | left == {case.id for case in cases_of(twin.claim.dialect)}
-    assert all(re.match("procedure not claimed: |not claimed together: |for parameters of b?float16 alone", one.why) for one in left_out)
+    assert all(
+        re.match("procedure not claimed: |not claimed together: |for parameters of b?float16 alone", one.why)
+        for one in left_out
+    )
     assert len({r.case.id for r in replayed}) > len({one.case.id for one in left_out if "procedure" in one.why})
     assert {r.problem.dtype for r in replayed} >= {"float32", "float64"}
     merged = Outcome()
@@ -213,3 +217,19 @@ def test_a_missing_package_is_named(missing: str, command: str) -> None:
     assert missing in done.stderr
     assert "pip install --group golden" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_numpy_that_is_missing_is_named(tmp_path: Path) -> None:
+    """By the command itself: whatever it imports needs it."""
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "golden", "lint"],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    said = "error: No module named 'numpy'; accepted: an environment with pip install --group golden\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)

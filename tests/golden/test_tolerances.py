@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -182,18 +183,77 @@ def test_what_cannot_be_stored_is_refused_and_nothing_is_written(
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [None, "{", "{}", "[]", '{"model": {"roundings": {"value": 0}, "formats": 5}}'])
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | None) -> None:
-    shutil.copytree(ROOT / "reference", tmp_path / "reference", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "golden").mkdir()
+ROOMS = ("reference", "golden", "adapters", "conformance", "certify", "benchmarks")
+
+
+def commands() -> list[str]:
+    """Whatever `python -m` runs."""
+    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    mains = [path for path in paths if 'if __name__ == "__main__":\n' in path.read_text(encoding="utf-8")]
+    return sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__") for path in mains)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the packages, whose file may be spoiled."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    for name in ROOMS:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("cases", "recorded", "__pycache__"))
+    return folder
+
+
+def ended(folder: Path, *words: str, content: str | None) -> tuple[int, str, str]:
+    """Exit code and both outputs of Python there, beside a file of that content."""
+    file = folder / "golden" / "tolerances.json"
+    file.unlink(missing_ok=True)
     if content is not None:
-        (tmp_path / "golden" / "tolerances.json").write_text(content)
-    line = [sys.executable, "-c", "import reference"]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith(f"ImportError: {tmp_path}/golden/tolerances.json cannot be used (")
-    assert "accepted: the file of this project" in last
+        file.write_text(content)
+    environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT / 'src'}"}
+    line = [sys.executable, *words]
+    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}", "[]", '{"model": {"roundings": {"value": 0}, "formats": 5}}'])
+def test_a_file_that_cannot_be_used_is_named(elsewhere: Path, content: str | None) -> None:
+    code, _, err = ended(elsewhere, "-c", "import reference", content=content)
+    assert code == 2
+    assert err.startswith(f"error: {elsewhere}/golden/tolerances.json cannot be used (")
+    assert err.endswith("accepted: the file of this project, as git has it\n")
+
+
+def test_a_model_that_cannot_be_used_ends_every_command_in_one_line(elsewhere: Path) -> None:
+    """Those that do not need it are not here: they draw, or run what others give them."""
+    needless = {"benchmarks.fresh", "conformance.plot.child"}
+    words = {"benchmarks": ["cpu"], "golden": ["lint"]}
+    asked = [name for name in commands() if name not in needless]
+    assert len(asked) >= 16
+    for name in asked:
+        code, out, err = ended(elsewhere, "-m", name, *words.get(name, []), content="{}")
+        assert (code, out, err.count("\n")) == (2, "", 1), f"{name}: {err}"
+        assert "tolerances.json cannot be used (KeyError: 'model'); accepted: the file of this project" in err, name
+
+
+def test_what_the_suite_alone_reads_ends_its_commands_in_one_line(elsewhere: Path) -> None:
+    text = tolerances.FILE.read_text(encoding="ascii")
+    edited = text.replace('"decimal": "0.01"', '"decimal": "0.02"')
+    for words in (["conformance", "run"], ["conformance", "adapters"], ["conformance.headroom"], ["conformance.kills"]):
+        code, out, err = ended(elsewhere, "-m", *words, content=edited)
+        assert (code, out, err.count("\n")) == (2, "", 1), f"{words}: {err}"
+        assert "tolerances.json: content_hash is not that of the content" in err
+
+
+def test_programs_are_told_on_standard_output(elsewhere: Path) -> None:
+    code, out, err = ended(elsewhere, "-m", "golden", "lint", "--json", content="{}")
+    told = json.loads(out)
+    assert (code, told["exit_code"], f"error: {told['error']}\n") == (2, 2, err)
+
+
+def test_any_other_error_of_such_a_process_is_told_as_ever(elsewhere: Path) -> None:
+    code, _, err = ended(elsewhere, "-c", "try: import reference\nexcept ImportError: 1 / 0", content="{}")
+    assert code == 1
+    assert err.startswith("Traceback")
+    assert err.endswith("ZeroDivisionError: division by zero\n")
 
 
 def test_a_report_that_is_not_there_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
