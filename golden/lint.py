@@ -13,7 +13,7 @@ from typing import Any
 from golden import catalogue, files, layout
 from golden.case import Case, GoldenError
 from golden.lint_recorded import linted_recorded
-from golden.report import Complaint, Kind, Report, check_hash, check_schema, needs_jsonschema
+from golden.report import Complaint, Kind, Report, check_hash, check_schema, check_schema_itself
 from golden.words import differences
 from reference import DIALECTS
 
@@ -35,7 +35,7 @@ def lint(folder: Path = files.CASES, *, partial: bool = False, recorded: Path | 
 
 def linted(folder: Path, report: Report, *, partial: bool) -> Iterator[tuple[Path, layout.File]]:
     """Every file that can be read, one after the other; what is wrong is in `report` when all have been taken."""
-    needs_jsonschema()
+    report.complaints += check_schema_itself()
     paths, strays = files.stored(folder)
     for stray in strays:
         kind = Kind.WRONG if stray.left_over else Kind.UNUSABLE

@@ -9,7 +9,7 @@ from pathlib import Path
 from golden import files
 from golden.case import Case, GoldenError
 from golden.recordings import FORMAT, Recorded, parse
-from golden.report import RECORDED_SCHEMA, Complaint, Kind, Report, check_hash, check_schema
+from golden.report import RECORDED_SCHEMA, Complaint, Kind, Report, check_hash, check_schema, check_schema_itself
 
 
 def linted_recorded(
@@ -26,6 +26,7 @@ def linted_recorded(
         report.complaints.append(Complaint(kind=kind, file=str(stray.path), message=str(stray)))
     if any(complaint.kind == Kind.UNUSABLE for complaint in report.complaints):
         return
+    report.complaints += check_schema_itself(RECORDED_SCHEMA)
     for path in paths:
         report.recorded += 1
         of_dialect = {id_: case for id_, case in cases.items() if case.dialect == path.parent.name}

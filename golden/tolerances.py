@@ -12,7 +12,7 @@ from golden.case import GoldenError
 from golden.files import read_json, render, write
 from golden.kinds import get, is_a
 from golden.layout import HASH, content_hash
-from golden.report import Complaint, Kind, check_hash, check_schema
+from golden.report import Complaint, Kind, check_hash, check_schema, check_schema_itself
 from reference.model import FILE as FILE
 from reference.model import Unusable
 
@@ -119,9 +119,11 @@ def _number(data: Mapping[str, Any], where: str) -> float:
 
 def linted(path: Path = FILE) -> Iterator[Complaint]:
     """What is wrong with the file."""
+    schema = path.with_suffix(".schema.json")
     try:
+        yield from check_schema_itself(schema)
         data = read_json(path, FORMAT)
-        check_schema(data, path, path.with_suffix(".schema.json"))
+        check_schema(data, path, schema)
         edited = list(check_hash(data, path))
         yield from edited
         if not edited:

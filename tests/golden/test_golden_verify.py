@@ -6,6 +6,8 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from golden_copies import FIRST, PLAIN, copied, edit, golden
+from golden_copies import FIRST, PLAIN, ROOT, copied, edit, golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden import CASES, GoldenError, cases_of, layout
+from golden.between import MAX_BETWEEN
+from golden.case import MAX_ELEMENTS, MAX_PARAMETERS, MAX_STEPS
 from golden.files import MAX_BYTES, entries, read_json
 from golden.lint import lint
 from golden.report import SCHEMA, Kind
@@ -71,6 +75,50 @@ def test_no_rectified_branch_is_open_and_no_value_without_certificate() -> None:
 
 def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(SCHEMA.read_text()))
+
+
+def test_the_schema_has_the_limits_of_the_reader() -> None:
+    of = json.loads(SCHEMA.read_text())["$defs"]
+    parameters, generator = of["case"]["properties"]["parameters"], of["gradients"]["oneOf"][1]["properties"]
+    assert parameters["maxItems"] == MAX_PARAMETERS
+    assert parameters["items"]["properties"]["shape"]["items"] == {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": MAX_ELEMENTS,
+    }
+    assert (generator["steps"]["minimum"], generator["steps"]["maximum"]) == (1, MAX_STEPS)
+    assert (generator["seed"]["minimum"], generator["seed"]["maximum"]) == (1, 2**32 - 1)
+    assert of["between"]["maxItems"] == MAX_BETWEEN
+
+
+@pytest.mark.parametrize("name", ["schema.json", "recorded.schema.json", "tolerances.schema.json"])
+@pytest.mark.parametrize(
+    ("there", "instead", "code", "why"),
+    [
+        ('"minimum": 1', '"minimum": 0', 1, "content_hash is sha256:"),
+        ('"type": "object"', '"type": "objekt"', 2, "is no schema: 'objekt' is not valid"),
+        ("{", "[", 2, "is no schema: "),
+    ],
+)
+def test_an_edited_schema_is_seen(tmp_path: Path, name: str, there: str, instead: str, code: int, why: str) -> None:
+    """In a copy of the packages with the cases of one dialect and its recordings."""
+    for room in ("golden", "reference"):
+        ignored = shutil.ignore_patterns("cases", "recorded", "__pycache__")
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=ignored)
+    for what in ("cases", "recorded"):
+        shutil.copytree(ROOT / "golden" / what / "torch-sparse-adam", tmp_path / "golden" / what / "torch-sparse-adam")
+    schema = tmp_path / "golden" / name
+    text = schema.read_text()
+    assert there in text
+    schema.write_text(text.replace(there, instead, 1))
+    line = [sys.executable, "-m", "golden", "lint", "--partial"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    said = [told for told in (done.stdout + done.stderr).splitlines() if f"golden/{name}" in told]
+    assert len(said) == 1, done
+    assert why in said[0]
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code
 
 
 # A digit
