@@ -103,18 +103,24 @@ def test_what_is_malformed_is_named(tmp_path: Path, change: Callable[[Any], None
 
 def test_the_model_and_the_suite_read_the_file_at_run_time(tmp_path: Path) -> None:
     """A copy of the packages beside another file decides by that one."""
-    for name in ("reference", "golden", "conformance", "adapters"):
+    for name in ("reference", "golden", "conformance", "certify", "adapters"):
         ignored = shutil.ignore_patterns("cases", "recorded", "__pycache__")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
 
     def change(data: Any) -> None:
         data["model"]["roundings"]["value"] = 7
+        data["model"]["formats"]["value"]["float64"][0] = 50
         data["informative"]["share"] = number("0x1p-2", "0.25")
 
     changed(tmp_path / "golden", change)
-    code = "import reference.bound_rules as b, conformance.checks as c; print(b.C, c.INFORMATIVE.share)"
+    code = """if True:
+        import certify.measure, conformance.checks, conformance.laws.closed_forms
+        import reference.bound_rules, reference.rounding
+        print(reference.bound_rules.C, conformance.checks.INFORMATIVE.share, reference.rounding.unit("float64") * 2**49)
+        print(conformance.laws.closed_forms.U * 2**50, certify.measure.UNIT * 2**50)
+    """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["7", "0.25"], done.stderr
+    assert done.stdout.split() == ["7", "0.25", "1.0", "1.0", "1.0"], done.stderr
 
 
 def test_measurements_are_written_and_read_back(tmp_path: Path) -> None:
