@@ -115,7 +115,8 @@ def _regenerate(options: argparse.Namespace) -> int:
 def _diff(options: argparse.Namespace) -> int:
     old = options.old or str(options.folder)
     new = options.new or (str(options.folder) if options.old else diff.RECOMPUTED)
-    found = diff.diff(*(diff.side(text, options.folder, options.only) for text in (old, new)))
+    before, after = (diff.side(text, options.folder, options.only) for text in (old, new))
+    found = diff.diff(before, after, options.only)
     code = 2 if found.unreadable else 1 if found.changes else 0
     if options.json:
         print(json.dumps({"old": old, "new": new, **asdict(found), "exit_code": code}))

@@ -173,6 +173,9 @@ def test_the_command_names_what_it_cannot_take(tmp_path: Path, capsys: pytest.Ca
             record.main(arguments)
         assert ended.value.code == 2
         assert "accepted: " in (err := capsys.readouterr().err) or "choose from" in err
+    with pytest.raises(SystemExit):
+        record.main([*COMMAND, __file__])
+    assert f"{__file__!r} is no folder; accepted: a folder that can be written" in capsys.readouterr().err
 
 
 # Compared with

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from golden.layout import HASH, content_hash
 from golden.tolerances import Measured
 
 ONE = Measured(
-    implementation="mine",
+    implementation="torch-loop",
     environment="torch",
     package="mine 1.0",
     worst_fraction=0.25,
@@ -139,7 +140,7 @@ def test_a_run_tells_what_uses_more_of_its_bound(tmp_path: Path, worst: float, s
     tolerances.replace_measured([ONE], problems=40, seed=3, path=path)
     outcome = {"worst_fraction": worst, "ambiguous": 0, "compared": 10}
     check = {"check": "one-step", "problems": 40, "informative_share": share, "outcome": outcome, "failing": 0}
-    result = Result(adapter="mine", verdict=Verdict.CONFORMS, checks=[check])
+    result = Result(adapter="torch-loop", verdict=Verdict.CONFORMS, checks=[check])
     header = {"problems": 40, "seed": 3, "environment": "torch"}
     notes = list(headroom.notes(header, [result], tolerances.read(path)))
     assert [note.partition(": ")[2].partition(" is ")[0] for note in notes] == told
@@ -147,7 +148,7 @@ def test_a_run_tells_what_uses_more_of_its_bound(tmp_path: Path, worst: float, s
 
 
 def report(
-    name: str = "mine",
+    name: str = "torch-loop",
     *,
     fraction: Any = 0.25,
     only: Any = None,
@@ -165,16 +166,16 @@ def report(
 @pytest.mark.parametrize(
     ("reports", "why"),
     [
-        ([report(), report()], "mine in torch is in two reports"),
-        ([report(fraction=1.5)], "mine in torch does not conform"),
-        ([report(fraction="nan")], "mine in torch does not conform"),
+        ([report(), report()], "torch-loop in torch is in two reports"),
+        ([report(fraction=1.5)], "torch-loop in torch does not conform"),
+        ([report(fraction="nan")], "torch-loop in torch does not conform"),
         ([report(fraction=None)], "a report has no usable measure"),
         ([report(only=3)], "is of a part"),
         ([report(checks=["one-step", "free-running"])], "is of a part"),
-        ([report(identity=None)], "does not say what mine ran"),
-        ([report(identity={"framework": "mine", "version": None})], "does not say what mine ran"),
+        ([report(identity=None)], "does not say what torch-loop ran"),
+        ([report(identity={"framework": "mine", "version": None})], "does not say what torch-loop ran"),
         ([report(environment="x\n")], "is of a part, or of no environment"),
-        ([report("yours")], "mine in torch is stored, and in no report"),
+        ([report("torch-fused")], "torch-loop in torch is stored, and in no report"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_and_nothing_is_written(
@@ -260,6 +261,26 @@ def test_any_other_error_of_such_a_process_is_told_as_ever(elsewhere: Path) -> N
     assert code == 1
     assert err.startswith("Traceback")
     assert err.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_what_the_registry_does_not_have_is_told_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`golden` stands on the reference alone: it is the suite that knows the registry."""
+    path = changed(tmp_path, lambda data: None)
+    strangers = [replace(ONE, implementation="torch-lop"), replace(ONE, environment="mxnet")]
+    tolerances.replace_measured([ONE, *strangers], problems=300, seed=0, path=path)
+    monkeypatch.setattr(headroom.ndjson, "read", lambda file: report())
+    assert headroom.main(["a", "--file", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "torch-lop in torch is stored, and no adapter of the registry; accepted: those of adapters/registry.py" in out
+    )
+    assert "torch-loop in mxnet is stored, and no adapter" in out
+    assert headroom.main(["a", "--write", "--file", str(path)]) == 0
+    assert [one.implementation for one in tolerances.read(path).measured] == ["torch-loop"]
+    assert headroom.main(["a", "--json", "--file", str(path)]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["strangers"] == []
 
 
 def test_a_report_that_is_not_there_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
