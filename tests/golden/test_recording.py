@@ -266,6 +266,8 @@ def test_exit_codes(tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[s
     assert recorded.main(["--adapter", f"{file}:TorchTwin", *where]) == 2
     assert recorded.main(["--adapter", "nobody", *where]) == 2
     assert "adapter is 'nobody'" in capsys.readouterr().out
+    assert recorded.main(["--adapter", f"{file}:TorchTwin", "--folder", str(small / "nowhere")]) == 2
+    assert "nowhere is no folder; accepted: the folder of the recordings" in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:
         recorded.main([])
     assert ended.value.code == 2
