@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ended.exit_code
     except BrokenPipeError:
         raise
+    except ImportError as error:
+        return _could_not(str(error))
     except Exception:
         traceback.print_exc()
         return ExitCode.FAILED

@@ -16,10 +16,11 @@ from certify.draws import Problem
 from certify.terms import terms_of
 from reference import Hyperparameters, Rounding, State, bounded_step, initial_bound, step
 from reference.fifty_digits import FiftyDigits
+from reference.model import FORMATS
 from reference.stages import Stage, Working
 
 FIFTY = FiftyDigits()
-UNIT = FIFTY.number(2.0**-53)
+UNIT = FIFTY.number(2.0 ** -FORMATS["float64"][0])
 """u, the unit roundoff of float64."""
 SMALLEST = FIFTY.number(2.0**-1074)
 """What a result below the normal numbers may lose, once."""

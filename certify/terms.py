@@ -13,6 +13,7 @@ from typing import Any
 from reference import averages, clipping, constraints, multipliers, rates
 from reference import stages as s
 from reference.hyperparameters import Hyperparameters
+from reference.model import FORMATS
 from reference.namespace import Namespace
 from reference.running import Inexact, Running
 from reference.stages import Stage, Working
@@ -105,7 +106,7 @@ def _by_running_error(stage: Stage, name: str) -> Terms:
     """What the running error analysis of the stage's own lines gives, in units roundoff: scalars, and functions."""
 
     def terms(p: Working, h: Hyperparameters, x: Namespace) -> Mapping[str, Any]:
-        unit = x.number(2.0**-53)
+        unit = x.number(2.0 ** -FORMATS["float64"][0])
         running = Running(unit, x)
         beside = p.snapshot()
         setattr(beside, name, Inexact(getattr(p, name), 0, running))

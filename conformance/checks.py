@@ -27,7 +27,7 @@ from conformance.replay import Replay
 from golden import tolerances
 
 WORST_SHOWN = 3
-INFORMATIVE = tolerances.read().informative
+INFORMATIVE = tolerances.informative()
 """When a comparison informs, what share must, and of how many problems: golden/tolerances.json."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapters.registry import ENVIRONMENTS
+from adapters.registry import ENVIRONMENTS, of_environment
 from conformance import ndjson
 from conformance.matrix import default_files
 from conformance.ndjson import Report, ReportError
@@ -23,15 +23,19 @@ from golden.tolerances import Measured, Tolerances
 
 
 def measured(report: Report) -> Iterator[Measured]:
-    """Of every implementation of a gate's report."""
+    """Of every implementation of a gate's report. Raises `ReportError` where nobody says what package it was."""
     for result in report.results:
         measures, identity = result.measures(), result.identity or {}
         if measures["worst_fraction"] is None or measures["informative_share"] is None:
             continue
+        if not (identity.get("framework") and identity.get("version")):
+            raise ReportError(
+                f"{report.path} does not say what {result.adapter} ran; accepted: with the check identity"
+            )
         yield Measured(
             implementation=result.adapter,
             environment=str(report.header["environment"]),
-            package=f"{identity.get('framework')} {identity.get('version')}",
+            package=f"{identity['framework']} {identity['version']}",
             worst_fraction=round(measures["worst_fraction"], 4),
             informative_share=round(measures["informative_share"], 4),
             reason=reason(result),
@@ -85,6 +89,13 @@ def notes(header: Mapping[str, Any], results: Sequence[Result], stored: Toleranc
                 yield f"head-room of {result.adapter}: {what} is {a:.3f}, and was {b:.3f} with {was.package}"
 
 
+def strangers(stored: Tolerances) -> Iterator[tuple[str, str]]:
+    """Name and environment of what is stored and in no registry, as after a renaming. `golden` cannot know."""
+    for one in stored.measured:
+        if one.environment not in ENVIRONMENTS or one.implementation not in of_environment(one.environment):
+            yield one.implementation, one.environment
+
+
 # Asked for
 
 
@@ -102,10 +113,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ReportError, GoldenError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    odd = [
+        f"{name} in {environment} is stored, and no adapter of the registry; accepted: those of adapters/registry.py"
+        for name, environment in strangers(stored)
+    ]
     unknown = [row for row in rows if stored.of(row.implementation, row.environment) is None]
-    code = 0 if options.write or not (worse or unknown) else 1
+    code = 0 if options.write or not (worse or unknown or odd) else 1
     if options.json:
-        print(json.dumps({"measured": [vars(row) for row in rows], "worse": worse, "exit_code": code}))
+        print(
+            json.dumps({"measured": [vars(row) for row in rows], "worse": worse, "strangers": odd, "exit_code": code})
+        )
         return code
     for row in rows:
         was = stored.of(row.implementation, row.environment)
@@ -114,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{row.implementation:32} {row.environment:8} worst {row.worst_fraction:.3f} of the bound,"
             f" informative {row.informative_share:.3f}; {before}"
         )
-    for note in worse:
+    for note in (*worse, *(() if options.write else odd)):
         print(note)
     if options.write:
         print(f"wrote {options.file}")
@@ -129,7 +146,8 @@ def _rows(reports: Sequence[Report], stored: Tolerances, *, anew: bool) -> list[
     if len(asked) != 1:
         raise ReportError(f"reports are of {asked} problems and seed; accepted: of one")
     for report in reports:
-        if report.header["only"] is not None or report.header["environment"] not in ENVIRONMENTS:
+        part = report.header["only"] is not None or report.header["checks"]
+        if part or report.header["environment"] not in ENVIRONMENTS:
             raise ReportError(f"{report.path} is of a part, or of no environment; accepted: a whole run of one")
     try:
         rows = [row for report in reports for row in measured(report)]
@@ -141,7 +159,7 @@ def _rows(reports: Sequence[Report], stored: Tolerances, *, anew: bool) -> list[
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise ReportError(f"{twice[0]} in {twice[1]} is in two reports; accepted: once")
-    lost = {(one.implementation, one.environment) for one in stored.measured} - set(names)
+    lost = {(one.implementation, one.environment) for one in stored.measured} - set(names) - set(strangers(stored))
     if anew and lost:
         name, environment = min(lost)
         raise ReportError(f"{name} in {environment} is stored, and in no report; accepted: all reports of the gate")
@@ -155,7 +173,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m conformance.headroom",
         description="How much of the bound implementations use, by the gate's reports, beside golden/tolerances.json.",
-        epilog="exit codes: 0 as stored, or written; 1 something uses more, informs less, or is not stored;"
+        epilog="exit codes: 0 as stored, or written; 1 something uses more, informs less, is not stored, or"
+        " stored and of no registry;"
         " 2 a file cannot be used",
     )
     parser.add_argument("report", nargs="*", type=Path, help="reports (those of tox run -m gate)")

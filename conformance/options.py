@@ -271,4 +271,7 @@ def writable_folder(text: str) -> Path:
     """Of an option: a folder that can be written."""
     if not text.strip():
         raise argparse.ArgumentTypeError(f"{text!r}; accepted: a folder")
-    return _writable(str(Path(text) / "report.md")).parent
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder; accepted: a folder that can be written")
+    return _writable(str(path / "report.md")).parent

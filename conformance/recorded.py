@@ -31,7 +31,7 @@ from conformance.options import UsageError, classes, implementation_options
 from conformance.replay import Replay
 from golden import GoldenError, cases_of, files
 from golden.layout import HASH, content_hash
-from golden.recordings import FORMAT, RECORDED, Recorded, Recording, parse
+from golden.recordings import FORMAT, RECORDED, STORED, Recorded, Recording, parse
 from golden.trajectory import named
 
 
@@ -62,7 +62,7 @@ def recordings(dialect: str, folder: Path = RECORDED) -> list[Recorded]:
     """Those of all dialects that compute as `dialect` does on some problem. Raises `GoldenError` as `parse` does."""
     found = []
     of = reference.dialect(dialect)
-    paths, strays = files.stored(folder)
+    paths, strays = files.stored(folder, *STORED)
     if strays:
         raise GoldenError(str(strays[0]))
     for path in paths:
@@ -214,7 +214,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="the result for programs on standard output")
     implementation_options(parser)
-    parser.add_argument("--folder", type=Path, default=RECORDED, help="instead of golden/recorded")
+    parser.add_argument("--folder", type=_folder, default=RECORDED, help="instead of golden/recorded")
     options = parser.parse_args(arguments)
     try:
         if not (options.adapter or classes(options)):
@@ -222,6 +222,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     except UsageError as error:
         parser.error(str(error))
     return options
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a folder")
+    return Path(text)
 
 
 if __name__ == "__main__":

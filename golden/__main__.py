@@ -12,14 +12,29 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from golden import diff, export, files, layout, show, tolerances
-from golden.case import Case, GoldenError
-from golden.layout import File
-from golden.lint import lint
-from golden.recordings import RECORDED
-from golden.regenerate import regenerate
-from golden.report import Report
-from golden.verify import verify
+_ACCEPTED = "; accepted: an environment with pip install --group golden"
+
+
+def _refused(error: str, *, as_json: bool) -> int:
+    """Exit code 2, on standard error for people and on standard output for programs."""
+    print(f"error: {error}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": error, "exit_code": 2}))
+    return 2
+
+
+try:
+    from golden import diff, export, files, layout, show, tolerances
+    from golden.case import Case, GoldenError
+    from golden.layout import File
+    from golden.lint import lint
+    from golden.recordings import RECORDED
+    from golden.regenerate import regenerate
+    from golden.report import Report
+    from golden.verify import verify
+except ImportError as _error:
+    _lacks = _ACCEPTED if isinstance(_error, ModuleNotFoundError) else ""
+    sys.exit(_refused(f"{_error}{_lacks}", as_json="--json" in sys.argv))
 
 _EXIT_CODES = """exit codes:
   0  everything is as it should be, and nothing was changed
@@ -38,11 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # whoever read has read enough
         return 2
     except (GoldenError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _refused(str(error), as_json=options.json)
     except ModuleNotFoundError as error:
-        print(f"error: {error}; accepted: an environment with pip install --group golden", file=sys.stderr)
-        return 2
+        return _refused(f"{error}{_ACCEPTED}", as_json=options.json)
     except KeyboardInterrupt:
         print("interrupted; every file is wholly old or wholly new", file=sys.stderr)
         return 130
@@ -102,7 +115,8 @@ def _regenerate(options: argparse.Namespace) -> int:
 def _diff(options: argparse.Namespace) -> int:
     old = options.old or str(options.folder)
     new = options.new or (str(options.folder) if options.old else diff.RECOMPUTED)
-    found = diff.diff(*(diff.side(text, options.folder, options.only) for text in (old, new)))
+    before, after = (diff.side(text, options.folder, options.only) for text in (old, new))
+    found = diff.diff(before, after, options.only)
     code = 2 if found.unreadable else 1 if found.changes else 0
     if options.json:
         print(json.dumps({"old": old, "new": new, **asdict(found), "exit_code": code}))
@@ -139,6 +153,14 @@ def _chosen(options: argparse.Namespace, met: set[str]) -> Iterator[export.Expor
     unmet = [pattern for pattern in patterns if not any(_meets(id_, pattern) for id_ in met)]
     if unmet:
         raise GoldenError(f"id is {unmet[0]!r}; accepted: one out of `python -m golden list`, * and ? being any")
+
+
+def _folder(text: str) -> Path:
+    """Of an option; those of this project by one name, however they are called."""
+    path = Path(text)
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a folder")
+    return next((ours for ours in (files.CASES, RECORDED) if path.exists() and path.samefile(ours)), path)
 
 
 def _out(text: str) -> Path:
@@ -218,16 +240,18 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.set_defaults(command=function)
         command.add_argument("--json", action="store_true", help="the result for programs on standard output")
-        command.add_argument("--folder", type=Path, default=files.CASES, metavar="DIR", help="instead of golden/cases")
+        command.add_argument(
+            "--folder", type=_folder, default=files.CASES, metavar="DIR", help="instead of golden/cases"
+        )
     commands.choices["show"].add_argument("id", metavar="ID", help="a case, as `list` names it")
     partial = "a folder that need not have every case of the catalogue"
     for name in ("verify", "lint"):
         commands.choices[name].add_argument("--partial", action="store_true", help=partial)
         text = "what implementations returned on these cases; default: golden/recorded, with another --folder none"
-        commands.choices[name].add_argument("--recorded", type=Path, metavar="DIR", help=text)
+        commands.choices[name].add_argument("--recorded", type=_folder, metavar="DIR", help=text)
     commands.choices["export"].add_argument("out", type=_out, metavar="OUT", help="FILE.csv or FILE.npz")
     ids = "a case, as `list` names it, * and ? being any; default: all"
-    commands.choices["export"].add_argument("ids", nargs="*", metavar="ID", help=ids)
+    commands.choices["export"].add_argument("ids", nargs="*", default=[], metavar="ID", help=ids)
     commands.choices["export"].epilog = f"{export.CSV}\n\n{export.NPZ}\n\n{_EXIT_CODES}"
     side = f"a folder, a revision of git, or {diff.RECOMPUTED!r}: what regenerate would write now"
     commands.choices["diff"].add_argument("old", nargs="?", metavar="OLD", help=f"{side}; default: --folder")

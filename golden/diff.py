@@ -30,10 +30,10 @@ class Difference:
     unreadable: list[str] = field(default_factory=list)
 
 
-def diff(old: Side, new: Side) -> Difference:
-    """From `old` to `new`, file by file. Raises `GoldenError` where neither has any."""
+def diff(old: Side, new: Side, only: str = "*") -> Difference:
+    """From `old` to `new`, file by file. Raises `GoldenError` where neither has any; only: the pattern of both."""
     if not old and not new:
-        raise GoldenError("--only matches nothing; accepted: DIALECT/TOPIC, * and ? being any")
+        raise GoldenError(f"--only is {only!r}, which matches nothing; accepted: DIALECT/TOPIC, * and ? being any")
     found = Difference()
     for name in sorted(old.keys() | new.keys()):
         found.files += 1

@@ -71,10 +71,10 @@ class Stray:
         return f"{self.path} is {self.why}"
 
 
-def entries(folder: Path) -> tuple[list[Path], list[Stray]]:
-    """The files ``folder/dialect/topic.json``, sorted, and everything else that is there."""
+def entries(folder: Path, of: str = "golden cases", named: str = "TOPIC.json") -> tuple[list[Path], list[Stray]]:
+    """The files ``folder/dialect/topic.json``, sorted, and everything else that is there; of, named: for messages."""
     if not folder.is_dir():
-        raise GoldenError(f"{folder} is no folder; accepted: the folder of the golden cases")
+        raise GoldenError(f"{folder} is no folder; accepted: the folder of the {of}")
     found: list[Path] = []
     strays: list[Stray] = []
     for sub in sorted(folder.iterdir()):
@@ -85,7 +85,7 @@ def entries(folder: Path) -> tuple[list[Path], list[Stray]]:
             if stat.S_ISREG(path.lstat().st_mode) and path.suffix == ".json":
                 found.append(path)
             else:
-                strays.append(_stray(path, "regular files TOPIC.json"))
+                strays.append(_stray(path, f"regular files {named}"))
     return found, strays
 
 
@@ -96,11 +96,12 @@ def _stray(path: Path, accepted: str) -> Stray:
     return Stray(path, f"{'a link' if stat.S_ISLNK(mode) else 'out of place'}; accepted: {accepted}")
 
 
-def stored(folder: Path) -> tuple[list[Path], list[Stray]]:
+def stored(folder: Path, of: str = "golden cases", named: str = "TOPIC.json") -> tuple[list[Path], list[Stray]]:
     """As `entries`; `GoldenError` where there is no file."""
-    found, strays = entries(folder)
+    found, strays = entries(folder, of, named)
     if not found:
-        raise GoldenError(f"{folder} has no golden file; accepted: DIALECT/TOPIC.json")
+        beside = f", and {strays[0]}" if strays else f"; accepted: DIALECT/{named}"
+        raise GoldenError(f"{folder} has no file of {of}{beside}")
     return found, strays
 
 

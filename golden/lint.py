@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from golden import catalogue, files, layout
 from golden.case import Case, GoldenError
 from golden.lint_recorded import linted_recorded
-from golden.report import Complaint, Kind, Report, check_hash, check_schema, needs_jsonschema
+from golden.report import Complaint, Kind, Report, check_hash, check_schema, check_schema_itself
 from golden.words import differences
 from reference import DIALECTS
 
@@ -35,7 +38,7 @@ def lint(folder: Path = files.CASES, *, partial: bool = False, recorded: Path | 
 
 def linted(folder: Path, report: Report, *, partial: bool) -> Iterator[tuple[Path, layout.File]]:
     """Every file that can be read, one after the other; what is wrong is in `report` when all have been taken."""
-    needs_jsonschema()
+    report.complaints += check_schema_itself()
     paths, strays = files.stored(folder)
     for stray in strays:
         kind = Kind.WRONG if stray.left_over else Kind.UNUSABLE
@@ -53,6 +56,7 @@ def linted(folder: Path, report: Report, *, partial: bool) -> Iterator[tuple[Pat
         report.cases += len(file.cases)
         report.complaints += check_hash(data, path)
         report.complaints += _ids(file, path, seen)
+        report.complaints += _decimals(data, file, path)
         if file.topic != files.PROMOTED:
             report.complaints += _as_made(data, file, path)
         yield path, file
@@ -68,6 +72,33 @@ def _ids(file: layout.File, path: Path, seen: set[str]) -> Iterator[Complaint]:
             text = f"{path}: id {case.id} stands there twice; accepted: every id once"
             yield Complaint(kind=Kind.WRONG, file=str(path), id=case.id, message=text)
         seen.add(case.id)
+
+
+def _decimals(data: Mapping[str, Any], file: layout.File, path: Path) -> Iterator[Complaint]:
+    """What is beside the numbers for people is those numbers; the first of each parameter and step that is not."""
+    for case, stored in zip(file.cases, data["cases"], strict=True):
+        for expected, told in zip(case.expected, stored["expected"], strict=True):
+            lists = layout.decimals(expected.parameters)
+            for i, (made, texts) in enumerate(zip_longest(lists, told["parameters_decimal"])):
+                if made == texts:
+                    continue
+                pairs = zip(made or (), texts or (), strict=False)
+                k = next((k for k, (a, b) in enumerate(pairs) if a != b), None)
+                at = None if k is None else tuple(int(n) for n in np.unravel_index(k, expected.parameters[i].shape))
+                text = (
+                    f"{path}, {case.id}, step {expected.step}: parameters_decimal differs from parameters in parameter"
+                    f" {i}, {'its length' if at is None else f'element {list(at)}'}; accepted: the same, to nine digits"
+                )
+                yield Complaint(
+                    kind=Kind.WRONG,
+                    file=str(path),
+                    id=case.id,
+                    step=expected.step,
+                    quantity="parameters",
+                    parameter=i,
+                    element=at,
+                    message=text,
+                )
 
 
 def _as_made(data: Mapping[str, Any], file: layout.File, path: Path) -> Iterator[Complaint]:
@@ -89,9 +120,21 @@ def _as_made(data: Mapping[str, Any], file: layout.File, path: Path) -> Iterator
 
 
 def _missing(folder: Path, seen: set[str], unusable: set[Path]) -> Iterator[Complaint]:
-    """Cases of the catalogue that no file has. Of a file that cannot be read, that says enough."""
-    for (dialect, topic), made in _catalogue().items():
-        path = folder / dialect / f"{topic}.json"
+    """Cases of the catalogue that no file has. Of a file that cannot be read, that says enough.
+
+    Of a folder that has less than half of the files it is said once.
+    """
+    paths = {key: folder / key[0] / f"{key[1]}.json" for key in _catalogue()}
+    there = sum(path.exists() for path in paths.values())
+    if there < len(paths) / 2:
+        text = (
+            f"{folder} has {there} of the catalogue's {len(paths)} files; accepted: all, or --partial for some of them"
+        )
+        yield Complaint(kind=Kind.WRONG, file=str(folder), message=text)
+    for key, made in _catalogue().items():
+        path = paths[key]
+        if there < len(paths) / 2 and not path.exists():
+            continue
         absent = [case["id"] for case in made["cases"] if case["id"] not in seen]
         if absent and path not in unusable:
             text = f"{path}: missing {', '.join(absent)}; accepted: every case of the catalogue"

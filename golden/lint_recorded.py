@@ -8,8 +8,8 @@ from pathlib import Path
 
 from golden import files
 from golden.case import Case, GoldenError
-from golden.recordings import FORMAT, Recorded, parse
-from golden.report import RECORDED_SCHEMA, Complaint, Kind, Report, check_hash, check_schema
+from golden.recordings import FORMAT, STORED, Recorded, parse
+from golden.report import RECORDED_SCHEMA, Complaint, Kind, Report, check_hash, check_schema, check_schema_itself
 
 
 def linted_recorded(
@@ -20,12 +20,13 @@ def linted_recorded(
     cases: all that there are, by id. Where one of their files cannot be used nothing is looked at: whatever was
     recorded of it would seem to be an orphan. Raises `GoldenError` if there is no such folder, or no file in it.
     """
-    paths, strays = files.stored(folder)
+    paths, strays = files.stored(folder, *STORED)
     for stray in strays:
         kind = Kind.WRONG if stray.left_over else Kind.UNUSABLE
         report.complaints.append(Complaint(kind=kind, file=str(stray.path), message=str(stray)))
     if any(complaint.kind == Kind.UNUSABLE for complaint in report.complaints):
         return
+    report.complaints += check_schema_itself(RECORDED_SCHEMA)
     for path in paths:
         report.recorded += 1
         of_dialect = {id_: case for id_, case in cases.items() if case.dialect == path.parent.name}

@@ -20,6 +20,8 @@ from golden.layout import HASH, VERSION, content_hash
 from reference import DIALECTS, Rounding
 
 RECORDED = Path(__file__).resolve().parent / "recorded"
+STORED = ("recordings", "IMPLEMENTATION.json")
+"""What such a folder holds, in the words of `golden.files.stored`."""
 FORMAT = "adam-conformance recorded"
 DTYPES = ("float32", "float64")
 _ROLES = frozenset({"bfloat16", "float16", "float32", "float64", "pow", "product", "rounded", "sum", "lerp"})

@@ -71,15 +71,15 @@ class Report:
 
 def check_hash(data: Mapping[str, Any], path: Path) -> Iterator[Complaint]:
     """A complaint where the hash is not that of the content."""
-    hashed = layout.content_hash(data)
-    if data[layout.HASH] != hashed:
-        text = f"{path}: {layout.HASH} is {data[layout.HASH]}; accepted: {hashed}, that of the content (a hand edit?)"
+    hashed, given = layout.content_hash(data), data.get(layout.HASH)
+    if given != hashed:
+        text = f"{path}: {layout.HASH} is {given}; accepted: {hashed}, that of the content (a hand edit?)"
         yield Complaint(kind=Kind.WRONG, file=str(path), message=text)
 
 
-def needs_jsonschema() -> None:
-    """Raise `GoldenError` where it is missing: nothing can be said of any file then."""
-    _validator(SCHEMA)
+def check_schema_itself(schema: Path = SCHEMA) -> Iterator[Complaint]:
+    """A complaint where a schema has been edited. Raises `GoldenError` where nothing can be said of any file by it."""
+    yield from check_hash(_validator(schema).schema, schema)
 
 
 def check_schema(data: Any, path: Path, schema: Path = SCHEMA) -> None:
@@ -96,6 +96,9 @@ def _validator(path: Path) -> Any:
         import jsonschema
     except ImportError as error:
         raise GoldenError(f"this needs jsonschema ({error}); accepted: pip install --group golden") from error
-    schema = json.loads(path.read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except (OSError, ValueError, jsonschema.SchemaError) as error:
+        raise GoldenError(f"{path} is no schema: {str(error).splitlines()[0]}; accepted: as git has it") from error
     return jsonschema.Draft202012Validator(schema)

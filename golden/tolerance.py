@@ -26,7 +26,8 @@ REPLAY = Rounding(
 """float64 throughout, and of the usual forms the one that errs most: beta^t as a running product, averages as
 m + (1 - beta)(g - m). What computes beta^t by a power function and averages as the formula stands is within it too."""
 _ANOTHER_LIBRARY = 2.0**-30
-"""Of a bound: what another mathematical library may change of it, where it is next to a power of two."""
+"""Of a bound: what another mathematical library may change of it, where it is next to a power of two.
+No value is judged by it."""
 
 
 def with_tolerance(case: Case) -> Case:

@@ -12,8 +12,9 @@ from golden.case import GoldenError
 from golden.files import read_json, render, write
 from golden.kinds import get, is_a
 from golden.layout import HASH, content_hash
-from golden.report import Complaint, Kind, check_hash, check_schema
+from golden.report import Complaint, Kind, check_hash, check_schema, check_schema_itself
 from reference.model import FILE as FILE
+from reference.model import Unusable
 
 FORMAT = "adam-conformance tolerances"
 
@@ -90,6 +91,14 @@ def read(path: Path = FILE) -> Tolerances:
     )
 
 
+def informative() -> Informative:
+    """Of this project's file. Raises `Unusable`, an ImportError, for one that cannot be used."""
+    try:
+        return read().informative
+    except GoldenError as error:
+        raise Unusable(str(error)) from error
+
+
 def _measured(row: Mapping[str, Any], where: str) -> Measured:
     return Measured(
         implementation=get(row, "implementation", str, where),
@@ -110,11 +119,15 @@ def _number(data: Mapping[str, Any], where: str) -> float:
 
 def linted(path: Path = FILE) -> Iterator[Complaint]:
     """What is wrong with the file."""
+    schema = path.with_suffix(".schema.json")
     try:
+        yield from check_schema_itself(schema)
         data = read_json(path, FORMAT)
-        check_schema(data, path, path.with_suffix(".schema.json"))
-        yield from check_hash(data, path)
-        read(path)
+        check_schema(data, path, schema)
+        edited = list(check_hash(data, path))
+        yield from edited
+        if not edited:
+            read(path)
     except GoldenError as error:
         yield Complaint(kind=Kind.UNUSABLE, file=str(path), message=str(error))
 

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 FILE = Path(__file__).resolve().parent.parent / "golden" / "tolerances.json"
 
 
+class Unusable(ImportError):
+    """The file says what everything here decides by, and cannot be used. Every command ends with that line and 2."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        sys.excepthook = _one_line
+
+
+def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Of the interpreter, when nobody has caught it: an import fails before any command line has begun."""
+    if not isinstance(error, Unusable):
+        return sys.__excepthook__(kind, error, trace)
+    print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 def _model() -> Any:
-    """What the file has of it. Raises `ImportError` that says what is wrong with the file."""
+    """What the file has of it. Raises `Unusable`."""
     try:
         model = json.loads(FILE.read_text(encoding="ascii"))["model"]
         roundings, formats = model["roundings"]["value"], model["formats"]["value"]
@@ -21,7 +38,7 @@ def _model() -> Any:
         reason = "its constants are not whole numbers, or a format is missing"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
-    raise ImportError(f"{FILE} cannot be used ({reason}); accepted: the file of this project, as git has it")
+    raise Unusable(f"{FILE} cannot be used ({reason}); accepted: the file of this project, as git has it")
 
 
 C: int

@@ -9,7 +9,7 @@ from typing import Literal
 from reference.model import FORMATS
 from reference.model import C as C
 
-_REFERENCE_UNIT = 2.0**-53
+_REFERENCE_UNIT = 2.0 ** -FORMATS["float64"][0]
 
 
 @dataclass(frozen=True, kw_only=True)

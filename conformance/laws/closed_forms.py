@@ -25,9 +25,10 @@ from conformance.laws.related import (
 )
 from conformance.laws.slow import Slow
 from reference import stages
+from reference.model import FORMATS, C
 
-U = 2.0**-53
-"""Unit roundoff of what is computed here."""
+U = 2.0 ** -FORMATS["float64"][0]
+"""Unit roundoff of what is computed here; `C` roundings are granted to every quantity of a few operations."""
 
 
 def constant_gradient(implementation: Implementation, problem: Problem) -> Outcome:
@@ -39,7 +40,9 @@ def constant_gradient(implementation: Implementation, problem: Problem) -> Outco
     that. TF-Addons multiplies by r_t of Liu et al. from the threshold on, and moves by learning_rate g before. No
     decay, no clipping, no rescaling, no epsilon inside the root; the betas are numbers that everybody
     receives exactly. Lookahead takes back what `Slow` says. Compared within the free-running bound, plus the roundings
-    made here.
+    made here: 4 C of e_t, of r_t, of the update and of what `Slow` makes of it, with as many besides as updates that it
+    sums; with Nesterov's momentum 4 C of a_t, c_t and the factors of both, and of a product of t factors, as beta^t and
+    NAdam's are, 2 t, enlarged by 1 / (1 - beta) at most in what is left of 1.
     """
     h = replace(problem.hyperparameters, beta_1=0.875, beta_2=1 - 2.0**-10)
     return _constant(implementation, replace(problem, hyperparameters=h))
@@ -84,10 +87,11 @@ def _constant(implementation: Implementation, problem: Problem) -> Outcome:
         root = math.sqrt(1 - Fraction(given.power_beta_2) ** s.number)
         e = given.epsilon / root if stages.epsilon_hat in of and not h.adaptive_epsilon else given.epsilon
         r_t = _rectification(given, s.number) if stages.rectified in of else 1.0
-        whole, lost = 1.0, 16.0
+        whole, lost = 1.0, 4.0 * C
         if _has_momentum_of_nesterov(of):
             of_m, of_g = _terms(of, given, s.number)
-            whole, lost = of_m * (1 - given.beta_1**s.number) + of_g, 32 + 2.0 * s.number * 2**10
+            whole = of_m * (1 - given.beta_1**s.number) + of_g
+            lost += 4 * C + 2 * s.number / (1 - max(given.beta_1, given.beta_2))
         lost += given.sync_period or 0.0
         for i, g in enumerate(constant):
             g = np.asarray(g, dtype=np.float64)
@@ -106,7 +110,8 @@ def zero_gradient(implementation: Implementation, problem: Problem) -> Outcome:
 
     Averages of zeros are 0, and 0 / (0 + epsilon) is 0 with epsilon above 0, so that no bit changes without
     decay. Decoupled decay takes the same share of theta in every step, and Lookahead gives back what `Slow` says; it is
-    compared within the free-running bound, plus the roundings made here. L2 decay, which is a gradient, is off.
+    compared within the free-running bound, plus the roundings made here: C of the share and the last product, and 6 in
+    every step, of its product, of what `Slow` makes of it and of the sum. L2 decay, which is a gradient, is off.
     """
     h = replace(problem.hyperparameters, l2=0.0, epsilon=problem.hyperparameters.epsilon or 1e-3)
     problem = replace(with_gradients(problem, on_values(np.zeros_like)), hyperparameters=h)
@@ -130,7 +135,7 @@ def zero_gradient(implementation: Implementation, problem: Problem) -> Outcome:
                 if problem.gradients[s.number - 1][i] is not None:
                     kept[i] += slow.update(i, s.number, -rate * kept[i])
                 closed = kept[i] * theta.astype(np.float64)
-                rounded = (4 + 6 * t) * U * np.abs(theta.astype(np.float64))
+                rounded = (C + 6 * t) * U * np.abs(theta.astype(np.float64))
             found.within(s.number, i, "parameters", state.parameters[i], closed, s.bound.theta[i] + rounded)
     return found.outcome
 
@@ -147,7 +152,8 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
     Where v averages the sum of the squares of a row's n values, (sum g)^2 <= n sum g^2 makes it sqrt(n) K_t.
     AMSGrad's maximum, epsilon, and steps without gradient only make the update smaller. Equality is
     reached, so that nothing smaller holds. (Kingma & Ba, section 2.1, state it for two cases.) The update may
-    exceed it by its bound.
+    exceed it by its bound, and K_t by the roundings made here: 3 of every power of gamma and its sum, and 5 C of both
+    terms, both corrections, the root and the product; a decay by C.
 
     Rectified dialects multiply by r_t <= 1, which grows with rho_t <= rho_inf. Where they do not divide, the update
     is learning_rate times a weighted mean of gradients, which exceeds none of them all. What Lookahead takes back is at
@@ -172,8 +178,8 @@ def bounded_update(implementation: Implementation, problem: Problem) -> Outcome:
                 largest = np.maximum(gradients[i], largest) if s.bound.branch else gradients[i]
             before = s.observed_before.theta[i]
             decay = h.learning_rate * h.weight_decay * np.abs(before) if decays and h.weight_decay else 0.0
-            own = h.learning_rate * largest * (1 + (20 + 3 * t) * U) if np.all(np.isfinite(largest)) else np.inf
-            limit = slow.update(i, t, own + decay * (1 + 4 * U))
+            own = h.learning_rate * largest * (1 + (5 * C + 3 * t) * U) if np.all(np.isfinite(largest)) else np.inf
+            limit = slow.update(i, t, own + decay * (1 + C * U))
             if np.all(np.isinf(limit)):
                 continue
             # A weighted mean of what has been stored exceeds the gradients by what storing them has rounded, and slow

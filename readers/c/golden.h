@@ -48,6 +48,7 @@ static const Node *loaded(const char *path) { /* a file, of which whatever is sa
     FILE *stream = fopen(file = path, "rb");
     demand(stream != NULL, "cannot be read");
     size_t size = fread(content, 1, MAX_BYTES + 1, stream);
+    demand(!ferror(stream), "cannot be read"); /* a folder, for one */
     fclose(stream);
     demand(size <= MAX_BYTES, "is larger than %d bytes", MAX_BYTES);
     content[size] = 0, at = content, used = 0;

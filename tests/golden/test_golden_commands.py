@@ -179,6 +179,10 @@ def test_a_wrong_command_line_is_refused(words: str, capsys: pytest.CaptureFixtu
     assert golden(capsys, *words.split())[0] == 2
 
 
+def test_export_asks_for_what_it_needs_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert golden(capsys, "export")[2].endswith("error: the following arguments are required: OUT")
+
+
 def test_goldens_own_failure_is_told_apart(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("planted")

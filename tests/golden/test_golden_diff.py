@@ -249,4 +249,4 @@ def test_only_that_matches_nothing_is_refused(two: tuple[Path, Path], capsys: py
     for words in (("diff", *two), ("diff",), ("regenerate", "--folder", two[0])):
         code, _, err = golden(capsys, *words, "--only", "torch-adam/spikes")
         assert code == 2
-        assert "matches nothing; accepted: DIALECT/TOPIC" in err
+        assert "--only is 'torch-adam/spikes', which matches nothing; accepted: DIALECT/TOPIC" in err

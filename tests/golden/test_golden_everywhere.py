@@ -8,25 +8,27 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 import pytest
 from golden_copies import ROOT
 
-from reference import DIALECTS
+from golden import CASES
 
 SCRIPT = """
 import hashlib, json, sys
 import numpy as np
 from test_golden_everywhere import core
 from golden.__main__ import main
-code = main(["diff", "--json", "--only", sys.argv[1]])
+codes = [main(["diff", "--json", "--only", only]) for only in sys.argv[1:]]
 x = np.linspace(0.1, 20, 4001)
 exp = hashlib.sha256(np.exp(x).tobytes() + np.log(x).tobytes() + np.sin(x).tobytes()).hexdigest()
-print(json.dumps({"code": code, "exp": exp, "on": [name for name, on in core().__cpu_features__.items() if on]}))
+print(json.dumps({"codes": codes, "exp": exp, "on": [name for name, on in core().__cpu_features__.items() if on]}))
 """
 
 
@@ -42,27 +44,45 @@ def dispatched(*, beyond: tuple[str, ...] = ("",)) -> list[str]:
     return [name for name in core().__cpu_dispatch__ if features.get(name) and name.startswith(beyond)]
 
 
-def recomputed(disabled: list[str], only: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Of a fresh process: what diff found, and what NumPy gave and used."""
+def recomputed(disabled: list[str], *only: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Of a fresh process: what diff found by each pattern, and what NumPy gave and used."""
     environment = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(disabled), "PYTHONWARNINGS": "error"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "golden")])
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, only], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", SCRIPT, *only], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    found, told = map(json.loads, done.stdout.splitlines())
+    *found, told = map(json.loads, done.stdout.splitlines())
     return found, told
+
+
+def left_out(*only: str) -> set[str]:
+    """The topics that none of the patterns matches."""
+    names = {f"{path.parent.name}/{path.stem}" for path in CASES.glob("*/*.json")}
+    return {name.partition("/")[2] for name in names if not any(fnmatchcase(name, pattern) for pattern in only)}
 
 
 @pytest.mark.parametrize("without", ["AVX-512", "what is not in every x86-64"])
 def test_the_digits_do_not_depend_on_the_cpu(without: str) -> None:
+    """All but the long runs."""
     disabled = dispatched(beyond=("AVX512", "X86_V4")) if without == "AVX-512" else dispatched()
-    found, told = recomputed(disabled, "*/s*")
-    assert (found["changes"], found["unreadable"], found["exit_code"]) == ([], [], 0)
-    assert found["files"] >= 2 * len(DIALECTS), "spike and sign-alternation of each"
-    assert told["code"] == 0
+    only = ("*/[!nt]*", "*/ten-d*")
+    long = {"narrow-counts", "narrow-counts-saved", "thousand-steps", "ten-thousand-steps"}
+    assert left_out(*only) == long
+    found, told = recomputed(disabled, *only)
+    assert [(one["changes"], one["unreadable"], one["exit_code"]) for one in found] == [([], [], 0)] * 2
+    assert sum(one["files"] for one in found) == sum(path.stem not in long for path in CASES.glob("*/*.json"))
+    assert told["codes"] == [0, 0]
     assert set(told["on"]).isdisjoint(disabled)
     assert not any(name.startswith("AVX512") for name in told["on"] if name in core().__cpu_dispatch__)
+
+
+def test_the_oldest_numpy_is_asked_for_all_but_thousands_of_steps() -> None:
+    section = (
+        (ROOT / "tox.ini").read_text(encoding="utf-8").partition("[testenv:golden-oldest]")[2].partition("\n\n")[0]
+    )
+    only = re.findall(r"golden diff --only (\S+)$", section, re.MULTILINE)
+    assert left_out(*only) == {"thousand-steps", "ten-thousand-steps"}
 
 
 def test_numpys_own_functions_do() -> None:

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from golden_copies import PLAIN, ROOT
 
-from golden import case, cases_of, floats, promote, settings
+from golden import CASES, case, cases_of, floats, promote, settings
 from golden.case import Generator, xorshift32
 from golden.files import MAX_BYTES, MAX_DEPTH
 from golden.notes import NOTES
 from golden.report import RECORDED_SCHEMA, SCHEMA
-from reference import DIALECTS, Hyperparameters
+from reference import DIALECTS, Hyperparameters, stages
 from reference.schedules import FORMULAS
 
 PAGE = (ROOT / "docs" / "golden-format.md").read_text(encoding="utf-8")
@@ -126,6 +126,20 @@ def test_every_schedule_has_its_numbers_and_a_formula() -> None:
         assert found[name] == asked
 
 
+def test_the_sample_of_gradients_is_stored() -> None:
+    (sample,) = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL))
+    data = json.loads((CASES / "torch-adam" / "thousand-steps.json").read_text(encoding="ascii"))
+    assert sample in [one["gradients"] for one in data["cases"]]
+
+
+def test_rows_that_are_not_summed_are_named_once_and_rise() -> None:
+    assert "Of a dialect without the stage `sum_duplicate_rows`, no row is named twice, and rows rise." in PAGE
+    for of in DIALECTS.values():
+        if stages.sum_duplicate_rows not in of.stages:
+            kinds = {kind for one in cases_of(of.name) for kind in one.gradient_kinds}
+            assert kinds <= {"dense", "none", "rows", "empty rows"}, of.name
+
+
 def test_the_generator_of_the_page_is_the_one_of_the_files() -> None:
     (code,) = re.findall(r"```python\n(def gradients.*?)```", PAGE, flags=re.DOTALL)
     assert len(code.splitlines()) <= 10
@@ -182,6 +196,8 @@ def test_the_example_is_stored() -> None:
         ("| 0.004 |", "| 0.04 |", test_every_hyperparameter_has_its_meaning_and_what_stands_for_an_absent_one),
         ("`sma_threshold`, `epsilon_root`", "`epsilon_root`", test_every_dialect_has_its_hyperparameters),
         ("`m_mul`", "m_mul", test_every_schedule_has_its_numbers_and_a_formula),
+        ('20141222, "steps": 1000', '20141222, "steps": 100', test_the_sample_of_gradients_is_stored),
+        ("no row is named twice", "rows", test_rows_that_are_not_summed_are_named_once_and_rise),
         ("x ^= x >> 17", "x ^= x >> 16", test_the_generator_of_the_page_is_the_one_of_the_files),
     ],
 )

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from golden_copies import ROOT
@@ -227,3 +228,19 @@ def test_a_missing_package_is_named(missing: str, command: str) -> None:
     assert missing in done.stderr
     assert "pip install --group golden" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_numpy_that_is_missing_is_named(tmp_path: Path) -> None:
+    """By the command itself: whatever it imports needs it."""
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "golden", "lint"],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    said = "error: No module named 'numpy'; accepted: an environment with pip install --group golden\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)

@@ -6,6 +6,8 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from golden_copies import FIRST, PLAIN, copied, edit, golden
+from golden_copies import FIRST, PLAIN, ROOT, copied, edit, golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden import CASES, GoldenError, cases_of, layout
+from golden.between import MAX_BETWEEN
+from golden.case import MAX_ELEMENTS, MAX_PARAMETERS, MAX_STEPS
 from golden.files import MAX_BYTES, entries, read_json
 from golden.lint import lint
 from golden.report import SCHEMA, Kind
@@ -71,6 +75,50 @@ def test_no_rectified_branch_is_open_and_no_value_without_certificate() -> None:
 
 def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(SCHEMA.read_text()))
+
+
+def test_the_schema_has_the_limits_of_the_reader() -> None:
+    of = json.loads(SCHEMA.read_text())["$defs"]
+    parameters, generator = of["case"]["properties"]["parameters"], of["gradients"]["oneOf"][1]["properties"]
+    assert parameters["maxItems"] == MAX_PARAMETERS
+    assert parameters["items"]["properties"]["shape"]["items"] == {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": MAX_ELEMENTS,
+    }
+    assert (generator["steps"]["minimum"], generator["steps"]["maximum"]) == (1, MAX_STEPS)
+    assert (generator["seed"]["minimum"], generator["seed"]["maximum"]) == (1, 2**32 - 1)
+    assert of["between"]["maxItems"] == MAX_BETWEEN
+
+
+@pytest.mark.parametrize("name", ["schema.json", "recorded.schema.json", "tolerances.schema.json"])
+@pytest.mark.parametrize(
+    ("there", "instead", "code", "why"),
+    [
+        ('"minimum": 1', '"minimum": 0', 1, "content_hash is sha256:"),
+        ('"type": "object"', '"type": "objekt"', 2, "is no schema: 'objekt' is not valid"),
+        ("{", "[", 2, "is no schema: "),
+    ],
+)
+def test_an_edited_schema_is_seen(tmp_path: Path, name: str, there: str, instead: str, code: int, why: str) -> None:
+    """In a copy of the packages with the cases of one dialect and its recordings."""
+    for room in ("golden", "reference"):
+        ignored = shutil.ignore_patterns("cases", "recorded", "__pycache__")
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=ignored)
+    for what in ("cases", "recorded"):
+        shutil.copytree(ROOT / "golden" / what / "torch-sparse-adam", tmp_path / "golden" / what / "torch-sparse-adam")
+    schema = tmp_path / "golden" / name
+    text = schema.read_text()
+    assert there in text
+    schema.write_text(text.replace(there, instead, 1))
+    line = [sys.executable, "-m", "golden", "lint", "--partial"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    said = [told for told in (done.stdout + done.stderr).splitlines() if f"golden/{name}" in told]
+    assert len(said) == 1, done
+    assert why in said[0]
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code
 
 
 # A digit
@@ -130,6 +178,27 @@ def test_a_wrong_value_is_named(
     assert named == [1, "torch-adam/spike/amsgrad", number, quantity, 0, [1]]
 
 
+def test_a_high_digit_that_is_flipped_is_named_like_a_low_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though the decimals beside it are other ones then; and the other cases of the file are looked at."""
+    folder = copied(tmp_path)
+
+    def change(data: dict[str, Any]) -> None:
+        for case, element in ((data["cases"][0], 1), (data["cases"][2], 0)):
+            values = case["expected"][0]["parameters"][0]
+            values[element] = layout.floats.to_hex(1.5 * float.fromhex(values[element]))
+
+    edit(folder / FIRST, change)
+    code, out, _ = golden(capsys, "verify", "--partial", "--json", "--folder", folder)
+    complaints = json.loads(out)["complaints"]
+    named = [(c["id"], c["step"], c["quantity"], c["parameter"], c["element"]) for c in complaints]
+    ids = [one["id"] for one in json.loads((folder / FIRST).read_text())["cases"]]
+    assert code == 1
+    assert sorted(named) == sorted(2 * [(ids[0], 1, "parameters", 0, [1]), (ids[2], 1, "parameters", 0, [0])])
+    assert [PLAIN in c["message"] for c in complaints].count(True) == 2
+
+
 def _set(*keys: Any, to: Any) -> Change:
     def change(data: dict[str, Any]) -> None:
         *path, last = keys
@@ -165,7 +234,8 @@ SPOILED: dict[str, tuple[int, Change, str]] = {
     "long hex": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1.80p+0"), "[0] is '0x1.80p+0'"),
     "overflow": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1p+1024"), "accepted: a finite"),
     "float64": (2, _set(*CASE, "parameters", 0, "values", 0, to="0x1.0000000000001p+0"), "accepted: values that"),
-    "decimal": (2, _set(*CASE, "expected", 0, "parameters_decimal", 0, 0, to="7"), "parameters_decimal differs"),
+    "decimal": (1, _set(*CASE, "expected", 0, "parameters_decimal", 0, 0, to="7"), "in parameter 0, element [0];"),
+    "decimals": (1, lambda data: data["cases"][0]["expected"][0]["parameters_decimal"].pop(), "1, its length;"),
     "too few": (2, _set(*CASE, "expected", 0, "m", 0, to=[]), ".m[0] has length 0; accepted: 3 numbers"),
     "huge shape": (2, _set(*CASE, "parameters", 0, "shape", to=[10**18]), "shape has 1000000000000000000; accepted"),
     "many elements": (2, _set(*CASE, "parameters", 0, "shape", to=[4096, 4096]), "over 4096 elements"),
@@ -269,9 +339,29 @@ def test_a_folder_without_files_is_no_success(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, command: str
 ) -> None:
     folder = tmp_path if what == "empty" else tmp_path / "absent"
-    code, _, err = golden(capsys, command, "--folder", folder)
+    code, out, err = golden(capsys, command, "--folder", folder, "--json")
     assert code == 2
     assert str(folder) in err
+    assert json.loads(out) == {"error": err.removeprefix("error: ").rstrip(), "exit_code": 2}
+
+
+@pytest.mark.parametrize(("option", "named"), [("--folder", "TOPIC.json"), ("--recorded", "IMPLEMENTATION.json")])
+def test_a_folder_of_nothing_but_a_pipe_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, named: str
+) -> None:
+    (tmp_path / "piped" / "torch-adam").mkdir(parents=True)
+    os.mkfifo(tmp_path / "piped" / "torch-adam" / "pipe.json")
+    cases = copied(tmp_path / "cases")
+    code, _, err = golden(capsys, "lint", "--partial", "--folder", cases, option, tmp_path / "piped")
+    assert code == 2
+    assert f"pipe.json is out of place; accepted: regular files {named}" in err
+
+
+@pytest.mark.parametrize("option", ["--folder", "--recorded"])
+def test_a_folder_without_a_name_is_refused(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    code, _, err = golden(capsys, "verify", option, "")
+    assert code == 2
+    assert f"argument {option}: ''; accepted: a folder" in err
 
 
 def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -296,7 +386,8 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "large-epsilon.json is not JSON" in other.message
     code, out, _ = golden(capsys, "verify", "--folder", copied(tmp_path / "one"))
     assert code == 1
-    assert "torch-adam/spike.json: missing torch-adam/spike/" in out
+    assert "has 1 of the catalogue's 306 files; accepted: all, or --partial for some of them" in out
+    assert len(out.splitlines()) == 2, "one complaint, and how many"
 
 
 def _places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -296,6 +296,15 @@ def test_what_is_no_golden_file_is_refused(reader: Reader, tmp_path: Path, conte
     assert done.stderr.startswith(f"error: {path}: ")
 
 
+EISDIR = "EISDIR: illegal operation on a directory, read"
+
+
+def test_a_folder_is_refused(reader: Reader, tmp_path: Path) -> None:
+    done = reader(tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr in [f"error: {tmp_path}: {why}\n" for why in ("cannot be read", EISDIR)]
+
+
 def test_no_damage_makes_a_reader_fail_itself(reader: Reader, tmp_path: Path) -> None:
     """Bytes replaced at random: right, wrong, or refused with a word."""
     content, path, draw, codes = (CASES / FILE).read_bytes(), tmp_path / "damaged.json", random.Random(0), set()

@@ -202,7 +202,11 @@ def test_the_commands_look_at_recordings(
     assert "gone is an orphan" in out
     code, _, err = golden(capsys, command, "--partial", "--folder", cases, "--recorded", tmp_path / "nowhere")
     assert code == 2
-    assert "nowhere is no folder" in err
+    assert "nowhere is no folder; accepted: the folder of the recordings" in err
+    (tmp_path / "nothing").mkdir()
+    code, _, err = golden(capsys, command, "--partial", "--folder", cases, "--recorded", tmp_path / "nothing")
+    assert code == 2
+    assert "nothing has no file of recordings; accepted: DIALECT/IMPLEMENTATION.json" in err
 
 
 ORIGINAL = json.loads((RECORDED / FILE).read_text())
