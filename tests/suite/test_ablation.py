@@ -25,6 +25,7 @@ _OF_V2 = ("keras-v2-adam", "tfa-rectified-adam", "tfa-lookahead-keras-v2-adam", 
 _NEWER = ("tf-keras-adam", "keras3-adam")
 WHO_HAVE = {
     "law-replicas": (*_OF_V2, *_NEWER),
+    "law-unaggregated": (*_OF_V2, "tf-keras-adam"),
     "law-transformers": _OF_V2,
     "law-forms": _OF_V2,
     "law-finalized": _NEWER,
@@ -32,6 +33,7 @@ WHO_HAVE = {
 }
 TWINS = [
     ("sum over replicas", TfKerasTwin, aggregation.FirstReplicaForAll),
+    ("gradients of each replica, not aggregated", KerasV2Twin, aggregation.AggregatesAlthoughOff),
     ("gradient_aggregator", KerasV2Twin, aggregation.TransformersBeforeAggregator),
     ("gradient_transformers", RectifiedTwin, aggregation.LastTransformerFirst),
     ("functions in the place of numbers", KerasV2Twin, given_as.FunctionsCalledOnce),

@@ -149,6 +149,8 @@ SENTENCED: dict[type[Twin], str] = {
     breaches.TooFewArrays: "contract",
     breaches.MaximumNotReturned: "contract",
     state.FirstDtypeForAll: "law-mixed-dtypes",
+    state.CountOfPlaceInBucket: "law-mixed-dtypes",
+    state.FirstCorrectionEnds: "law-large-count",
     **{m: "law-multipliers" for m in MUTANTS if m.__module__ == indices.__name__ and "Begin" not in m.__name__},
     **{m: "law-master" for m in MUTANTS if m.__module__ == masters.__name__},
     indices.BeginIgnored: "law-begin",

@@ -277,7 +277,7 @@ def test_the_default_folder_is_refused_before_anything_runs_where_it_cannot_be_w
     monkeypatch.setattr(command, "run_child", nothing_runs)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plots").write_text("in the way")
-    with pytest.raises(UsageError, match=r"--out is not given, and 'plots/report.md' cannot be written"):
+    with pytest.raises(UsageError, match=r"--out is not given, and 'plots' is no folder; accepted: a folder"):
         plot("--adapter", f"{ROOT}/{TWIN}")
     assert (tmp_path / "plots").read_text() == "in the way"
 
