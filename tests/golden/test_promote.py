@@ -115,5 +115,6 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     file.write_text("in the way")
     done = promote(file, 0, NAME)
     assert done.returncode == 2
-    assert f"argument --folder: '{file}' is no folder; accepted: a folder that can be written" in " ".join(done.stderr.split())
+    said = " ".join(done.stderr.split())
+    assert f"argument --folder: '{file}' is no folder; accepted: a folder that can be written" in said
     assert file.read_text() == "in the way"
