@@ -49,17 +49,8 @@ def run_child(
     """
     began = time.monotonic()
     reader, writer = os.pipe()
-    command = [sys.executable, "-m", module, str(writer), json.dumps(order)]
     with os.fdopen(reader, "rb", buffering=0) as pipe:
-        child = subprocess.Popen(
-            command,
-            pass_fds=[writer],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=_environment(),
-            start_new_session=True,
-        )
+        child = _python("-m", module, str(writer), json.dumps(order), pass_fds=[writer])
         output = _Tail(child)
         _RUNNING.add(child)
         if _STOPPED.is_set():
@@ -77,14 +68,7 @@ def run_child(
 
 def run_alone(command: Sequence[str], *, time_limit: float) -> tuple[int | None, str]:
     """Exit status of a Python command, None where it does not end in time, and the end of what it prints."""
-    child = subprocess.Popen(
-        [sys.executable, *command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=_environment(),
-        start_new_session=True,
-    )
+    child = _python(*command)
     output = _Tail(child)
     _RUNNING.add(child)
     try:
@@ -97,12 +81,22 @@ def run_alone(command: Sequence[str], *, time_limit: float) -> tuple[int | None,
     return status, output.text()
 
 
-def _environment() -> dict[str, str]:
+def _python(*words: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """Python with these words, in a session of its own; all that it prints goes into one pipe."""
     # Two children share the cores: OpenMP threads that spin while they wait would stall each other.
-    return (
+    environment = (
         {"OMP_WAIT_POLICY": "PASSIVE"}
         | os.environ
         | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    )
+    return subprocess.Popen(
+        [sys.executable, *words],
+        pass_fds=pass_fds,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
 
+Hook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
 FILE = Path(__file__).resolve().parent.parent / "golden" / "tolerances.json"
 
 
@@ -16,13 +19,14 @@ class Unusable(ImportError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        sys.excepthook = _one_line
+        sys.excepthook = partial(_one_line, sys.excepthook)
 
 
-def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _one_line(others: Hook, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Of the interpreter, when nobody has caught it: an import fails before any command line has begun."""
     if not isinstance(error, Unusable):
-        return sys.__excepthook__(kind, error, trace)
+        others(kind, error, trace)
+        return
     print(f"error: {error}", file=sys.stderr)
     raise SystemExit(2)
 

@@ -54,7 +54,7 @@ def _of_kinds(implementation: Implementation, seed: int) -> Iterator[tuple[str, 
 def _drawn(implementation: Implementation, number: int, seed: int) -> Iterator[tuple[str, Problem]]:
     claim = implementation.claim
     sets = {"general": (problems.general(claim), number)}
-    if "epsilon" in claim.hyperparameters - claim.nonzero:  # an epsilon of 0, which no case has
+    if "epsilon" in claim.hyperparameters - claim.nonzero:  # of 0, in more settings than the case has
         sets["epsilon-zero"] = (problems.with_epsilon_zero(claim), -(-number // 4))
     for name, (strategy, size) in sets.items():
         for k, problem in enumerate(problems.draw(strategy, size, seed)):
