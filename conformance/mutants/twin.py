@@ -12,9 +12,8 @@ differently; `write` refuses an array of another dtype.
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,11 +26,9 @@ from adapters.contract import (
     Array,
     Claim,
     Gradient,
-    GradientKind,
     Hyperparameters,
     Identity,
     Precision,
-    Procedure,
     Rows,
     State,
 )
@@ -40,6 +37,7 @@ from adapters.memory import copied
 from adapters.procedures import Functions, Group
 from conformance.mutants.twin_aggregation import Change, Replicas, TransformedRun, total
 from conformance.mutants.twin_beside import NEWER
+from conformance.mutants.twin_observed import methods_that_run
 from conformance.mutants.twin_run import CallingRun
 from conformance.mutants.twin_run import TwinRun as TwinRun
 
@@ -117,7 +115,7 @@ class Twin:
             version=np.__version__,
             required=self.required,
             excluded=self.excluded,
-            observed=_methods_that_run(self, stages),
+            observed=methods_that_run(self, stages),
         )
 
     def arithmetic(self, dtype: Precision) -> Arithmetic:
@@ -438,79 +436,8 @@ class Twin:
         return w.theta - direction
 
 
-def twin_claim(
-    dialect: str,
-    hyperparameters: frozenset[str],
-    gradients: frozenset[GradientKind],
-    saved: frozenset[str] | None = None,
-    *,
-    unless: Mapping[str, str] | None = None,
-    clips_together: bool = False,
-) -> Claim:
-    """A claim with every procedure, each for every hyper-parameter, but for those that a load brings back."""
-    free = hyperparameters - {"amsgrad"} - NEWER
-    changing = free - {"begin_num_update"}
-    of_groups = free - {*MULTIPLIERS, "lr_scheduler"} | (hyperparameters & {"amsgrad"})
-    how = {
-        "save": Procedure(
-            how="pickle of the slots", hyperparameters=free if saved is None else saved, unless=unless or {}
-        ),
-        "rewind": Procedure(how="TwinRun.load"),
-        "configuration": Procedure(how="JSON"),
-        "change": Procedure(how="TwinRun.change", hyperparameters=changing),
-        "groups": Procedure(how="Twin.start_groups", hyperparameters=of_groups),
-        "late groups": Procedure(how="TwinRun.add_group"),
-        "saved groups": Procedure(how="pickle of the slots of all groups"),
-        "changed groups": Procedure(how="TwinRun.change_group"),
-        "state": Procedure(how="TwinRun.put"),
-        "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
-    }
-    if "decay" in hyperparameters or "ema_momentum" in hyperparameters:  # Keras
-        how["weights"] = Procedure(how="TensorFlowTwin.listed")
-        how["replicas"] = how["unaggregated replicas"] = Procedure(how="Twin.start_replicas")
-    if "decay" in hyperparameters:
-        how["transformers"] = Procedure(how="Twin.start_transformed")
-        forms = frozenset({"learning_rate", "beta_1", "beta_2"})
-        how["tensors"] = Procedure(how="Twin.start_tensors", hyperparameters=forms)
-        how["callables"] = Procedure(how="Twin.start_callables", hyperparameters=forms)
-    if "ema_momentum" in hyperparameters:
-        how["finalize"] = Procedure(how="TwinRun.finalize")
-    return Claim(
-        dialect=dialect,
-        hyperparameters=hyperparameters,
-        gradients=gradients,
-        procedures=how,
-        clips_together=clips_together,
-    )
-
-
 def write(buffer: Array, value: Any, rows: Any = ...) -> None:
     """buffer[rows] = value; TypeError for a value of another dtype, which the assignment would cast."""
     if value.dtype != buffer.dtype:
         raise TypeError(f"value has dtype {value.dtype}; accepted: {buffer.dtype}, the buffer's")
     buffer[rows] = value
-
-
-def _methods_that_run(twin: Twin, names: frozenset[str]) -> frozenset[str]:
-    """Those of the methods `names` that are called in one dense and, where claimed, one row-sparse step."""
-    seen: set[str] = set()
-    watched = copy.copy(twin)
-    for name in names:
-        setattr(watched, name, _recorded(getattr(type(twin), name).__get__(watched), name, seen))
-    theta = np.ones((2, 1), dtype=np.float32)
-    has = twin.claim.hyperparameters
-    run = watched.start(
-        [theta], Hyperparameters(amsgrad="amsgrad" in has, sync_period=1 if "sync_period" in has else None)
-    )
-    run.step([theta])
-    if "rows" in twin.claim.gradients:
-        run.step([Rows(np.array([1], dtype=np.int64), theta[1:])])
-    return frozenset(seen)
-
-
-def _recorded(method: Callable[..., Any], name: str, seen: set[str]) -> Callable[..., Any]:
-    def call(*arguments: Any) -> Any:
-        seen.add(name)
-        return method(*arguments)
-
-    return call

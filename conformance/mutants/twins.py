@@ -20,8 +20,9 @@ from adapters.contract import (
     Precision,
     Rows,
 )
-from conformance.mutants.twin import Scalar, Slot, Twin, Work, twin_claim, write
+from conformance.mutants.twin import Scalar, Slot, Twin, Work, write
 from conformance.mutants.twin_beside import NEWER, Averaged, AveragedFromFirstStep, Constrained
+from conformance.mutants.twin_claim import twin_claim
 from conformance.mutants.twin_clipping import CLIPS, Clips, ClipsInOneWay, on_values
 from conformance.mutants.twin_rates import RATES, RECTIFIED_RATES, Rates, WarmsUp, decayed
 from conformance.mutants.twin_schedulers import Schedulers

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.contract import Arithmetic, Gradient, Hyperparameters, Precision
-from conformance.mutants.twin import Slot, Twin, twin_claim, write
+from conformance.mutants.twin import Slot, Twin, write
+from conformance.mutants.twin_claim import twin_claim
 from conformance.mutants.twins import KerasV2Twin, RectifiedTwin, TensorFlowTwin
 
 _OWN = frozenset({"sync_period", "slow_step_size"})
