@@ -9,6 +9,7 @@ from types import MappingProxyType
 KEEPS: Mapping[str, str] = MappingProxyType(
     {
         "*/first-steps/plain": "documentation: what anybody makes right first; the example of docs/golden-format.md",
+        "*/changed-mid-run/rate": "documentation: a rate that is set by itself, as a schedule of one's own does it",
         "*/changed-mid-run/betas": "the one case whose betas change",
         "*/changed-mid-run/epsilon": "the one case whose epsilon changes",
         "*/changed-mid-run/rescale-clip": "the one case in which what is done to gradients changes",
@@ -17,12 +18,15 @@ KEEPS: Mapping[str, str] = MappingProxyType(
         "*/ten-decades/constant": "documentation: where epsilon lies between the sizes of one parameter's gradients",
         "*/narrow-counts/bfloat16": "a format that no twin has, and every framework",
         "*/narrow-counts-saved/bfloat16": "a format that no twin has, and every framework",
+        "*/narrow-counts/float16": "the same count without a save; conformance.kills asks narrow-counts-saved first",
         "*/ten-thousand-steps/*": "documentation: the longest run; conformance.kills leaves it out",
         "*/first-steps/weight-decay": "documentation: decoupled decay by itself, where rows have it too",
         "*/first-steps/every-step": "documentation: slow weights without a step between two synchronisations",
         "*/first-steps/momentum-decay": "the one case whose momentum schedule changes within a few steps",
         "*/first-steps/clip-and-l2": "historical bug: MXNet 1 and 2 clip on either side of wd; to be done by hand",
         "*/first-steps/rescale-clip-l2": "the one case in which all of MXNet's stages of a gradient act at once",
+        "*/settings/epsilon-zero": "changes of the reference: what a dialect makes of 0 (kills --target reference)",
+        "*/settings/both-decays": "changes of the reference's l2 where it meets a decay (kills --target reference)",
         "*/large-epsilon/adaptive": "documentation: epsilon is scaled, without rows, which not every reader takes",
         "*/clipping/value": "documentation: clipvalue by itself; Keras 3 refuses it beside a norm",
         "*/clipping/value-rows": "the one case in which each value of a row that is named twice is clipped",
