@@ -13,7 +13,7 @@ from dataclasses import replace
 from conformance import checks, mutants
 from conformance.mutants.tokens import pool
 from conformance.mutants.tokens.changes import Change
-from conformance.mutants.tokens.gate import Outcome, Shown, Unsound, every, problem_of
+from conformance.mutants.tokens.gate import Outcome, Shown, Unsound, comes_late, every, problem_of
 from conformance.mutants.tokens.mutant import Mutant
 from conformance.mutants.tokens.trial import Listener, outcome_of
 from conformance.mutants.twin import Twin
@@ -108,4 +108,4 @@ def _shown(twin: type[Twin], wanted: Sequence[str], number: int, seed: int) -> l
         if chosen:
             drawn = subjects(implementation, set_name, number, seed)
             found += [(set_name, k, subject, chosen) for k, subject in enumerate(drawn)]
-    return sorted(found, key=lambda shown: problem_of(shown[2]).dtype != "float32")
+    return sorted(found, key=lambda one: (problem_of(one[2]).dtype != "float32", comes_late(one[0], one[1])))

@@ -24,6 +24,8 @@ from conformance.subjects import SETS, Subject, subjects
 
 CHECKS: tuple[str, ...] = (*(c.name for c in checks.CHECKS if c.problems in SETS), "identity")
 """Of one implementation by itself, each of which can reject."""
+FIRST = PROFILES["smoke"].problems
+"""General problems that come before the small sets."""
 
 
 class Unsound(Exception):
@@ -107,11 +109,12 @@ class Gate:
                 self.missing.append(str(reason))
                 continue
             self.implementations[name] = implementation
-            self.exhibits[name] = [
+            exhibits = [
                 _exhibit(implementation, set_name, k, subject, chosen)
                 for set_name, chosen in self._sets(implementation)
                 for k, subject in enumerate(subjects(implementation, set_name, number, seed))
             ]
+            self.exhibits[name] = sorted(exhibits, key=lambda e: comes_late(e.set_name, e.number))
             yield name
 
     def _sets(self, implementation: Implementation) -> Iterator[tuple[str, list[checks.Check]]]:
@@ -231,6 +234,11 @@ class Gate:
                     fraction = np.abs(mutant.obtained - unchanged.obtained)[finite] / mutant.bound[finite]
                 largest = max(largest, float(np.max(fraction)))
         return largest, ambiguous
+
+
+def comes_late(set_name: str, number: int) -> bool:
+    """Whether a problem waits for every small set: what lives after so many general ones is seldom rejected by more."""
+    return set_name == "general" and number >= FIRST
 
 
 Shown = tuple[str, int, Subject, Sequence[checks.Check]]
