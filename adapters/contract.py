@@ -59,6 +59,7 @@ PROCEDURES: tuple[str, ...] = (
     "changed groups",
     "state",
     "mixed dtypes",
+    "empty steps",
     "finalize",
     "replicas",
     "unaggregated replicas",
@@ -215,9 +216,9 @@ class Procedure:
     hyperparameters: of "save", those that a load brings back, whatever the new object was built with (the others are
     the new object's); of "change", those that may change between steps; of "groups", those that a parameter group may
     have of its own; of "tensors" and "callables", those that may be given so. None of "configuration", which holds all,
-    nor of "rewind", "late groups", "saved groups", "changed groups", "state", "weights", "mixed dtypes", "finalize",
-    "transformers" and of replicas. amsgrad, which decides what state there is, of "groups" alone; sync_period from one
-    number to another, as whether it is None decides that too.
+    nor of "rewind", "late groups", "saved groups", "changed groups", "state", "weights", "mixed dtypes", "empty steps",
+    "finalize", "transformers" and of replicas. amsgrad, which decides what state there is, of "groups" alone;
+    sync_period from one number to another, as whether it is None decides that too.
     """
 
     how: str

@@ -161,6 +161,7 @@ def _claim(dialect: str, hyperparameters: frozenset[str], *more: str) -> Claim:
     free = hyperparameters - {"amsgrad"}
     procedures = {
         "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
+        "empty steps": Procedure(how="step() where every gradient is None"),
         "save": Procedure(how="state_dict, pickle, load_state_dict; the parameters by pickle", hyperparameters=free),
         "rewind": Procedure(how="load_state_dict of an optimizer that has stepped; the parameters in place"),
         "configuration": Procedure(how="Adam(..., dialect=o.dialect, **o.hyperparameters)"),

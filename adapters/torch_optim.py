@@ -52,6 +52,7 @@ def procedures(
         "changed groups": Procedure(how="assignment into one of param_groups"),
         "state": Procedure(how="state_dict with other numbers in it, load_state_dict"),
         "mixed dtypes": Procedure(how="tensors of several dtypes in one list"),
+        "empty steps": Procedure(how="step() where every grad is None"),
     }
 
 

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from adapters.contract import Array, ContractError, Gradient, Hyperparameters, Precision, Rows, State, check_count
-from adapters.memory import copied
+from adapters.memory import GAP, copied, offset
 from adapters.procedures import Group
+
+BEHIND = 64
+"""Elements between a parameter's end and that of its memory: more than any vector has."""
 
 
 class TorchRun:
@@ -31,7 +34,7 @@ class TorchRun:
 
         What writes into ``grad``, or keeps it and writes later, writes into the caller's array. `ContractError` for
         rows, and for an optimizer that takes ``grad`` away, which who accumulates gradients or logs them needs, or
-        ``requires_grad``, without which there is no next one.
+        ``requires_grad``, without which there is no next one, or writes behind a parameter's end.
         """
         check_count(self.parameters, gradients)
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
@@ -45,6 +48,8 @@ class TorchRun:
                 raise ContractError(f"parameters[{i}].grad after step()", now, "the tensor that it was before")
             if required and not parameter.requires_grad:
                 raise ContractError(f"parameters[{i}].requires_grad after step()", False, "True, as before")
+            if not bool((_behind(parameter) == GAP).all()):
+                raise ContractError(f"memory behind parameters[{i}] after step()", "written", "left alone")
         return State(
             parameters=tuple(_copy(parameter) for parameter in self.parameters),
             m=self._moments("exp_avg"),
@@ -70,7 +75,10 @@ class TorchRun:
         content = self._torch.load(io.BytesIO(saved))
         with self._torch.no_grad():
             for parameter, value in zip(self.parameters, content["parameters"], strict=True):
-                parameter.copy_(value)
+                if isinstance(parameter, self._torch.nn.Parameter):
+                    parameter.copy_(value)
+                else:
+                    parameter.data = value.data  # other memory: whoever has kept where the parameter lay writes nowhere
         self.optimizer.load_state_dict(content["optimizer"])
 
     def put(self, state: State) -> None:
@@ -96,8 +104,9 @@ class TorchRun:
         return _tensor(self._torch, array, parameter.device).to(parameter.dtype)
 
     def change(self, hyperparameters: Hyperparameters) -> None:
-        """In every group."""
+        """In every group, where a scheduler of torch leaves a key of its own."""
         for group in self.optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
             group.update(self._adapter.settings(hyperparameters))
 
     def change_group(self, group: int, hyperparameters: Hyperparameters) -> None:
@@ -182,9 +191,28 @@ class TorchAdapter:
 def leaves(
     torch: Any, parameters: Sequence[Array], device: str = "cpu", *, dtype: Precision | None = None
 ) -> list[Any]:
-    """New leaf tensors that hold `parameters`; dtype: None is theirs."""
+    """New leaves that hold `parameters`, every second one a plain tensor, `BEHIND` each; dtype: None is theirs."""
     tensors = (_tensor(torch, theta, device) for theta in parameters)
-    return [torch.nn.Parameter(tensor.to(getattr(torch, dtype) if dtype else tensor.dtype)) for tensor in tensors]
+    typed = [tensor.to(getattr(torch, dtype) if dtype else tensor.dtype) for tensor in tensors]
+    typed = [_with_room(torch, t) if offset(theta) == 0 else t for t, theta in zip(typed, parameters, strict=True)]
+    return [tensor.requires_grad_() if i % 2 else torch.nn.Parameter(tensor) for i, tensor in enumerate(typed)]
+
+
+def _with_room(torch: Any, tensor: Any) -> Any:
+    """A contiguous tensor as a view that has memory of somebody else's behind it, as one of a flat buffer has."""
+    if not tensor.is_contiguous():
+        return tensor
+    n = tensor.numel()
+    memory = torch.full((n + BEHIND,), GAP, dtype=tensor.dtype, device=tensor.device)
+    memory[:n] = tensor.reshape(-1)
+    return memory[:n].view(tensor.shape)
+
+
+def _behind(parameter: Any) -> Any:
+    """The memory behind a parameter that `_with_room` has laid out; nothing if another one has come in its place."""
+    end = parameter.storage_offset() + parameter.numel()
+    room = parameter.untyped_storage().nbytes() // parameter.element_size() - end
+    return parameter.detach().as_strided((BEHIND if parameter.is_contiguous() and room == BEHIND else 0,), (1,), end)
 
 
 def settings(h: Hyperparameters) -> dict[str, Any]:

@@ -16,7 +16,7 @@ FEW = 100
 """Below so many problems of the general set, a set here is shorter."""
 
 # Vectors are of 2 to 16 elements, and of up to 64 where a compiler unrolls them.
-SMALL: Shapes = tuple((n,) for n in (*range(1, 34), 63, 64, 65, 255, 256, 257))
+SMALL: Shapes = tuple((n,) for n in (*range(34), 63, 64, 65, 255, 256, 257))  # one without elements first
 # Blocks and chunks, and half a chunk besides; 16384 is fused_adam's segment, 32768 what torch gives a thread.
 LARGE: Shapes = tuple((n,) for n in (1023, 1024, 1025, 4097, 16383, 16384, 32769, 16385, 24575))
 SEVERAL_THREADS: Shapes = ((131071,), (131073,))
@@ -24,9 +24,10 @@ SIXTEEN_BITS: Shapes = ((65536,), (65537,))
 ALONE: Shapes = ((1025, 1025),)  # more than 2^20 elements
 # Axes: matrices that are large, tall, wide, or of one row or column, and kernels of convolutions.
 AXES: Shapes = ((130, 257), (2049, 3), (3, 2049), (65, 1), (1, 65), (33, 9, 3, 3), (17, 5, 9))
-MANY: Shapes = tuple((n,) for n in range(1, 131))  # one kernel takes up to 110 tensors of a list (torch, apex)
+QUIET: Shapes = ((1031, 2), (4097,))  # half of the gradient is 0 in a step, rows and whole chunks, and is no pause
+MANY: Shapes = tuple((n,) for n in range(1, 262))  # a kernel takes up to 110 tensors (torch, apex), a byte counts 256
 # In the second dtype, whose vectors are half as long or twice.
-FEWER: Shapes = tuple((n,) for n in (*range(1, 10), 15, 16, 17, 31, 33, 65, 1023, 16385))
+FEWER: Shapes = tuple((n,) for n in (*range(1, 10), 15, 16, 17, 31, 33, 65, 1023, 16385, 65537))
 ROW_WIDTHS: Shapes = tuple((3, n) for n in (1, 7, 8, 9, 16, 17, 33))
 
 # Axes of length 1 may have any stride; some of nothing and of one element besides.
@@ -60,11 +61,17 @@ def sizes(claim: Claim, number: int) -> list[Draft]:
     found += [draft(dtypes[0], shapes, h, 2) for shapes in (LARGE[-2:], AXES) for h in decaying]
     if "rows" in claim.gradients:  # and dense ones between them, which a drawn problem seldom has
         found.append(draft(dtypes[0], ROW_WIDTHS[:2], adam, 6, rows="rows", mixed=True))
+    found.append(draft(dtypes[0], QUIET, adam, 3, regime="halves"))
+    found += [draft(dtype, ((32769,),), decaying[0], 2) for dtype in dtypes[1:]]
+    if claim.layouts:
+        found.append(draft(dtypes[0], MANY, decaying[-1], 2))
     if number >= FEW:
         found += [draft(dtype, FEWER, decaying[0], 2) for dtype in dtypes[1:]]
         found += [draft(dtypes[0], shapes, adam, 2) for shapes in (LARGE[:-2], SEVERAL_THREADS)]
         found.append(draft(dtypes[0], SIXTEEN_BITS, adam, 1))
-        found += [draft(dtypes[0], shapes, decaying[-1], 2) for shapes in (ALONE, MANY)]
+        found.append(draft(dtypes[0], ALONE, decaying[-1], 2))
+        if not claim.layouts:  # Keras' non-fused Adam and a jitted optax are compiled for each
+            found.append(draft(dtypes[0], MANY[:130], decaying[-1], 2))
         if "rows" in claim.gradients:
             found.append(draft(dtypes[0], ROW_WIDTHS, adam, 2, rows="rows"))
     return found
@@ -167,6 +174,18 @@ def long_run(claim: Claim, number: int) -> list[Draft]:
     return drafts if number >= FEW else drafts[:2]
 
 
+def nonfinite(claim: Claim, number: int) -> list[Draft]:
+    """Parameters of several chunks, for what one element's NaN may take along."""
+    rows = "dense" if "dense" in claim.gradients else "rows"
+    return [draft(wide(claim)[0], ((4097,), (3,)), one(claim, amsgrad=True), 2, rows=rows)]
+
+
+def saved_equal_shapes(claim: Claim, number: int) -> list[Draft]:
+    """Pairs of parameters that their shapes do not tell apart, nor their counts."""
+    rows = "dense" if "dense" in claim.gradients else "rows"
+    return [draft(wide(claim)[0], ((3, 2), (5,), (3, 2), (5,)), one(claim, amsgrad=True), 6, rows=rows)]
+
+
 def momenta(claim: Claim, number: int) -> list[Draft]:
     """A momentum schedule whose product is still far from 0 after some steps."""
     settings = one(claim, beta_1=1 - 2.0**-7, momentum_decay=0.125)
@@ -197,6 +216,8 @@ MAGNITUDES: tuple[tuple[dict[str, float], float], ...] = (
     ({"weight_decay": 12.0}, 1.0),
     ({"l2": 48.0}, 1.0),
     ({"epsilon": 1024.0}, 2.0**60),
+    ({"epsilon": 2.0**-50}, 2.0**-48),
+    ({"l2": 2.0**-20}, 2.0**-20),
     ({"learning_rate": 2.0**-20, "weight_decay": 2.0**19}, 2.0**-20),
 )
 """Hyper-parameters, and what gradients of the order of 1 are multiplied by."""
@@ -344,6 +365,8 @@ SETS: dict[str, Callable[[Claim, int], list[Draft]]] = {
     "many-steps": many_steps,
     "large-count": large_count,
     "momenta": momenta,
+    "saved-equal-shapes": saved_equal_shapes,
+    "nonfinite": nonfinite,
     "long-run": long_run,
     "clips": clips,
     "magnitudes": magnitudes,

@@ -15,7 +15,7 @@ import numpy as np
 
 from adapters.contract import Array, Claim, Gradient, Hyperparameters, Precision, Problem, Rows
 from conformance.formats import rounded
-from conformance.regimes import REGIMES, initial, whole
+from conformance.regimes import EVERY, REGIMES, initial, whole
 from reference import DIALECTS
 from reference.stages import rectified_hat
 
@@ -172,7 +172,7 @@ def build(draft: Draft, seed: int, number: int) -> Problem:
     """
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))
     parameters = tuple(rounded(initial(random, shape), draft.dtype) for shape in draft.shapes)
-    regime = REGIMES[draft.regime]
+    regime = EVERY[draft.regime]
     series = [regime(random, draft.steps, shape, draft.dtype) * draft.scale for shape in draft.shapes]
     present = _present(draft, random)
     gradients = tuple(

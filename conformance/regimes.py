@@ -87,6 +87,14 @@ def _range(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtyp
     return signs(random, (steps, *shape)) * powers_of_two(random, (steps, *shape), low, high)
 
 
+def _halves(random: np.random.Generator, steps: int, shape: tuple[int, ...], dtype: Precision) -> Array:
+    """Zero in one half of the first axis from step 2 on, in the other half in the next step, and so in turn."""
+    g = bell(random, (steps, *shape))
+    half = shape[0] // 2
+    g[1::2, :half], g[2::2, half:] = 0, 0
+    return g
+
+
 REGIMES: dict[str, Regime] = {
     "normal": _normal,
     "decades": _decades,
@@ -97,3 +105,5 @@ REGIMES: dict[str, Regime] = {
     "late": _late,
     "range": _range,
 }
+"""Those that are drawn."""
+EVERY: dict[str, Regime] = REGIMES | {"halves": _halves}

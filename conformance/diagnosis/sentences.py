@@ -35,6 +35,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-split": "a parameter cut in two does not move as the whole: a tail computes otherwise, or something counts"
         " parameters",
         "law-nonfinite": "NaN or an infinity in one element changes others, or is hidden",
+        "law-nonfinite-chunks": "NaN or an infinity in one element of a large parameter changes others, or is hidden",
         "law-bounded-update": "an update is larger than Adam's can be",
         "law-constant-gradient": "a constant gradient does not move theta by learning_rate g / (abs(g) + epsilon) in"
         " a step",
@@ -45,6 +46,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-sparse-dense": "a row-sparse gradient does not give what the dense one gives",
         "law-save-load": "saved, loaded and continued it is not what it would have been: something is not saved, or not"
         " loaded",
+        "law-saved-equal-shapes": "saved, loaded and continued, parameters of equal shape go on otherwise: they take"
+        " each other's state",
         "law-rewind": "a load into an object that has stepped on does not bring it back to where it was saved:"
         " something of what it has become is left",
         "law-rewind-to-start": "a load of what was saved before there was state leaves the state that there is",
@@ -61,6 +64,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "law-groups": "parameter groups are not optimizers of their own: a hyper-parameter or a count is shared",
         "law-late-group": "a group that is added late does not begin as the dialect says",
         "law-absent": "a parameter without gradient changes in that step, or changes others",
+        "law-empty-step": "a step in which nobody has a gradient changes something, counts, or raises",
         "law-late-parameter": "saved before one parameter had a gradient and loaded, it goes on otherwise: what is"
         " read is not what was saved, or is somebody else's",
         "law-change-after-load": "a hyper-parameter that is changed between a load and the next step is not used in it",

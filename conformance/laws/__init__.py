@@ -82,6 +82,10 @@ def _stores_low(claim: Claim) -> bool:
     return _dense(claim) and bool({"bfloat16", "float16"} & {*claim.dtypes} - claim.masters)
 
 
+def _may_be_empty(claim: Claim) -> bool:
+    return "empty steps" in claim.procedures and "none" in claim.gradients
+
+
 def _takes(layout: Layout) -> Callable[[Claim], bool]:
     return lambda claim: layout in claim.layouts and _dense(claim)
 
@@ -91,6 +95,7 @@ LAWS: tuple[Check, ...] = (
     Check(name="law-sign", problems=ANY, rule=elements.sign),
     Check(name="law-independence", problems=ANY, rule=company.independence),
     Check(name="law-nonfinite", problems=ANY, rule=company.nonfinite),
+    Check(name="law-nonfinite-chunks", problems="nonfinite", rule=company.nonfinite),
     Check(name="law-scale", problems=ANY, rule=elements.scale),
     Check(name="law-zero-rate", problems=ANY, rule=elements.learning_rate_zero, applies=_stands_still),
     Check(name="law-bounded-update", problems=ANY, rule=closed_forms.bounded_update, applies=closed_forms.is_known),
@@ -167,11 +172,18 @@ LAWS: tuple[Check, ...] = (
         for layout in LAYOUTS
     ),
     Check(name="law-save-load", problems=FEW, rule=saved.load_continues, applies=claims("save")),
+    Check(
+        name="law-saved-equal-shapes",
+        problems="saved-equal-shapes",
+        rule=saved.load_continues,
+        applies=claims("save"),
+    ),
     Check(name="law-load-into-other", problems=FEW, rule=saved.load_keeps_its_word, applies=claims("save")),
     Check(name="law-saved-settings", problems="settings", rule=while_on.saved, applies=while_on.can_be_saved),
     Check(name="law-changed-settings", problems="settings", rule=settings.changed, applies=while_on.can_be_changed),
     Check(name="law-reused-gradients", problems=FEW, rule=company.reused, applies=_dense),
     Check(name="law-absent", problems=FEW, rule=company.absent, applies=lambda claim: "none" in claim.gradients),
+    Check(name="law-empty-step", problems=FEW, rule=company.empty_step, applies=_may_be_empty),
     Check(name="law-mixed-dtypes", problems=FEW, rule=company.mixed_dtypes, applies=claims("mixed dtypes")),
     Check(
         name="law-late-parameter",

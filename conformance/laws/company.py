@@ -14,8 +14,18 @@ from conformance import oracle
 from conformance.describe import describe
 from conformance.findings import Finding, Outcome
 from conformance.formats import travels_as
-from conformance.laws.procedures import Steps, ask, copies, first_waits, of_length, other, started
-from conformance.laws.related import Comparison, each, on_values, quantities, related, states, with_gradients
+from conformance.laws.procedures import (
+    Steps,
+    ask,
+    ask_bytes,
+    copies,
+    first_waits,
+    of_length,
+    other,
+    started,
+    without_momenta,
+)
+from conformance.laws.related import Comparison, agree, each, on_values, quantities, related, states, with_gradients
 from conformance.observe import ContractBreach, ImplementationFailed, checked, guarded
 
 
@@ -122,27 +132,51 @@ def absent(implementation: Implementation, problem: Problem) -> Outcome:
     return found.outcome
 
 
+def empty_step(implementation: Implementation, problem: Problem) -> Outcome:
+    """A step in which no parameter has a gradient changes nothing, and counts only where t is the optimizer's.
+
+    What `absent` says of one parameter, where all are without: before the first step, and between two. Within the
+    bound, which is 0 where nothing moves.
+    """
+    problem = of_length(problem, 2, 4)
+    nobody = (None,) * len(problem.parameters)
+    first, *later = problem.gradients
+    emptied = replace(problem, gradients=(nobody, first, nobody, *later))
+    return agree(implementation, emptied, related(implementation, emptied))
+
+
 def mixed_dtypes(implementation: Implementation, problem: Problem) -> Outcome:
     """Parameters of float32 and of float64 in one list move as those of each format do by themselves. Bit for bit.
 
     Every operation is of one parameter, its gradient and its state, so in its format. What groups a list by dtype, or
     reads the dtype of the first alone, is seen here and nowhere else: a problem has one dtype. Where gradients may be
     absent, one parameter of float32 is without in the first step, so that no place in a list says whose t is whose.
+    So before the last step, which is taken again after a load into another object, where there is one.
     """
-    problem = of_length(problem, 3)
+    problem = without_momenta(implementation, of_length(problem, 3))
     alone = [_in_format(problem, dtype) for dtype in ("float32", "float64")]
     if "none" in implementation.claim.gradients:
         alone[0] = replace(alone[0], gradients=first_waits(alone[0].gradients[:1]) + alone[0].gradients[1:])
     wanted = [related(implementation, part) for part in alone]
-    mixed = copies(_side_by_side(*(part.parameters for part in alone)))
+    mixed = _side_by_side(*(part.parameters for part in alone))
     found = [Comparison(part) for part in alone]
+    steps = [_side_by_side(*step) for step in zip(*(part.gradients for part in alone), strict=True)]
+
+    def take(run: Any, k: int) -> None:
+        state = ask(run, "step", deepcopy(steps[k]))
+        for i, part in enumerate(alone):
+            taken = checked(implementation, _every_second(state, i), part, k)
+            found[i].same_runs([taken], wanted[i][k : k + 1], first=k)
+
     try:
-        run = ask(implementation, "start", mixed, replace(problem.hyperparameters))
-        for k, step in enumerate(zip(*(part.gradients for part in alone), strict=True)):
-            state = ask(run, "step", deepcopy(_side_by_side(*step)))
-            for i, part in enumerate(alone):
-                taken = checked(implementation, _every_second(state, i), part, k)
-                found[i].same_runs([taken], wanted[i][k : k + 1], first=k)
+        run = ask(implementation, "start", copies(mixed), replace(problem.hyperparameters))
+        for k in range(len(steps) - 1):
+            take(run, k)
+        saved = ask_bytes(run, "save") if "save" in implementation.claim.procedures else None
+        take(run, len(steps) - 1)
+        if saved is not None:
+            new = ask(implementation, "resume", each(mixed, np.ones_like), replace(problem.hyperparameters), saved)
+            take(new, len(steps) - 1)
     except (ContractBreach, ImplementationFailed) as failure:
         message = f"float32 and float64 in one list: {failure}"
         return Outcome([Finding(message=message, description=describe(alone[0]))])
@@ -239,10 +273,11 @@ def _other(g: Array) -> Array:
 
 
 def _in_format(problem: Problem, dtype: Precision) -> Problem:
-    """The problem's numbers, those that float32 holds, in another format."""
+    """The problem's numbers, those that float32 holds, in another format; in float64 with more digits than it holds."""
 
     def cast(x: Array) -> Array:
-        return np.asarray(np.clip(x, -1e15, 1e15).astype(np.float32).astype(dtype))
+        numbers = np.clip(x, -1e15, 1e15).astype(np.float32).astype(dtype)
+        return np.asarray(numbers * (1 + 2.0**-30) if dtype == "float64" else numbers)
 
     gradients = each(problem.gradients, lambda step: each(step, on_values(cast)))
     return replace(problem, dtype=dtype, parameters=each(problem.parameters, cast), gradients=gradients)

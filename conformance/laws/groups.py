@@ -24,6 +24,7 @@ from conformance.laws.procedures import (
     quieter_from,
     reach,
     unlike,
+    unlike_in_one,
 )
 from conformance.laws.related import each, related
 
@@ -34,10 +35,10 @@ def groups_are_independent(implementation: Implementation, problem: Problem) -> 
     A step reads of hyper-parameters those of the parameter's group, and t counts steps, or those with a gradient.
     Beside each other are: two groups with different hyper-parameters; one without parameters; one with learning rate
     0 (where that is claimed), whose parameters stay and whose moments move as ever; one of each kind of decay that
-    the first has not, none among them, and with AMSGrad if the first is without; one for each of beta_1, beta_2 and
-    epsilon in which nothing else is different, so that no other value stands for it; and, where a gradient may be None,
-    one that never has one, whose parameters and moments stay. So in this order and in the reverse, because the first
-    group's flags may be read for all, or the last one's.
+    the first has not, none among them, and with AMSGrad if the first is without; one for each hyper-parameter in which
+    nothing else is different, flags and the kind of decay among them, so that no other value stands for it; and, where
+    a gradient may be None, one that never has one, whose parameters and moments stay. So in this order and in the
+    reverse, because the first group's flags may be read for all, or the last one's.
     """
     problem = of_length(problem, 3)
     n = len(problem.parameters)
@@ -45,9 +46,8 @@ def groups_are_independent(implementation: Implementation, problem: Problem) -> 
     h, reached = problem.hyperparameters, reach(implementation, "groups")
     second, frozen = other(h, reached), replace(h, learning_rate=_least(implementation.claim, h))
     parts = [_part(problem, 0, j, h), _part(problem, j, n, second), _part(problem, 0, 1, frozen)]
-    parts += [_part(problem, n - 1, n, flags) for flags in unlike(implementation.claim, h, reached)]
-    alone_other = [frozenset({name}) for name in ("beta_1", "beta_2", "epsilon") if name in reached]
-    parts += [_part(problem, n - 1, n, other(h, name)) for name in alone_other]
+    unalike = (*unlike(implementation.claim, h, reached), *unlike_in_one(implementation.claim, h, reached))
+    parts += [_part(problem, n - 1, n, one) for one in unalike]
     still = problem.parameters[-1:] if "none" in implementation.claim.gradients else ()
     never = replace(problem, parameters=still, gradients=((None,) * len(still),) * len(problem.gradients))
     alone = [related(implementation, part) for part in parts]
@@ -71,19 +71,28 @@ def late_group_begins_anew(implementation: Implementation, problem: Problem) -> 
 
     Until its first gradient a parameter stays, its moments are 0, and its t is 0, or the optimizer's where there is
     one for all. The groups that were there before do not notice. It has another kind of decay than they, and AMSGrad
-    where they are without.
+    where they are without; or else the same hyper-parameters, and then all move as in one group.
     """
+    outcome = Outcome()
+    h = problem.hyperparameters
+    for late in (unlike(implementation.claim, h, reach(implementation, "groups"))[-1], h):
+        outcome.add(_late(implementation, problem, late))
+    return outcome
+
+
+def _late(implementation: Implementation, problem: Problem, late: Hyperparameters) -> Outcome:
     problem = of_length(problem, 4)
     n = len(problem.parameters)
     j, k = (n + 1) // 2, len(problem.gradients) // 2
     h = problem.hyperparameters
-    late = unlike(implementation.claim, h, reach(implementation, "groups"))[-1]
     waiting = tuple((*step[:j], *(None,) * (n - j)) for step in problem.gradients[:k])
     problem = _with_maximum(replace(problem, gradients=waiting + problem.gradients[k:]), late)
     first, second = problem.parameters[:j], problem.parameters[j:]
     found = Steps(implementation, problem)
     both = ask(implementation, "start_groups", [(copies(first), replace(h)), (copies(second), replace(late))])
     wanted = found.take(both, 0, problem.gradients)
+    if late == h:
+        found.same_runs(wanted, related(implementation, problem))
     run = ask(implementation, "start_groups", [(copies(first), replace(h))])
     found.take_of(_part(problem, 0, j, h), run, 0, [step[:j] for step in waiting])
     ask(run, "add_group", copies(second), replace(late))

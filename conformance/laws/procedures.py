@@ -109,6 +109,17 @@ def unlike(claim: Claim, h: Hyperparameters, names: frozenset[str]) -> tuple[Hyp
     return tuple(replace(other(h, names), **way, **amsgrad) for way in ways or [{}])
 
 
+def unlike_in_one(claim: Claim, h: Hyperparameters, names: frozenset[str]) -> list[Hyperparameters]:
+    """For each of `names` that is on, `h` with another value of it alone; as much of each kind of decay alone."""
+    found = [other(h, frozenset({name})) for name in sorted(names - {"amsgrad"})]
+    if "amsgrad" in names - claim.nonzero:
+        found.append(replace(h, amsgrad=not h.amsgrad))
+    if {"l2", "weight_decay"} <= names:
+        much = h.l2 or h.weight_decay or value("l2", 0.0)
+        found += [replace(h, l2=much, weight_decay=0.0), replace(h, l2=0.0, weight_decay=much)]
+    return [one for one in found if one != h]
+
+
 def changeable(implementation: Implementation, problem: Problem) -> frozenset[str]:
     """What may change between steps: no betas of whose powers a product is carried."""
     names = reach(implementation, "change")
@@ -128,7 +139,12 @@ def exact(implementation: Implementation, problem: Problem) -> Problem:
 
     A load may cast that product, which `saved.momenta_continue` alone is for.
     """
-    if not casts_momenta(implementation, problem):
+    return without_momenta(implementation, problem) if casts_momenta(implementation, problem) else problem
+
+
+def without_momenta(implementation: Implementation, problem: Problem) -> Problem:
+    """The problem with beta_1 = 0 where there is a product of momenta, which then is 0 in every format."""
+    if "momentum_decay" not in implementation.claim.hyperparameters:
         return problem
     return replace(problem, hyperparameters=replace(problem.hyperparameters, beta_1=0.0))
 

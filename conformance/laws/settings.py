@@ -60,7 +60,8 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
     beta: the trajectory is the reference's with the changed ones in the middle third and the first ones again in the
     last. The bound follows step by step, each with the hyper-parameters that hold in it. Arithmetic that carries
     beta^t as a product is given the same betas throughout. Where a constructor takes epsilon 0 for its default, which
-    an assignment need not, epsilon is not 0. Where no decay is on, so again with each: it may keep another rate.
+    an assignment need not, epsilon is not 0. Where no decay is on, so again with each: it may keep another rate. And
+    so with learning rates that differ by little: by a 512th, and by half of 2^-20.
     """
     problem = of_length(after_default(implementation, problem), 6)
     h = problem.hyperparameters
@@ -79,9 +80,14 @@ def changed(implementation: Implementation, problem: Problem) -> Outcome:
         if found.findings and new != same_betas and not beside(first, same_betas).findings:
             found.findings = [replace(found.findings[0], message=f"{found.findings[0].message}; {_OF_A_PRODUCT}")]
         outcome.add(found)
+    if "learning_rate" in names and not (h.schedule or h.lr_scheduler):  # whose warm-up may begin above it
+        for rate, new_rate in _NEAR_RATES:
+            outcome.add(beside(replace(h, learning_rate=rate), replace(h, learning_rate=new_rate)))
     return outcome
 
 
+_NEAR_RATES = ((0.125, 0.125 * (1 + 2.0**-9)), (2.0**-20, 2.0**-21))
+"""A rate and the next one, which a cache by its digits or an absolute tolerance takes for the same."""
 CLIPS: frozenset[str] = frozenset({"clipvalue", "clipnorm", "global_clipnorm", "decay"})
 """What the problems of `clips_and_decay` set, and no drawn problem."""
 

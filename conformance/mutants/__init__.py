@@ -30,6 +30,7 @@ from conformance.mutants import (
     low_precision,
     masters,
     memory,
+    mistaken,
     procedures,
     rewinding,
     rows,
@@ -84,6 +85,7 @@ MUTANTS: tuple[type[Twin], ...] = tuple(
         procedures,
         rewinding,
         switching,
+        mistaken,
     )
     for mutant in _defined_in(module)
 )

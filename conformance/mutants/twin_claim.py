@@ -35,6 +35,7 @@ def twin_claim(
         "changed groups": Procedure(how="TwinRun.change_group"),
         "state": Procedure(how="TwinRun.put"),
         "mixed dtypes": Procedure(how="arrays of several dtypes in one list"),
+        "empty steps": Procedure(how="TwinRun.step, every gradient None"),
     }
     if "decay" in hyperparameters or "ema_momentum" in hyperparameters:  # Keras
         how["weights"] = Procedure(how="TensorFlowTwin.listed")

@@ -81,7 +81,8 @@ class ScaledTogether(TorchTwin):
 
     def count(self, slots: Sequence[Slot], gradients: Sequence[Gradient]) -> None:
         TorchTwin.count(self, slots, gradients)
-        self.largest = max(float(np.max(np.abs(g), initial=0.0)) for g in gradients if isinstance(g, np.ndarray))
+        sizes = [float(np.max(np.abs(g), initial=0.0)) for g in gradients if isinstance(g, np.ndarray)]
+        self.largest = max(sizes, default=0.0)
 
     def prepare_gradient(self, w: Work) -> Array:
         g = TorchTwin.prepare_gradient(self, w)

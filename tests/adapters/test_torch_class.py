@@ -187,6 +187,37 @@ def test_what_shows_seldom_is_shown(name: str, check: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("AmsgradOfItsBucket", "law-groups"),
+        ("CorrectionsByBetas", "law-late-group"),
+        ("GradientInTheFirstDtype", "law-mixed-dtypes"),
+        ("MemoryOfTheFirstStep", "law-rewind"),
+        ("OnlyParameters", "one-step"),
+        ("ChunksOfNanRest", "law-nonfinite-chunks"),
+        ("LeastEpsilon", "law-magnitudes"),
+        ("SmallDecayIsNone", "law-magnitudes"),
+    ],
+)
+def test_what_is_taken_for_something_else_is_shown(name: str, check: str) -> None:
+    result = judged(f"mistaken_torch:{name}", problems=120, only=[check], diagnose=False)
+    assert [c["check"] for c in result.checks if c["failing"]] == [check]
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "says"),
+    [
+        ("WritesWholeVectors", "contract", "memory behind parameters["),
+        ("KnowsEveryKey", "law-change", "unexpected keyword argument 'initial_lr'"),
+    ],
+)
+def test_what_ends_a_run_is_said(name: str, check: str, says: str) -> None:
+    result = judged(f"mistaken_torch:{name}", problems=40, only=[check], diagnose=False)
+    assert result.verdict is not Verdict.CONFORMS
+    assert says in str(result)
+
+
+@pytest.mark.parametrize(
     ("name", "checks"),
     [
         ("LoadMerges", {"law-rewind-to-start"}),

@@ -25,6 +25,7 @@ from conformance.mutants import (
     low_precision,
     masters,
     memory,
+    mistaken,
     procedures,
     rewinding,
     state,
@@ -40,6 +41,10 @@ NOT_BY_GOLDEN = {
     formula.ZeroClipIgnored: "clip_gradient 0 is a declared deviation of MXNet, with a check of its own",
     directions.RadamDividesAlways: "no case divides 0 by 0: a declared deviation of torch, with a check of its own",
     state.SharedMoments: "equal shapes are a declared deviation of Keras, with a check of its own",
+    **dict.fromkeys(
+        (mutant for mutant in mutants.MUTANTS if mutant.__module__ == mistaken.__name__),
+        "steps rightly, or no case has such parameters, groups or rates; laws are for them",
+    ),
     state.FirstDtypeForAll: "a case has one dtype",
     state.CountOfPlaceInBucket: "a case has one dtype",
     state.LiveViews: "computes rightly",

@@ -291,6 +291,12 @@ def processes_of(adapter: str) -> list[int]:
     return found
 
 
+def _heeds_signals() -> None:
+    """Whatever has started the tests: `&` ignores one of them, and nohup the other."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_no_process_and_no_report(tmp_path: Path, sent: signal.Signals) -> None:
     file = tmp_path / "hangs.py"
@@ -304,7 +310,7 @@ def test_a_run_that_is_stopped_leaves_no_process_and_no_report(tmp_path: Path, s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=_heeds_signals,
     )
     try:
         _until(lambda: processes_of(adapter))

@@ -311,6 +311,7 @@ def test_what_a_claim_is_without_names_absent_procedures_and_what_the_others_do_
         "procedure changed groups",
         "procedure state",
         "procedure mixed dtypes",
+        "procedure empty steps",
         "procedure finalize",
         "procedure replicas",
         "procedure unaggregated replicas",
