@@ -151,7 +151,8 @@ def mixed_dtypes(implementation: Implementation, problem: Problem) -> Outcome:
     Every operation is of one parameter, its gradient and its state, so in its format. What groups a list by dtype, or
     reads the dtype of the first alone, is seen here and nowhere else: a problem has one dtype. Where gradients may be
     absent, one parameter of float32 is without in the first step, so that no place in a list says whose t is whose.
-    So before the last step, which is taken again after a load into another object, where there is one.
+    The last step is taken again after a load into another object, where there is one. A product of momenta, which a
+    load may cast, is none here: beta_1 is 0 where there is one (`saved.momenta_continue` is for it).
     """
     problem = without_momenta(implementation, of_length(problem, 3))
     alone = [_in_format(problem, dtype) for dtype in ("float32", "float64")]
